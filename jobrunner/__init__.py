@@ -1,0 +1,1 @@
+"""jobrunner: crontab schedules and a durable job queue on nothing but PostgreSQL."""
