@@ -1,0 +1,44 @@
+"""Alembic's entry: runs the migrations on one asyncpg connection, under an advisory lock, in one transaction."""
+
+import asyncio
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from jobrunner.db.migrations import LOCK_KEY, connect_for_migration
+
+
+def configure(**options: Any) -> None:
+    context.configure(version_table="schema_version", version_table_schema="jobrunner", **options)
+
+
+def migrate(connection: Connection) -> None:
+    configure(connection=connection)
+    with context.begin_transaction():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text("CREATE SCHEMA IF NOT EXISTS jobrunner"))
+        context.run_migrations()
+
+
+async def run_online() -> None:
+    dsn = context.config.attributes["dsn"]
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: connect_for_migration(dsn), poolclass=pool.NullPool
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(migrate)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+if context.is_offline_mode():
+    configure(dialect_name="postgresql", literal_binds=True)
+    with context.begin_transaction():
+        context.execute("CREATE SCHEMA IF NOT EXISTS jobrunner")
+        context.run_migrations()
+else:
+    asyncio.run(run_online())

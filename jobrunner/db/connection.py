@@ -1,0 +1,160 @@
+"""One connection of our own for one purpose: it connects when used, survives the loss of its server, limits every wait.
+
+The engine's parts (claim, finish, listen, heartbeat, upkeep) each have one, so that jobs which hold every pooled
+connection stop none of them (failures F16), and a lost line is repaired where it is used (F11, F15).
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import asyncpg
+
+from jobrunner.errors import DatabaseUnavailable, LimitExceeded
+
+CONNECT_LIMIT = 10.0
+"""Seconds that one attempt to connect may take."""
+
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.ReadOnlySQLTransactionError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.InvalidAuthorizationSpecificationError,
+    asyncpg.exceptions.InvalidCatalogNameError,
+    asyncpg.exceptions.InternalServerError,
+)
+"""The server is away, shutting down, read-only after a failover, or refuses connections: drop the line and come again."""
+
+SHORT_OF = (asyncpg.exceptions.InsufficientResourcesError,)
+"""Disk, memory or locks are short at the server: the statement failed, the line may stay (F25)."""
+
+REPEATABLE = (asyncpg.exceptions.SerializationError, asyncpg.exceptions.DeadlockDetectedError)
+"""40001 and 40P01: nothing happened, run the statement again."""
+
+TRANSIENT = (*LOST, *SHORT_OF, *REPEATABLE, asyncpg.exceptions.LockNotAvailableError, DatabaseUnavailable, LimitExceeded)
+"""What passes by itself: loops back off and resume."""
+
+SESSION = {
+    "application_name": "jobrunner",
+    "default_transaction_isolation": "read committed",
+    "timezone": "UTC",
+}
+
+
+def mask(dsn: str) -> str:
+    """Return a database URL that may be shown: without its password."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(dsn)
+    place = parts.hostname or "the local socket"
+    return f"{place}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def unavailable(dsn: str, error: BaseException) -> DatabaseUnavailable:
+    """Put a failure to connect into one sentence, without the password."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return DatabaseUnavailable(f"cannot use the database at {mask(dsn)}: {reason}")
+
+
+async def connect(dsn: str, *, name: str, pooled: bool = False) -> asyncpg.Connection:
+    """Open a connection called `name` (seen in pg_stat_activity).
+
+    `pooled` is for a URL that leads to a transaction pooler such as PgBouncer: no prepared statements are kept and no
+    session settings are sent.
+    """
+    options: dict[str, Any] = (
+        {"statement_cache_size": 0}
+        if pooled
+        else {"server_settings": {**SESSION, "application_name": f"jobrunner {name}"}}
+    )
+    return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, **options)
+
+
+class Connection:
+    """A single connection that one part of the engine owns. One statement runs at a time; others wait in line."""
+
+    def __init__(self, dsn: str, name: str, *, limit: float = 30.0, pooled: bool = False) -> None:
+        """`limit` is how many seconds a statement may take, the wait for the server included."""
+        self.name = name
+        self.dsn = dsn
+        self.limit = limit
+        self._pooled = pooled
+        self._raw: asyncpg.Connection | None = None
+        self._lock = asyncio.Lock()
+        self.on_connect: Callable[[asyncpg.Connection], Any] | None = None
+
+    async def fetch(self, statement: str, *arguments: Any, limit: float | None = None) -> list[Any]:
+        """Run a statement in a transaction of its own and return its rows.
+
+        Serialization failures and deadlocks are repeated, everything else is raised; after an error that means the
+        server is away, and after a statement that ran out of its limit, the next call connects anew.
+        """
+        for attempt in range(6):
+            try:
+                return await self._fetch(statement, arguments, limit or self.limit)
+            except REPEATABLE:
+                if attempt == 5:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+            except asyncpg.exceptions.InvalidCachedStatementError:
+                await self._drop()
+        raise AssertionError("unreachable")
+
+    async def fetchrow(self, statement: str, *arguments: Any, limit: float | None = None) -> Any:
+        """Like `fetch`, for the first row, or None."""
+        rows = await self.fetch(statement, *arguments, limit=limit)
+        return rows[0] if rows else None
+
+    async def fetchval(self, statement: str, *arguments: Any, limit: float | None = None) -> Any:
+        """Like `fetch`, for the first column of the first row, or None."""
+        row = await self.fetchrow(statement, *arguments, limit=limit)
+        return row[0] if row is not None else None
+
+    async def _fetch(self, statement: str, arguments: Sequence[Any], limit: float) -> list[Any]:
+        try:
+            async with asyncio.timeout(limit):
+                async with self._lock:
+                    raw = self._raw
+                    if raw is None or raw.is_closed():
+                        raw = await self._connect()
+                    try:
+                        return await raw.fetch(statement, *arguments)  # type: ignore[no-any-return]
+                    except LOST:
+                        await self._drop()
+                        raise
+                    except asyncio.CancelledError:
+                        # The server may be silent: a line that was cut off in a statement is not used again.
+                        await self._drop()
+                        raise
+        except TimeoutError:
+            raise LimitExceeded(f"the {self.name} connection got no answer within its limit of {limit:g} s") from None
+
+    async def _connect(self) -> asyncpg.Connection:
+        raw = await connect(self.dsn, name=self.name, pooled=self._pooled)
+        if self.on_connect is not None:
+            try:
+                await self.on_connect(raw)
+            except BaseException:
+                raw.terminate()
+                raise
+        self._raw = raw
+        return raw
+
+    async def _drop(self) -> None:
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            raw.terminate()
+
+    async def close(self) -> None:
+        """Close the line; may be called twice. A server that does not answer is not waited for."""
+        raw, self._raw = self._raw, None
+        if raw is not None and not raw.is_closed():
+            try:
+                await raw.close(timeout=2)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                raw.terminate()
