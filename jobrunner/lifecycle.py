@@ -30,7 +30,7 @@ RECANCEL_AFTER = 2.0
 """Seconds after which a cancellation that did nothing is repeated (`wait_for` in libraries loses some)."""
 
 
-class StoppedWhileStarting(JobrunnerError):  # noqa: N818  like all of the tree
+class StoppedWhileStarting(JobrunnerError):
     """`stop()` was called before `start()` had finished; nothing of the service is left."""
 
 

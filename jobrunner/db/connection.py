@@ -28,7 +28,7 @@ LOST = (
     asyncpg.exceptions.InvalidCatalogNameError,
     asyncpg.exceptions.InternalServerError,
 )
-"""The server is away, shutting down, read-only after a failover, or refuses connections: drop the line and come again."""
+"""The server is away, shuts down, is read-only after a failover, or refuses us: drop the line and come again."""
 
 SHORT_OF = (asyncpg.exceptions.InsufficientResourcesError,)
 """Disk, memory or locks are short at the server: the statement failed, the line may stay (F25)."""
@@ -36,7 +36,14 @@ SHORT_OF = (asyncpg.exceptions.InsufficientResourcesError,)
 REPEATABLE = (asyncpg.exceptions.SerializationError, asyncpg.exceptions.DeadlockDetectedError)
 """40001 and 40P01: nothing happened, run the statement again."""
 
-TRANSIENT = (*LOST, *SHORT_OF, *REPEATABLE, asyncpg.exceptions.LockNotAvailableError, DatabaseUnavailable, LimitExceeded)
+TRANSIENT = (
+    *LOST,
+    *SHORT_OF,
+    *REPEATABLE,
+    asyncpg.exceptions.LockNotAvailableError,
+    DatabaseUnavailable,
+    LimitExceeded,
+)
 """What passes by itself: loops back off and resume."""
 
 SESSION = {
