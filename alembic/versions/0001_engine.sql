@@ -308,6 +308,15 @@ LANGUAGE sql AS $$
     SELECT pg_catalog.pg_advisory_xact_lock(5717442301842)
 $$;
 
+-- Opens groups whose open job was finished: the lock, then the opening, each with a snapshot of its own.
+CREATE FUNCTION jobrunner.advance_groups(group_names text[]) RETURNS integer
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    PERFORM jobrunner.lock_groups();
+    RETURN jobrunner.open_groups(group_names);
+END;
+$$;
+
 -- Lets go what waited for its time, at most `portion` rows; returns how many, and when the next one is due.
 CREATE FUNCTION jobrunner.release_due(portion integer, OUT released integer, OUT next_due timestamptz)
 LANGUAGE plpgsql SET search_path = '' AS $$
@@ -353,6 +362,45 @@ BEGIN
     WHERE j.hold IN ('Time', 'Retry')
     ORDER BY j.execute_at
     LIMIT 1;
+END;
+$$;
+
+-- What a daemon sees when it looks: releases what is due, then names each queue that has jobs ready, apart for
+-- coroutines and blocking jobs. One row at least; queue is NULL where nothing is ready. `oldest` is the oldest
+-- transaction still open: an enqueue that began before a daemon fell asleep may still commit unannounced.
+CREATE FUNCTION jobrunner.look(portion integer)
+RETURNS TABLE (queue text, blocking boolean, next_due_in double precision, oldest xid8)
+LANGUAGE plpgsql SET search_path = '' AS $$
+#variable_conflict use_column
+DECLARE
+    due timestamptz;
+BEGIN
+    SELECT r.next_due INTO due FROM jobrunner.release_due(portion) AS r;
+    next_due_in := extract(epoch FROM due - clock_timestamp());
+    oldest := pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot());
+    RETURN QUERY
+    WITH RECURSIVE lane AS (
+        (
+            SELECT j.queue, j.blocking
+            FROM jobrunner.job AS j
+            WHERE j.hold IS NULL
+            ORDER BY j.queue, j.blocking
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT n.queue, n.blocking
+        FROM lane
+        CROSS JOIN LATERAL (
+            SELECT j.queue, j.blocking
+            FROM jobrunner.job AS j
+            WHERE j.hold IS NULL AND (j.queue, j.blocking) > (lane.queue, lane.blocking)
+            ORDER BY j.queue, j.blocking
+            LIMIT 1
+        ) AS n
+    )
+    SELECT lane.queue, lane.blocking, next_due_in, oldest
+    FROM (SELECT) AS one
+    LEFT JOIN lane ON true;
 END;
 $$;
 
@@ -468,7 +516,7 @@ BEGIN
             coalesce(max_attempts, defaults.max_attempts, 3), unique_key, coalesce(defaults.blocking, false),
             CASE WHEN group_name IS NOT NULL OR due > now() THEN 'Time'::jobrunner.job_hold END
         )
-        ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+        ON CONFLICT DO NOTHING
         RETURNING j.id INTO new_id;
         EXIT WHEN new_id IS NOT NULL;
         -- Somebody holds the key; not locked here, so that an open transaction never stops that job's finish.
