@@ -8,7 +8,7 @@ A key of the file that is no setting is refused; a left-over `JOBRUNNER_…` nam
 pointed out, for a roll-back must not fail on a newer release's names. What the administrator changes while
 the daemon runs are the job settings in the database, not these.
 
-Importing this module loads pydantic (0.4 s): import it inside the functions that need it.
+Importing this module loads pydantic (0.2 s): import it inside the functions that need it.
 """
 
 import logging
@@ -109,8 +109,8 @@ def default_data_dir() -> Path:
     """Return where the embedded server keeps its data: for root not below a home, which others cannot enter."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/jobrunner")
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser().absolute() / "jobrunner"
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "jobrunner"
 
 
 # The settings
@@ -462,13 +462,13 @@ def load(**options: Any) -> Configuration:
     try:
         configuration = Configuration(**given)
     except ValidationError as error:
-        raise ConfigurationError(_sentence(error)) from None  # the cause would show what was given
+        raise ConfigurationError(_sentence(error, given)) from None  # the cause would show what was given
     for warning in unknown_names(os.environ):
         logger.warning(warning)
     return configuration
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, options: Mapping[str, Any]) -> str:
     first = error.errors(include_url=False)[0]
     cause = first.get("ctx", {}).get("error")
     path = tuple(part for part in first["loc"] if isinstance(part, str))
@@ -478,11 +478,13 @@ def _sentence(error: ValidationError) -> str:
             return PREFIX + str(cause).format(prefix=PREFIX)
         name = ".".join(path)
         return _unknown(repr(name), name, (".".join(s.path) for s in settings()))
+    name = setting.name
+    if setting.path[0] not in options and setting.name not in os.environ:
+        name += f" ({setting.key} in {find_file(options.get('config_file') or os.environ.get(PREFIX + 'CONFIG'))})"
     wanted = str(cause) if cause is not None else f"must be {setting.allowed}"
-    value = first["input"]
-    if setting.secret or value is None or first["type"] == "missing":
-        return f"{setting.name} {wanted}"
-    return f"{setting.name} {wanted}, got {mask_url(repr(value))[:200]}"
+    if setting.secret:
+        return f"{name} {wanted}"
+    return f"{name} {wanted}, got {mask_url(repr(first['input']))[:200]}"
 
 
 # Showing

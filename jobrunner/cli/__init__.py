@@ -1,0 +1,174 @@
+"""The command line: one file per command or group of commands.
+
+A module of this package defines `app`, a typer application. The commands of a group are called
+`jobrunner GROUP COMMAND`; a module that is no group brings its command to the top. Whatever is slow to import
+(web, mail, database, pydantic) is imported inside the commands, so that `jobrunner --help` is quick.
+
+What comes out: results on standard output, everything else on standard error. Exit codes: 0 well, 1 failed,
+2 refused (a mistake in the call or the configuration), 130 after Ctrl-C, 143 after SIGTERM. Output that nobody
+reads any more (`| head`) ends the command quietly with 1.
+"""
+
+import importlib.util
+import os
+import sys
+from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobrunner.cli import options
+from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
+
+MODULES: dict[str, str | None] = {
+    "daemon": None,
+    "cron": None,
+    "run_job": None,
+    "app_info": None,
+    "status": None,
+    "jobs": "jobs",
+    "logs": None,
+    "why": None,
+    "scheduled_jobs": "scheduled-jobs",
+    "settings": "settings",
+    "crontab": "crontab",
+    "migrate": None,
+    "config": "config",
+    "version": None,
+}
+"""Each module of this package with the name of its group; None for a command at the top."""
+
+app = typer.Typer(
+    name="jobrunner",
+    help="Crontab schedules and a durable job queue on nothing but PostgreSQL.",
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _global_options(
+    context: typer.Context,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            help="PostgreSQL to use instead of the embedded one. With a password in it, rather set "
+            "JOBRUNNER_DATABASE_URL: other users of the machine see options.",
+            metavar="URL",
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.", metavar="FILE")] = None,
+    import_: Annotated[
+        list[str] | None,
+        typer.Option("--import", help="Module with job definitions; may be repeated.", metavar="MODULE"),
+    ] = None,
+) -> None:
+    options.given.database_url = database_url
+    options.given.config_file = config
+    options.given.imports = import_ or []
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def mount(parent: typer.Typer) -> None:
+    """Add the commands of every module to the application."""
+    for module_name, group in MODULES.items():
+        name = f"{__name__}.{module_name}"
+        if importlib.util.find_spec(name) is None:
+            continue
+        child: typer.Typer = import_module(name).app
+        if group is not None:
+            parent.add_typer(child, name=group, no_args_is_help=True)
+        else:
+            parent.registered_commands.extend(child.registered_commands)
+
+
+mount(app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    if arguments is None:
+        arguments = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # whatever the locale, no character is an error
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(options.globals_first(arguments))
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 1
+        _drop_output()
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = app(arguments, prog_name="jobrunner", standalone_mode=False)
+    except (ConfigurationError, InvalidInput, NotFound) as error:
+        _complain(str(error))
+        return 2
+    except JobrunnerError as error:
+        _complain(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except typer.Abort:
+        return 1
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            return _refuse_usage(error)
+        _complain(_unexpected(error))
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _refuse_usage(error: Exception) -> int:
+    """Say what is wrong with the call (the errors of typer have no public class that all its versions share)."""
+    exit_code: int = error.exit_code  # type: ignore[attr-defined]
+    message: str = error.format_message()  # type: ignore[attr-defined]
+    context: typer.Context | None = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        if message:
+            typer.echo(message, err=True)
+        return exit_code
+    hint = "" if context is None else f" (`{context.command_path} --help` shows how)"
+    _complain(message.rstrip(".") + hint)
+    return exit_code
+
+
+def _unexpected(error: Exception) -> str:
+    if os.environ.get("JOBRUNNER_DEBUG") == "1":
+        import traceback
+
+        return "".join(traceback.format_exception(error))
+    words = " ".join(str(error).split()) or "no message"
+    return f"unexpected {type(error).__name__}: {words} (JOBRUNNER_DEBUG=1 shows where)"
+
+
+def _complain(message: str) -> None:
+    """Print one error; no password of a URL and no control character of a name gets to the terminal."""
+    from jobrunner.cli.output import clean
+
+    if "://" in message:
+        from jobrunner.config import mask_url
+
+        message = mask_url(message)
+    lines = (clean(line) for line in message.rstrip().split("\n"))
+    try:
+        print("Error: " + "\n".join(lines), file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        _drop_output()
+
+
+def _drop_output() -> None:
+    """Let what is still written go nowhere: nobody reads it, and Python would complain at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,45 @@
+"""The options that every command understands, as given on this command line."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class GlobalOptions:
+    """What stood before the command; None or empty where nothing was given."""
+
+    database_url: str | None = field(default=None, repr=False)
+    config_file: Path | None = None
+    imports: list[str] = field(default_factory=list)
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return them as `jobrunner.config.load` takes them."""
+        return {
+            "database_url": self.database_url,
+            "config_file": self.config_file,
+            "imports": self.imports or None,
+        }
+
+
+given = GlobalOptions()
+"""Filled in before a command runs; one process, one command line."""
+
+TAKE_A_VALUE = ("--database-url", "--config", "--import")
+
+
+def globals_first(arguments: list[str]) -> list[str]:
+    """Return the arguments with the global options moved to the front, so that they may stand anywhere."""
+    front: list[str] = []
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":
+            rest += [argument, *waiting]
+        elif argument in TAKE_A_VALUE:
+            front += [argument, *([value] if (value := next(waiting, None)) is not None else [])]
+        elif argument.startswith(tuple(f"{name}=" for name in TAKE_A_VALUE)):
+            front.append(argument)
+        else:
+            rest.append(argument)
+    return front + rest

@@ -1,0 +1,57 @@
+"""What a command needs to work: the configuration, and a database that answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jobrunner.cli import options
+
+if TYPE_CHECKING:
+    from jobrunner.config import Configuration
+
+
+@dataclass(frozen=True)
+class Session:
+    """For the length of one command."""
+
+    configuration: "Configuration"
+    dsn: str = field(repr=False)
+    """URL of the database, with its password."""
+    direct_dsn: str = field(repr=False)
+    """The same for connections that hold something (LISTEN, session locks), past a pooler."""
+    embedded: bool
+    """Whether the database is the embedded server, which this session keeps running."""
+
+
+def load_configuration() -> "Configuration":
+    """Return the configuration with the options of this command line on top; raises ConfigurationError."""
+    from jobrunner.config import load
+
+    return load(**options.given.as_settings())
+
+
+@asynccontextmanager
+async def session() -> AsyncIterator[Session]:
+    """Load the configuration and find the database: the configured one, or the embedded server.
+
+    The embedded server is started if it does not run, and left at the end; it stops when nobody else uses it.
+    """
+    configuration = load_configuration()
+    if configuration.database_url is not None:
+        direct = configuration.database_url_direct or configuration.database_url
+        yield Session(
+            configuration,
+            dsn=configuration.database_url.get_secret_value(),
+            direct_dsn=direct.get_secret_value(),
+            embedded=False,
+        )
+        return
+    from jobrunner.db.embedded import EmbeddedServer
+
+    server = EmbeddedServer(configuration.data_dir)
+    try:
+        dsn = await server.start()
+        yield Session(configuration, dsn=dsn, direct_dsn=dsn, embedded=True)
+    finally:
+        await server.stop()
