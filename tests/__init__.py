@@ -1,0 +1,1 @@
+"""The tests, laid out as the package is; what all of them share stands in conftest.py."""
