@@ -484,7 +484,10 @@ def _sentence(error: ValidationError, options: Mapping[str, Any]) -> str:
     wanted = str(cause) if cause is not None else f"must be {setting.allowed}"
     if setting.secret:
         return f"{name} {wanted}"
-    return f"{name} {wanted}, got {mask_url(repr(first['input']))[:200]}"
+    value = first["input"]
+    if isinstance(value, str) and "://" in value:
+        value = _mask_one(value)  # as one URL, also where a blank in it would end it
+    return f"{name} {wanted}, got {mask_url(repr(value))[:200]}"
 
 
 # Showing
