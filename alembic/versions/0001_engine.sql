@@ -245,11 +245,13 @@ AFTER INSERT OR UPDATE OR DELETE ON jobrunner.setting
 FOR EACH STATEMENT EXECUTE FUNCTION jobrunner.announce_change('settings');
 
 -- Wakes daemons that said they sleep. NOTIFY takes a lock of the whole cluster at commit, so busy daemons,
--- which look at the table by themselves, are not told.
+-- which look at the table by themselves, are not told. A transaction whose snapshot is older than this call
+-- cannot see who sleeps: it always tells.
 CREATE FUNCTION jobrunner.wake(queue text) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
-    IF EXISTS (SELECT FROM jobrunner.daemon AS d WHERE d.asleep) THEN
+    IF pg_catalog.current_setting('transaction_isolation') <> 'read committed'
+        OR EXISTS (SELECT FROM jobrunner.daemon AS d WHERE d.asleep) THEN
         PERFORM pg_catalog.pg_notify('jobrunner_wake', queue);
     END IF;
 END;
@@ -367,9 +369,10 @@ $$;
 
 -- What a daemon sees when it looks: releases what is due, then names each queue that has jobs ready, apart for
 -- coroutines and blocking jobs. One row at least; queue is NULL where nothing is ready. `oldest` is the oldest
--- transaction still open: an enqueue that began before a daemon fell asleep may still commit unannounced.
+-- transaction still open, `horizon` the first one not begun: an enqueue that overlapped a daemon's falling asleep may
+-- commit unannounced, until `oldest` has reached the horizon of that moment.
 CREATE FUNCTION jobrunner.look(portion integer)
-RETURNS TABLE (queue text, blocking boolean, next_due_in double precision, oldest xid8)
+RETURNS TABLE (queue text, blocking boolean, next_due_in double precision, oldest xid8, horizon xid8)
 LANGUAGE plpgsql SET search_path = '' AS $$
 #variable_conflict use_column
 DECLARE
@@ -378,6 +381,7 @@ BEGIN
     SELECT r.next_due INTO due FROM jobrunner.release_due(portion) AS r;
     next_due_in := extract(epoch FROM due - clock_timestamp());
     oldest := pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot());
+    horizon := pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot());
     RETURN QUERY
     WITH RECURSIVE lane AS (
         (
@@ -398,7 +402,7 @@ BEGIN
             LIMIT 1
         ) AS n
     )
-    SELECT lane.queue, lane.blocking, next_due_in, oldest
+    SELECT lane.queue, lane.blocking, next_due_in, oldest, horizon
     FROM (SELECT) AS one
     LEFT JOIN lane ON true;
 END;

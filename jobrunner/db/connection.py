@@ -6,12 +6,14 @@ connection stop none of them (failures F16), and a lost line is repaired where i
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import asyncpg
 
 from jobrunner.errors import DatabaseUnavailable, LimitExceeded
+
+T = TypeVar("T")
 
 CONNECT_LIMIT = 10.0
 """Seconds that one attempt to connect may take."""
@@ -101,9 +103,13 @@ class Connection:
         Serialization failures and deadlocks are repeated, everything else is raised; after an error that means the
         server is away, and after a statement that ran out of its limit, the next call connects anew.
         """
+        rows: list[Any] = await self._repeated(lambda raw: raw.fetch(statement, *arguments), limit or self.limit)
+        return rows
+
+    async def _repeated(self, work: Callable[[Any], Awaitable[T]], limit: float) -> T:
         for attempt in range(6):
             try:
-                return await self._fetch(statement, arguments, limit or self.limit)
+                return await self._limited(work, limit)
             except REPEATABLE:
                 if attempt == 5:
                     raise
@@ -111,6 +117,18 @@ class Connection:
             except asyncpg.exceptions.InvalidCachedStatementError:
                 await self._drop()
         raise AssertionError("unreachable")
+
+    async def transaction(self, work: Callable[[Any], Awaitable[T]], *, limit: float | None = None) -> T:
+        """Run `work`, which gets the asyncpg connection, in one transaction; the same limits and repeats as `fetch`.
+
+        `work` may be called again after a serialization failure or deadlock.
+        """
+
+        async def within(raw: Any) -> T:
+            async with raw.transaction():
+                return await work(raw)
+
+        return await self._repeated(within, limit or self.limit)
 
     async def fetchrow(self, statement: str, *arguments: Any, limit: float | None = None) -> Any:
         """Like `fetch`, for the first row, or None."""
@@ -122,7 +140,7 @@ class Connection:
         row = await self.fetchrow(statement, *arguments, limit=limit)
         return row[0] if row is not None else None
 
-    async def _fetch(self, statement: str, arguments: Sequence[Any], limit: float) -> list[Any]:
+    async def _limited(self, work: Callable[[Any], Awaitable[T]], limit: float) -> T:
         try:
             async with asyncio.timeout(limit):
                 async with self._lock:
@@ -130,7 +148,7 @@ class Connection:
                     if raw is None or raw.is_closed():
                         raw = await self._connect()
                     try:
-                        return await raw.fetch(statement, *arguments)  # type: ignore[no-any-return]
+                        return await work(raw)
                     except LOST:
                         await self._drop()
                         raise

@@ -1,0 +1,40 @@
+"""The sweep: takes back what daemons lost, mends groups, forgets daemons that are gone. Any daemon does it for all."""
+
+import logging
+from collections.abc import Callable
+
+from jobrunner.db.connection import Connection
+from jobrunner.db.sql import load
+from jobrunner.lifecycle import Loop
+from jobrunner.queue.finish import advance_groups
+
+SWEEP_CLAIMS = load(__package__, "sweep_claims")
+FORGET_DAEMONS = load(__package__, "forget_daemons")
+REPAIR_GROUPS = "SELECT jobrunner.repair_groups()"
+
+log = logging.getLogger("jobrunner.sweep")
+
+
+class Sweep(Loop):
+    """Every few seconds: jobs of claims whose lease ran out go back to Pending, or fail when no attempt is left."""
+
+    def __init__(self, connection: Connection, *, interval: float, on_returned: Callable[[], None] | None = None) -> None:
+        """`interval` in seconds; `on_returned` is called when jobs became ready again."""
+        super().__init__("sweep", interval=interval)
+        self._connection = connection
+        self._on_returned = on_returned
+
+    async def once(self) -> None:
+        """Sweep once."""
+        swept = await self._connection.fetch(SWEEP_CLAIMS)
+        for row in swept:
+            ending = "it failed, no attempt is left" if row["failed"] else "it runs again"
+            log.warning("job %s (%s): its daemon's lease ran out, %s", row["id"], row["name"], ending)
+        groups = sorted({row["group_name"] for row in swept if row["failed"] and row["group_name"]})
+        if groups:
+            await advance_groups(self._connection, groups)
+        await self._connection.fetch(REPAIR_GROUPS)
+        for row in await self._connection.fetch(FORGET_DAEMONS):
+            log.warning("daemon %s is gone: nothing was heard of it within its lease", row["name"])
+        if swept and self._on_returned is not None:
+            self._on_returned()
