@@ -12,6 +12,8 @@ from jobrunner.crontab.stretches import LAST_SECOND, moment_of
 from jobrunner.crontab.traps import warnings
 from jobrunner.crontab.words import describe
 
+AS_OFTEN = " (as often as possible, for a job that says when more is left)"
+
 YEARS = 400  # after which the Gregorian calendar repeats itself, weekdays included
 
 
@@ -36,7 +38,7 @@ def explain(cron: Crontab, tz: tzinfo, after: datetime, count: int) -> Explanati
     upcoming = [first, *islice(cron.matches_between(first, moment_of(LAST_SECOND), tz), max(count - 1, 0))]
     return Explanation(
         expression=cron.text,
-        words=describe(cron.fields),
+        words=describe(cron.fields) + (AS_OFTEN if cron.as_often_as_possible else ""),
         time_zone=str(tz),
         next=[moment.astimezone(tz) for moment in upcoming[:count]],
         jobs_per_day=jobs_per_day(cron.pattern),

@@ -21,7 +21,8 @@ from jobrunner.crontab.stretches import DAY as DAY_SECONDS
 from jobrunner.crontab.stretches import EPOCH, HOUR, changes, seconds_of
 from jobrunner.crontab.words import listed, ordinal
 
-YEAR = 366 * DAY_SECONDS
+# 52 weeks: a year less a day, so that the same change is not told twice.
+YEAR = 364 * DAY_SECONDS
 
 
 def warnings(fields: Fields, pattern: Pattern, zone: tzinfo, after: datetime) -> list[str]:
@@ -137,17 +138,21 @@ def _clock_changes(fields: Fields, pattern: Pattern, zone: tzinfo, start: int) -
             if count and fields.fixed:
                 yield f"{shown}: what falls in between runs once, right after the change."
             elif count:
-                yield f"{shown}: {_times(count)} in between left out."
+                yield f"{shown}: {_times(count)} in between {_verb(count, 'is', 'are')} left out."
         elif after.passed > begin:
             count = pattern.count(begin, after.passed)
             if count and fields.fixed:
                 yield f"{shown}: what falls in between comes twice and runs the first time only."
             elif count:
-                yield f"{shown}: {_times(count)} in between twice."
+                yield f"{shown}: {_times(count)} in between {_verb(count, 'comes', 'come')} twice, and the job runs each time."
 
 
 def _times(count: int) -> str:
     return "the fire time" if count == 1 else f"the {count:,} fire times"
+
+
+def _verb(count: int, singular: str, plural: str) -> str:
+    return singular if count == 1 else plural
 
 
 def _even(fields: Fields, pattern: Pattern, shift: int) -> bool:

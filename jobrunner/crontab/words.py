@@ -7,12 +7,12 @@ from jobrunner.crontab.fields import (
     WEEKDAY_NAMES,
     Field,
     Fields,
-    Kind,
     LastDay,
     LastOfWeekday,
     LastWorkday,
     NearestWorkday,
     NthWeekday,
+    Span,
     Term,
 )
 
@@ -22,17 +22,17 @@ LISTED = 6
 
 def describe(fields: Fields) -> str:
     """Return one phrase, such as "Every 5 minutes from 09:00 to 17:59, from Monday to Friday"."""
-    time, once = _time(fields)
+    time, listed_times = _time(fields)
     day = _day(fields)
-    if not day and once:
-        day = "every day"
-    if not day:
-        return time
-    return f"{time} {day}" if once and day == "every day" else f"{time}, {day}"
+    month = "" if fields.month.full else _months(fields.month)
+    if listed_times:
+        day = day or "every day"
+    phrase = f"{time}{' ' if listed_times else ', '}{day}" if day else time
+    return f"{phrase}, {month}" if month else phrase
 
 
 def _time(fields: Fields) -> tuple[str, bool]:
-    """Return the time of day, and whether it is a list of times (which needs a day to be a sentence)."""
+    """Return the time of day, and whether it lists the times."""
     seconds, minutes, hours = fields.second.values, fields.minute.values, fields.hour.values
     if len(seconds) * len(minutes) * len(hours) <= LISTED:
         times = [
@@ -122,49 +122,43 @@ def _of_hours(hour: Field) -> str:
 
 
 def _day(fields: Fields) -> str:
-    month = "" if fields.month.full else _months(fields.month)
     by_day, by_weekday = not fields.day.full, not fields.weekday.full
     if by_day and by_weekday:
         if fields.either_day:
-            day = f"on {_days(fields.day)} and also on {_weekdays(fields.weekday, every=True)}"
-        else:
-            day = f"on {_days(fields.day)} where that is {_weekdays(fields.weekday, alternatives=True)}"
-    elif fields.either_day or not (by_day or by_weekday):
-        day = ""  # one of two alternatives is every day
-    elif by_day:
-        day = f"on {_days(fields.day)}"
-    else:
+            return f"on {_days(fields.day)} and also on {_weekdays(fields.weekday, each='every ')}"
+        return f"on {_days(fields.day)} if that is {_weekdays(fields.weekday, each='a ', joint='or')}"
+    if fields.either_day:
+        return ""  # one of the alternatives is every day
+    if by_day:
+        return f"on {_days(fields.day)}"
+    if by_weekday:
         weekdays = _weekdays(fields.weekday)
-        day = weekdays if weekdays.startswith("from ") else f"on {weekdays}"
-    return f"{day}, {month}" if day and month else day or month
+        return weekdays if weekdays.startswith("from ") else f"on {weekdays}"
+    return ""
 
 
 def _days(day: Field) -> str:
-    plain = [] if not day.mask else _plain_days(day)
-    last = [_special(term) for term in day.specials]
-    return f"{listed([*plain, *last])} of the month"
+    special = [_special(term) for term in day.specials]
+    return f"{listed([*_plain_days(day), *special])} of the month"
 
 
 def _plain_days(day: Field) -> list[str]:
-    step = day.terms[0]
-    if len(day.terms) == 1 and getattr(step, "form", "") in ("star", "from") and len(day.values) > 3:
-        start = f" from the {ordinal(day.values[0])}" if day.values[0] > 1 else ""
-        shown = f"{ordinal(day.values[0])}, {ordinal(day.values[1])} … {ordinal(day.values[-1])}"
-        return [f"every {ordinal(getattr(step, 'step', 1))} day{start} ({shown})"]
+    term, values = day.terms[0], day.values
+    if len(day.terms) == 1 and isinstance(term, Span) and term.step > 1 and len(values) > 3:
+        start = f" from the {ordinal(values[0])}" if values[0] > 1 else ""
+        shown = f"{ordinal(values[0])}, {ordinal(values[1])} … {ordinal(values[-1])}"
+        return [f"every {ordinal(term.step)} day{start} ({shown})"]
     return [f"the {part}" for part in _runs_as_text(day, [ordinal(value) for value in range(32)], " to the ")]
 
 
-def _weekdays(weekday: Field, *, every: bool = False, alternatives: bool = False) -> str:
-    joint = "or" if alternatives else "and"
-    names = list(WEEKDAY_NAMES)
-    prefix = "every " if every else "a " if alternatives else ""
+def _weekdays(weekday: Field, *, each: str = "", joint: str = "and") -> str:
     special = [f"{_special(term)} of the month" for term in weekday.specials]
     run = single_run(weekday)
     if run is not None and not special:
-        between = f"{names[run[0]]} to {names[run[1]]}"
-        return f"every day from {between}" if every else f"a day from {between}" if alternatives else f"from {between}"
+        between = f"from {WEEKDAY_NAMES[run[0]]} to {WEEKDAY_NAMES[run[1]]}"
+        return f"{each}day {between}" if each else between
     week = [*range(1, 7), 0]  # read from Monday on
-    plain = [f"{prefix}{names[value]}" for value in week if weekday.mask >> value & 1]
+    plain = [f"{each}{WEEKDAY_NAMES[value]}" for value in week if weekday.mask >> value & 1]
     return listed([*plain, *special], joint)
 
 
@@ -255,10 +249,3 @@ def ordinal(number: int) -> str:
     if 10 < number % 100 < 20:
         return f"{number}th"
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
-
-
-def name_of(kind: Kind, value: int) -> str:
-    """Return a value as a person says it: "Sunday", "March", "the 31st"."""
-    if kind.names:
-        return kind.names[value - kind.low]
-    return f"the {ordinal(value)}" if kind.high == 31 else str(value)
