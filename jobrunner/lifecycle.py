@@ -60,9 +60,14 @@ class Service:
         """Give back whatever `_start` took, however far it got."""
 
     async def start(self) -> None:
-        """Return when the service works, or raise having undone itself. While it works: does nothing."""
+        """Return when the service works, or raise having undone itself. While it works: does nothing.
+
+        One that failed is stopped first.
+        """
         while self._stopping is not None:
             await asyncio.wait([self._stopping])
+        if self.failure is not None:
+            await self.stop()
         begun_here = self._starting is None
         if self._starting is None:
             self.failure = None
@@ -119,8 +124,8 @@ class Service:
 
     async def failed(self) -> BaseException:
         """Wait until the service has ended against its will, and return why."""
-        await self._failed.wait()
-        assert self.failure is not None
+        while self.failure is None:
+            await self._failed.wait()
         return self.failure
 
     async def __aenter__(self) -> Self:
@@ -133,8 +138,12 @@ class Service:
         await self.stop()
 
     async def _undo(self, starting: asyncio.Task[None]) -> None:
-        if self._starting is starting:  # else undone already, and perhaps started anew by somebody else
+        if self._starting is not starting:
+            return  # undone already, and perhaps started anew by somebody else
+        try:
             await self.stop()
+        except Exception as error:  # the caller is to learn why the start failed, not this
+            logger.error("%s did not stop well after its failed start: %s", self.name, error, exc_info=error)
 
     async def _end(self, starting: asyncio.Task[None]) -> None:
         try:
@@ -234,9 +243,8 @@ class Loop(Service):
                 await _pause(self._ending, self._backoff_seconds())
             else:
                 self._note_success(logged)
-                await asyncio.sleep(
-                    0
-                )  # a pass that never waits and wakes itself must not hold the event loop
+                # A pass that waits for nothing and wakes itself must not keep the event loop from the others.
+                await asyncio.sleep(0)
                 await _pause(self._woken, self.interval)
 
     def _note_success(self, logged: set[object]) -> None:
@@ -254,9 +262,7 @@ class Loop(Service):
         kind = (type(error), _place(error))
         if kind not in logged:
             logged.add(kind)
-            logger.error(
-                "%s failed and will go on: %s", self.name, error or type(error).__name__, exc_info=error
-            )
+            logger.error("%s failed and will go on: %s", self.name, error or type(error).__name__, exc_info=error)
         _settle(self._awaiting_this, error)
 
     def _backoff_seconds(self) -> float:
