@@ -147,6 +147,35 @@ async def test_stopped_during_its_start_the_start_says_so():
         await starting
 
 
+async def test_a_start_that_ignores_its_cancellation_says_that_it_was_stopped_all_the_same():
+    class Deaf(Taker):
+        async def _start(self) -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await turns(10)
+            self.held.append(0)
+
+    service = Deaf()
+    starting = asyncio.create_task(service.start())
+    await turns(3)
+    await service.stop()
+    assert service.held == []
+    with pytest.raises(StoppedWhileStarting):
+        await starting
+
+
+@pytest.mark.parametrize("offset", range(1, 8))
+async def test_a_cancelled_start_has_undone_itself(offset: int):
+    service = Taker()
+    starting = asyncio.create_task(service.start())
+    await turns(offset)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not service.running
+    assert service.held == []
+    assert service.journal[-1] == "-taker"
+
+
 async def test_why_a_start_failed_is_not_hidden_by_how_it_was_undone(caplog: pytest.LogCaptureFixture):
     class Broken(Service):
         async def _start(self) -> None:
