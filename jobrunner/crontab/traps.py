@@ -138,21 +138,19 @@ def _clock_changes(fields: Fields, pattern: Pattern, zone: tzinfo, start: int) -
             if count and fields.fixed:
                 yield f"{shown}: what falls in between runs once, right after the change."
             elif count:
-                yield f"{shown}: {_times(count)} in between {_verb(count, 'is', 'are')} left out."
+                yield f"{shown}: {_times(count, 'is', 'are')} left out."
         elif after.passed > begin:
             count = pattern.count(begin, after.passed)
             if count and fields.fixed:
                 yield f"{shown}: what falls in between comes twice and runs the first time only."
             elif count:
-                yield f"{shown}: {_times(count)} in between {_verb(count, 'comes', 'come')} twice, and the job runs each time."
+                yield f"{shown}: {_times(count, 'comes', 'come')} twice, and the job runs each time."
 
 
-def _times(count: int) -> str:
-    return "the fire time" if count == 1 else f"the {count:,} fire times"
-
-
-def _verb(count: int, singular: str, plural: str) -> str:
-    return singular if count == 1 else plural
+def _times(count: int, singular: str, plural: str) -> str:
+    if count == 1:
+        return f"the fire time in between {singular}"
+    return f"the {count:,} fire times in between {plural}"
 
 
 def _even(fields: Fields, pattern: Pattern, shift: int) -> bool:
