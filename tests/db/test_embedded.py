@@ -306,7 +306,7 @@ async def test_zombie_of_a_killed_server_is_not_taken_for_a_server(
     await until(lambda: state_of(frozen.process.pid) == "T")
     os.kill(said["pid"], signal.SIGKILL)
     if wait_for_orphans:
-        await until(lambda: state_of(orphan) is None)
+        await until(lambda: state_of(orphan) in {None, "Z"})
     server = EmbeddedServer(folder)
     url = await server.start()
     try:
@@ -388,7 +388,7 @@ async def test_lock_held_by_another_names_its_limit(folder: Path, monkeypatch: p
 # Folders
 
 
-@pytest.mark.parametrize("name", ["long" * 30, "with,comma", 'with"quote', "with blank", "ümläut"])
+@pytest.mark.parametrize("name", ["long" * 30, 'with,comma and "quotes"', "with blank and ümläut"])
 async def test_any_path_will_do(folder: Path, name: str) -> None:
     """A socket's path is limited to about 100 bytes, and a comma would split it into two folders."""
     folder.chmod(0o711)
