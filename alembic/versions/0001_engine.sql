@@ -534,8 +534,9 @@ BEGIN
 END;
 $$;
 
--- Moves Pending jobs to the history as Cancelled. Returns the ids that were moved.
-CREATE FUNCTION jobrunner.cancel_pending(job_ids bigint[], reason text) RETURNS SETOF bigint
+-- Moves Pending jobs to the history as Cancelled. Returns the ids that were moved. Without `advance` their groups are
+-- left to the next opening or repair, and the lock of all groups is not taken.
+CREATE FUNCTION jobrunner.cancel_pending(job_ids bigint[], reason text, advance boolean DEFAULT true) RETURNS SETOF bigint
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     closed text[];
@@ -567,7 +568,7 @@ BEGIN
     SELECT array_agg(kept.id), array_agg(kept.group_name) FILTER (WHERE kept.group_name IS NOT NULL)
     INTO job_ids, closed
     FROM kept;
-    IF closed IS NOT NULL THEN
+    IF closed IS NOT NULL AND advance THEN
         PERFORM jobrunner.lock_groups();
         PERFORM jobrunner.open_groups(closed);
     END IF;
@@ -613,7 +614,7 @@ BEGIN
             RETURN NEW;
         END IF;
         NEW.revision := OLD.revision + 1;
-        NEW.modified_at := now();
+        NEW.modified_at := clock_timestamp();  -- under the row's lock: later than any firing of the former revision
         IF (NEW.crontab, NEW.time_zone, NEW.status) IS DISTINCT FROM (OLD.crontab, OLD.time_zone, OLD.status)
             AND NEW.next_fire_at IS NOT DISTINCT FROM OLD.next_fire_at THEN
             NEW.next_fire_at := NULL;
@@ -627,7 +628,9 @@ BEGIN
                 FROM jobrunner.job AS j
                 WHERE j.scheduled_job_id = OLD.id AND j.status = 'Pending' AND j.attempt = 0 AND j.firing IS NOT NULL
             ),
-            CASE TG_OP WHEN 'DELETE' THEN 'its scheduled job was removed' ELSE 'its scheduled job was edited' END
+            CASE TG_OP WHEN 'DELETE' THEN 'its scheduled job was removed' ELSE 'its scheduled job was edited' END,
+            -- An edit in a transaction that stays open must not stop every group.
+            advance => false
         );
     END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
