@@ -34,8 +34,8 @@ from jobrunner.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 PREFIX = "JOBRUNNER_"
-NOT_SETTINGS = {"JOBRUNNER_DEBUG"}
-"""Names of the environment that are ours without being a setting."""
+NOT_SETTINGS = r"JOBRUNNER_(DEBUG|TEST_.*|LONG.*)"
+"""Names of the environment that are ours without being a setting; the last two are of this project's tests."""
 EXTERNAL_NAMES = {"imports": "import", "config_file": "config"}
 """Settings that are called otherwise outside, where the outer name cannot be one in Python."""
 
@@ -390,8 +390,8 @@ def unknown_names(environment: Mapping[str, str]) -> list[str]:
         _unknown(name, name.upper(), known)
         for name in sorted(environment)
         if name.upper().startswith(PREFIX)
-        and name.upper() not in known | NOT_SETTINGS
-        and not re.fullmatch(_SERVICE_LINK, name)
+        and name.upper() not in known
+        and not re.fullmatch(f"{NOT_SETTINGS}|{_SERVICE_LINK}", name)
     ]
 
 

@@ -1,0 +1,57 @@
+import os
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from jobrunner.cli import options
+from jobrunner.cli.session import load_configuration, session
+from jobrunner.db.embedded import EmbeddedServer
+from jobrunner.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(options, "given", options.GlobalOptions())
+    monkeypatch.chdir(tmp_path)
+
+
+async def test_the_configured_database_is_used(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", "postgresql://crm:secret@db/crm")
+    async with session() as here:
+        assert here.dsn == here.direct_dsn == "postgresql://crm:secret@db/crm"
+        assert not here.embedded
+        assert "secret" not in repr(here)
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL_DIRECT", "postgresql://direct/crm")
+    async with session() as here:
+        assert here.dsn == "postgresql://crm:secret@db/crm"
+        assert here.direct_dsn == "postgresql://direct/crm"
+
+
+async def test_an_option_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", "postgresql://environment/crm")
+    options.given.database_url = "postgresql://option/crm"
+    async with session() as here:
+        assert here.dsn == "postgresql://option/crm"
+
+
+async def test_without_a_url_the_embedded_server_answers(
+    monkeypatch: pytest.MonkeyPatch, embedded_server: EmbeddedServer | None
+):
+    if embedded_server is None:
+        pytest.skip("this run tests on a server that was given")
+    monkeypatch.setenv("JOBRUNNER_DATA_DIR", str(embedded_server.data_dir))
+    async with session() as here:
+        assert here.embedded
+        assert here.dsn == here.direct_dsn
+        connection = await asyncpg.connect(here.dsn)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+    assert embedded_server.pid is not None  # somebody else uses it still
+
+
+def test_a_mistake_is_found_before_any_server_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    options.given.config_file = tmp_path / "absent.toml"
+    with pytest.raises(ConfigurationError, match=r"absent\.toml cannot be read"):
+        load_configuration()
+    assert os.listdir(tmp_path) == []
