@@ -1,0 +1,91 @@
+"""Firing: what is due becomes jobs, by compare-and-set on the rows of the scheduled jobs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobrunner.db.connection import Connection
+from jobrunner.db.sql import load
+from jobrunner.scheduling.clock import DatabaseClock
+from jobrunner.scheduling.schedule import Schedule, ScheduleSettings, default_zone, read_schedules, settle
+
+FIRE_SCHEDULES = load(__package__, "fire_schedules")
+FIRE_AGAIN = "SELECT jobrunner.fire_again($1)"
+READ_CLOCK = "SELECT clock_timestamp()"
+
+BATCH = 500
+"""Scheduled jobs that one statement fires: it holds the lock of all groups meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of firing one scheduled job."""
+
+    schedule: Schedule
+    following: datetime
+    """The next fire time that follows from ours."""
+    revision: int | None
+    """The row's revision afterwards; None where there is none, or it is Inactive."""
+    next_fire_at: datetime | None
+    """The row's next fire time afterwards."""
+    job_id: int | None
+    """The job that was added or folded into; None where the firing was not ours."""
+
+
+async def fire(connection: Connection, schedules: Sequence[Schedule], now: datetime) -> list[Outcome]:
+    """Fire scheduled jobs that are due at `now`, the database's time, in one transaction."""
+    due = []
+    for schedule in schedules:
+        assert schedule.crontab is not None
+        assert schedule.next_fire_at is not None
+        latest, count = schedule.crontab.latest_due(schedule.next_fire_at, now, schedule.zone)
+        due.append((schedule, latest, count, schedule.next_after(latest)))
+    rows = await connection.fetch(
+        FIRE_SCHEDULES,
+        [schedule.id for schedule, *_ in due],
+        [schedule.revision for schedule, *_ in due],
+        [schedule.next_fire_at for schedule, *_ in due],
+        [latest for _, latest, *_ in due],
+        [count for _, _, count, _ in due],
+        [following for *_, following in due],
+    )
+    after = {row["id"]: row for row in rows}
+    outcomes = []
+    for schedule, _, _, following in due:
+        row = after.get(schedule.id)
+        outcomes.append(
+            Outcome(schedule, following, None, None, None)
+            if row is None
+            else Outcome(schedule, following, row["revision"], row["next_fire_at"], row["job_id"])
+        )
+    return outcomes
+
+
+async def fire_due(connection: Connection, settings: ScheduleSettings) -> int:
+    """Fire everything that is due, once, as a pass without a daemon does; return how many jobs were placed."""
+    if settings.paused:
+        return 0
+    clock = DatabaseClock()
+    clock.measure(await connection.fetchval(READ_CLOCK))
+    default = default_zone(settings)
+    schedules = await read_schedules(connection, None, default)
+    settled = await settle(connection, schedules.values(), clock.now(), verify=True)
+    if settled:
+        schedules |= await read_schedules(connection, settled, default)
+    now = clock.now()
+    due = [schedule for schedule in schedules.values() if schedule.due(now)]
+    fired = 0
+    for start in range(0, len(due), BATCH):
+        outcomes = await fire(connection, due[start : start + BATCH], now)
+        fired += sum(outcome.job_id is not None for outcome in outcomes)
+    return fired
+
+
+async def fire_again(connection: Connection, job_ids: Sequence[int]) -> int:
+    """Place another job at once for each of these, whose run said that more is left; return how many were added.
+
+    Only where the definition takes `* * * * *` to mean as often as possible, the scheduled job is still what it was,
+    and none waits already. For a job of a target, the other one is of the same target.
+    """
+    added: int = await connection.fetchval(FIRE_AGAIN, list(job_ids))
+    return added
