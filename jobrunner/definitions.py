@@ -56,6 +56,8 @@ class JobContext(Protocol):
     data: Mapping[str, Any]
     firing: datetime | None
     """The firing that this job stands for, the latest of those folded into it; None for an enqueued job."""
+    configuration: Any
+    """The daemon's configuration (`jobrunner.config.Configuration`)."""
     log: logging.Logger
     """Kept per attempt and streamed to `jobrunner logs -f`."""
 

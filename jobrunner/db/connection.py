@@ -183,3 +183,21 @@ class Connection:
                 await raw.close(timeout=2)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 raw.terminate()
+
+
+async def is_pooled(dsn: str) -> bool:
+    """Return whether a pooler stands between us and the server: the process it names is not the one that answers.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+    """
+    try:
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, statement_cache_size=0)
+        try:
+            async with asyncio.timeout(CONNECT_LIMIT):
+                answering: int = await connection.fetchval("SELECT pg_backend_pid()")
+                return answering != connection.get_server_pid()
+        finally:
+            connection.terminate()
+    except (*LOST, TimeoutError, asyncpg.PostgresError, ValueError) as error:
+        raise unavailable(dsn, error) from None

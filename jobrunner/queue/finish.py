@@ -1,4 +1,4 @@
-"""Storing how attempts ended: finished jobs move to the history, others go back to Pending, each fenced by its claim."""
+"""Storing how attempts ended: finished jobs move to the history, others return to Pending, each fenced by its claim."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,9 +52,7 @@ class Requeues:
         self.pauses.append(pause)
 
 
-async def finish_jobs(
-    connection: Connection, finishes: Finishes, ended_claims: Sequence[int], daemon: str
-) -> set[int]:
+async def finish_jobs(connection: Connection, finishes: Finishes, ended_claims: Sequence[int], daemon: str) -> set[int]:
     """Store finishes; return the ids that were stored. Missing ones lost their claim: another daemon has the job."""
     rows = await connection.fetch(
         FINISH_JOBS,

@@ -51,6 +51,7 @@ class Heartbeat(Service):
         lease: float,
         interval: float,
         limit: float,
+        pooled: bool,
         state: Callable[[], dict[str, Any]],
         on_pulse: Callable[[Pulse], None],
         on_blocked: Callable[[str, float], None],
@@ -66,11 +67,13 @@ class Heartbeat(Service):
         self._lease = lease
         self._interval = interval
         self._limit = limit
+        self._pooled = pooled
         self._state = state
         self._on_pulse = on_pulse
         self._on_blocked = on_blocked
         self._thread: threading.Thread | None = None
-        self._ending: asyncio.Event | None = None
+        self._now: asyncio.Event | None = None
+        self._over = False
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._jobs_thread = 0
         self._turned_at = 0.0
@@ -85,7 +88,8 @@ class Heartbeat(Service):
         return self.running and self.problem is None
 
     async def _start(self) -> None:
-        self._jobs_loop = asyncio.get_running_loop()
+        self._over = False
+        self.jobs_loop = asyncio.get_running_loop()
         self._jobs_thread = threading.get_ident()
         self._note_turn()
         self._thread = threading.Thread(target=self._live, name="jobrunner heartbeat", daemon=True)
@@ -96,17 +100,22 @@ class Heartbeat(Service):
             self._turn.cancel()
         if self._thread is None:
             return
-        if self._own_loop is not None and self._ending is not None:
-            try:
-                self._own_loop.call_soon_threadsafe(self._ending.set)
-            except RuntimeError:
-                pass  # its loop has ended already
+        self._over = True
+        try:
+            self.beat_now()
+        except RuntimeError:
+            pass  # its loop has ended already
         await asyncio.to_thread(self._thread.join, 10)
         self._thread = None
 
+    def beat_now(self) -> None:
+        """Renew at once: a stop may take as long as a lease."""
+        if self._own_loop is not None and self._now is not None:
+            self._own_loop.call_soon_threadsafe(self._now.set)
+
     def _note_turn(self) -> None:
         self._turned_at = time.monotonic()
-        self._turn = self._jobs_loop.call_later(BLOCKED_AFTER / 4, self._note_turn)
+        self._turn = self.jobs_loop.call_later(BLOCKED_AFTER / 4, self._note_turn)
 
     def _live(self) -> None:
         try:
@@ -114,15 +123,16 @@ class Heartbeat(Service):
         except Exception as error:
             log.exception("the heartbeat ended")
             problem = error
-            self._jobs_loop.call_soon_threadsafe(lambda: self.fail(problem))
+            self.jobs_loop.call_soon_threadsafe(lambda: self.fail(problem))
 
     async def _beat(self) -> None:
         self._own_loop = asyncio.get_running_loop()
-        self._ending = asyncio.Event()
+        self._now = asyncio.Event()
         watching = asyncio.create_task(self._watch())
-        connection = Connection(self._dsn, "heartbeat", limit=self._limit)
+        connection = Connection(self._dsn, "heartbeat", limit=self._limit, pooled=self._pooled)
         try:
-            while not self._ending.is_set():
+            while not self._over:
+                self._now.clear()
                 wait = self._interval
                 try:
                     await self._renew(connection)
@@ -133,7 +143,7 @@ class Heartbeat(Service):
                     wait = min(1.0, self._interval)
                 try:
                     async with asyncio.timeout(wait):
-                        await self._ending.wait()
+                        await self._now.wait()
                 except TimeoutError:
                     pass
         finally:
@@ -149,7 +159,7 @@ class Heartbeat(Service):
         self.last_renewal = began
         alive = {row[0] for row in rows}
         pulse = Pulse(began, alive, registered=None in alive)
-        self._jobs_loop.call_soon_threadsafe(self._on_pulse, pulse)
+        self.jobs_loop.call_soon_threadsafe(self._on_pulse, pulse)
 
     async def _watch(self) -> None:
         """Name what blocks the jobs' loop, once for each time."""

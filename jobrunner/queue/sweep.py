@@ -18,7 +18,9 @@ log = logging.getLogger("jobrunner.sweep")
 class Sweep(Loop):
     """Every few seconds: jobs of claims whose lease ran out go back to Pending, or fail when no attempt is left."""
 
-    def __init__(self, connection: Connection, *, interval: float, on_returned: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, connection: Connection, *, interval: float, on_returned: Callable[[], None] | None = None
+    ) -> None:
         """`interval` in seconds; `on_returned` is called when jobs became ready again."""
         super().__init__("sweep", interval=interval)
         self._connection = connection

@@ -1,0 +1,236 @@
+"""The daemon: starts the parts in order, runs until it is told to stop, stops them in reverse.
+
+first signal    nothing is claimed any more; running jobs get the grace period, then are returned to Pending
+second signal   they are returned at once
+third signal    the process ends on the spot; leases bring back what ran
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from jobrunner.config import Configuration
+from jobrunner.db import migrations
+from jobrunner.db.connection import TRANSIENT
+from jobrunner.definitions import Registry
+from jobrunner.execution.attempt import Attempt
+from jobrunner.execution.claimer import Claimer
+from jobrunner.execution.host import Host
+from jobrunner.lifecycle import Service
+from jobrunner.queue.retention import Retention
+from jobrunner.queue.sweep import Sweep
+from jobrunner.queue.wake import Listener
+from jobrunner.queue.watch import Watch, find_cancellations
+from jobrunner.scheduling.fan_out import fan_out
+from jobrunner.scheduling.firing import fire_again
+from jobrunner.scheduling.scheduler import Scheduler
+from jobrunner.scheduling.seeding import seed
+
+START_LIMIT = 60.0
+"""Seconds that a daemon waits at its start for a database that does not answer yet."""
+
+log = logging.getLogger("jobrunner.daemon")
+
+T = TypeVar("T")
+
+
+class Daemon(Service):
+    """All parts of one daemon."""
+
+    stop_limit = None
+
+    def __init__(self, *, dsn: str, direct_dsn: str, configuration: Configuration, registry: Registry) -> None:
+        """`dsn` for jobs, `direct_dsn` for the engine's own connections, past a pooler where there is one."""
+        super().__init__("daemon")
+        self._configuration = configuration
+        self._registry = registry
+        self._direct_dsn = direct_dsn
+        self.host = Host(
+            dsn=dsn,
+            direct_dsn=direct_dsn,
+            configuration=configuration,
+            registry=registry,
+            on_again=self._again,
+            fan_out=_fan_out,
+            takes_queues=configuration.queues,
+        )
+        self.grace = configuration.grace
+        self._hurry = asyncio.Event()
+        self._parts: list[Service] = []
+
+    async def _start(self) -> None:
+        configuration, host = self._configuration, self.host
+        if configuration.migrate_on_start:
+            applied = await _patiently(lambda: migrations.upgrade(self._direct_dsn))
+            if applied:
+                log.info("the database was migrated to %s", applied[-1])
+        await _patiently(host.start)
+        self._parts.append(host)
+        await seed(host.upkeep, self._registry)
+        self.listener = Listener(
+            self._direct_dsn,
+            host.identity.id,
+            on_wake=lambda queue: self.claimer.notified(queue),
+            on_change=lambda topic: self.watch.wake(),
+            on_connect=self._look_everywhere,
+        )
+        self.claimer = Claimer(
+            host.claiming,
+            host.runner,
+            daemon_id=host.identity.id,
+            registry=self._registry,
+            settings=lambda: host.settings,
+            lease=configuration.lease,
+            max_running=configuration.max_running,
+            queues=configuration.queues,
+            hears=lambda: self.listener.listening,
+            register=host.register_again,
+        )
+        host.on_room = self.claimer.room
+        self.scheduler = Scheduler(host.connection("schedule"), lambda: host.settings, on_fired=self.claimer.look_now)
+        self.sweep = Sweep(host.upkeep, interval=configuration.sweep_interval, on_returned=self.claimer.look_now)
+        self.watch = Watch(
+            host.connection("watch"),
+            {
+                "settings": self._settings_changed,
+                "scheduled_jobs": self._schedules_changed,
+                "cancellations": self._cancel,
+            },
+        )
+        self.retention = Retention(host.upkeep, lambda: host.settings)
+        host.more_state = self._state
+        for part in (self.listener, self.sweep, self.claimer, self.scheduler, self.watch, self.retention):
+            await part.start()
+            self._parts.append(part)
+            part.on_failure = lambda failed, error: self.fail(error)
+        log.info(
+            "%s is ready: %d job definitions, %s",
+            host.identity.name,
+            len(self._registry.names()),
+            "all queues" if configuration.queues is None else "queues " + ", ".join(configuration.queues),
+        )
+
+    async def _stop(self) -> None:
+        host = self.host
+        for part in reversed(self._parts):
+            if part is host:
+                continue
+            await part.stop()
+        if host in self._parts:
+            host.heartbeat.beat_now()
+            winding = asyncio.create_task(host.runner.wind_down(self.grace))
+            hurry = asyncio.create_task(self._hurry.wait())
+            await asyncio.wait([winding, hurry], return_when=asyncio.FIRST_COMPLETED)
+            hurry.cancel()
+            if not winding.done():
+                winding.cancel()
+                await asyncio.wait([winding])
+                await host.runner.cut_short()
+            await host.stop()
+        self._parts.clear()
+
+    def hurry(self) -> None:
+        """Give running jobs no grace any more."""
+        self._hurry.set()
+
+    # What parts tell each other
+
+    def _look_everywhere(self) -> None:
+        self.claimer.look_now()
+        self.watch.wake()
+
+    async def _settings_changed(self) -> None:
+        await self.host.load_settings()
+        self.scheduler.changed()
+        self.claimer.look_now()
+
+    async def _schedules_changed(self) -> None:
+        self.scheduler.changed()
+
+    async def _cancel(self) -> None:
+        self.host.runner.cancel(await find_cancellations(self.host.upkeep, self.host.identity.id))
+
+    async def _again(self, scheduled_job_id: int) -> None:
+        await fire_again(self.host.finishing, scheduled_job_id)
+        self.claimer.look_now()
+
+    def _state(self) -> dict[str, Any]:
+        parts = [*self._parts[1:], *self.host.runner.parts]
+        return {
+            "listening": self.listener.listening,
+            "unhealthy": [part.name for part in parts if not part.healthy],
+            "paused": self.host.settings.paused,
+        }
+
+
+async def _fan_out(raw: Any, attempt: Attempt) -> None:
+    await fan_out(raw, attempt.row, attempt.targets or [])
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do what needs the database, which may come up later than the daemon."""
+    deadline = time.monotonic() + START_LIMIT
+    pause = 0.2
+    while True:
+        try:
+            return await work()
+        except TRANSIENT as error:
+            if time.monotonic() + pause > deadline or not _may_come(error):
+                raise
+            log.warning("%s; trying again for %.0f s", error, deadline - time.monotonic())
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+
+def _may_come(error: BaseException) -> bool:
+    """Whether waiting may help: not where the server answered and refused name, password or schema."""
+    text = str(error)
+    return not any(word in text for word in ("authentication", "does not exist", "permission denied", "does not know"))
+
+
+async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, registry: Registry) -> int:
+    """Run a daemon until a signal; return the process's exit code."""
+    loop = asyncio.get_running_loop()
+    daemon = Daemon(dsn=dsn, direct_dsn=direct_dsn, configuration=configuration, registry=registry)
+    told = asyncio.Event()
+    signals = 0
+
+    def on_signal(number: int) -> None:
+        nonlocal signals
+        signals += 1
+        told.set()
+        if signals == 1:
+            log.info("%s: stopping, jobs have %g s to end", signal.Signals(number).name, daemon.grace)
+        elif signals == 2:
+            log.warning("%s again: running jobs are returned now", signal.Signals(number).name)
+            daemon.hurry()
+        else:
+            os._exit(1)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    starting = asyncio.create_task(daemon.start())
+    waiting = asyncio.create_task(told.wait())
+    try:
+        await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait([starting])
+            return 0
+        starting.result()
+        failing = asyncio.create_task(daemon.failed())
+        await asyncio.wait([waiting, failing], return_when=asyncio.FIRST_COMPLETED)
+        failing.cancel()
+        await daemon.stop()
+        if daemon.failure is not None and signals == 0:
+            log.error("the daemon ends, since a part of it cannot go on: %s", daemon.failure)
+            return 1
+        return 0
+    finally:
+        waiting.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,126 @@
+"""One attempt: what a daemon keeps in memory about a job while it runs."""
+
+import asyncio
+import logging
+from contextvars import ContextVar
+from typing import Any
+
+from jobrunner.definitions import Definition
+from jobrunner.execution.loglines import MESSAGE_LIMIT, LineCap, LogLine
+from jobrunner.execution.outcome import shortened
+
+current_attempt: ContextVar["Attempt"] = ContextVar("jobrunner_attempt")
+"""The attempt on whose behalf the running coroutine works: log lines find their job by it."""
+
+CANCEL, TIMEOUT, STOP, LOST = "cancel", "timeout", "stop", "lost"
+"""Why an attempt was asked to stop: a person, its deadline, its daemon's end, or its lease."""
+
+
+class HeldClaim:
+    """A claim as its daemon keeps it: how many of its jobs are still to be stored."""
+
+    __slots__ = ("id", "made_at", "open")
+
+    def __init__(self, claim_id: int, made_at: float, jobs: int) -> None:
+        self.id = claim_id
+        self.made_at = made_at
+        """Monotonic time at which the claim was answered."""
+        self.open = jobs
+
+
+class Attempt:
+    """A claimed job that runs, and in the end how it ended."""
+
+    __slots__ = (
+        "claim",
+        "completed",
+        "deadline_at",
+        "definition",
+        "error",
+        "fresh_lines",
+        "given_up",
+        "job_id",
+        "line_cap",
+        "more",
+        "number",
+        "progress",
+        "progress_is_fresh",
+        "reason",
+        "result",
+        "row",
+        "started_at",
+        "status",
+        "targets",
+        "task",
+    )
+
+    def __init__(self, row: Any, claim: HeldClaim, definition: Definition) -> None:
+        self.row = row
+        self.job_id: int = row["id"]
+        self.number: int = row["attempt"]
+        self.claim = claim
+        self.definition = definition
+        self.task: asyncio.Task[None] | None = None
+        self.started_at = 0.0
+        self.deadline_at: float | None = None
+        """Monotonic time at which something is to be done about it."""
+        self.reason: str | None = None
+        """Why it was asked to stop, if it was."""
+        self.completed = False
+        """Its Success was stored by itself, in the transaction of its own writes."""
+        self.given_up = False
+        """It did not stop when asked to: whatever it still does is not waited for."""
+        self.more = False
+        self.status = "Success"
+        """Success, Failed or Cancelled; or, where the job goes on, the attempt's outcome."""
+        self.error: str | None = None
+        self.result: str | None = None
+        self.targets: list[Any] | None = None
+        """What a preparator yielded."""
+        self.line_cap: LineCap | None = None
+        self.fresh_lines: list[LogLine] | None = None
+        self.progress: tuple[float, str | None] | None = None
+        self.progress_is_fresh = False
+
+    @property
+    def label(self) -> str:
+        """How the daemon's own log names it."""
+        return f"job {self.job_id} ({self.definition.name}), attempt {self.number}"
+
+    def keep(self, lines: list[LogLine]) -> None:
+        """Keep lines of its log until they are written; of endless ones the oldest and newest."""
+        if self.line_cap is None:
+            self.line_cap = LineCap()
+        self.keep_capped(self.line_cap.add(lines))
+
+    def keep_capped(self, lines: list[LogLine]) -> None:
+        """Keep lines whose number is bounded already."""
+        if self.fresh_lines is None:
+            self.fresh_lines = []
+        self.fresh_lines.extend(lines)
+
+    def last_lines(self) -> None:
+        """Let out what was held back, at the end of the attempt."""
+        if self.line_cap is not None:
+            self.keep_capped(self.line_cap.finish())
+            self.line_cap = None
+
+    def note_progress(self, fraction: float, message: str | None) -> None:
+        """Keep how far it is, for the next write."""
+        self.progress = (min(max(float(fraction), 0.0), 1.0), None if message is None else shortened(message, 1000))
+        self.progress_is_fresh = True
+
+
+class LogCapture(logging.Handler):
+    """Gives each log record to the attempt on whose behalf it was written."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the record; costs nothing for records of no job."""
+        attempt = current_attempt.get(None)
+        if attempt is None:
+            return
+        try:
+            message = self.format(record)
+        except Exception as error:  # a job's faulty log call must not end the job
+            message = f"{record.msg!r} (its arguments do not fit: {error})"
+        attempt.keep([LogLine(record.created, record.levelno, record.name, shortened(message, MESSAGE_LIMIT))])

@@ -1,0 +1,84 @@
+"""What a coroutine job gets: see `jobrunner.definitions.JobContext`."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from jobrunner.config import Configuration
+from jobrunner.db.pool import Pool
+from jobrunner.definitions import Target
+from jobrunner.errors import LeaseLost
+from jobrunner.execution.attempt import Attempt
+from jobrunner.queue.finish import FINISH_JOBS
+
+
+class Context:
+    """The context of one attempt."""
+
+    def __init__(self, attempt: Attempt, pool: Pool, daemon: str, configuration: Configuration) -> None:
+        self._attempt = attempt
+        self._pool = pool
+        self._daemon = daemon
+        self._data: dict[str, Any] | None = None
+        self.configuration = configuration
+        self.job_id = attempt.job_id
+        self.name = attempt.definition.name
+        self.attempt = attempt.number
+        self.max_attempts: int = attempt.row["max_attempts"]
+        self.firing: datetime | None = attempt.row["firing"]
+        self.log = logging.getLogger(f"jobrunner.job.{self.name}")
+
+    @property
+    def target(self) -> Target | None:
+        """The record that the job is about."""
+        kind, identifier = self._attempt.row["target_type"], self._attempt.row["target_id"]
+        return None if kind is None and identifier is None else Target(kind, identifier)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The job's data as it was queued."""
+        if self._data is None:
+            self._data = json.loads(self._attempt.row["data"])
+        return self._data
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was asked to stop."""
+        return self._attempt.reason is not None
+
+    def progress(self, fraction: float, message: str | None = None) -> None:
+        """Say how far the job is, from 0 to 1."""
+        self._attempt.note_progress(fraction, message)
+
+    def more(self) -> None:
+        """Say that more work is left."""
+        self._attempt.more = True
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection of the daemon's pool."""
+        async with self._pool.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def complete_in_transaction(self) -> AsyncIterator[Any]:
+        """A transaction that commits the job's own writes together with its Success.
+
+        Raises:
+            LeaseLost: on leaving the block, if the claim does not hold any more; nothing is written then.
+        """
+        attempt = self._attempt
+        async with self._pool.connection() as connection:
+            async with connection.transaction():
+                yield connection
+                rows = await connection.fetch(
+                    FINISH_JOBS, [attempt.job_id], [attempt.claim.id], ["Success"], [None], [None], self._daemon, []
+                )
+                if not rows:
+                    raise LeaseLost(
+                        f"job {attempt.job_id} lost its claim before it could complete: nothing of it was written"
+                    )
+            attempt.completed = True

@@ -1,0 +1,215 @@
+"""The finisher: stores how attempts ended, in batches that grow by themselves.
+
+There is no timer: whatever ended while the last batch was on its way is the next batch, so at light load a batch is
+one job, stored at once. While the database is away the ended attempts wait here; each is stored when it is back, if
+its claim still holds then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import asyncpg
+
+from jobrunner.db.connection import TRANSIENT, Connection
+from jobrunner.execution.attempt import Attempt
+from jobrunner.execution.journal import Journal
+from jobrunner.lifecycle import Loop
+from jobrunner.queue.finish import (
+    FINISH_JOBS,
+    Finishes,
+    Requeues,
+    advance_groups,
+    end_claims,
+    find_finished,
+    finish_jobs,
+    requeue_jobs,
+)
+
+BATCH = 1000
+"""The most attempts that one statement stores."""
+FINAL = frozenset({"Success", "Failed", "Cancelled"})
+
+log = logging.getLogger("jobrunner.execution")
+
+
+class Finisher(Loop):
+    """Takes ended attempts and stores them."""
+
+    backoff = (0.05, 2.0)
+
+    def __init__(
+        self,
+        connection: Connection,
+        journal: Journal,
+        daemon: str,
+        *,
+        on_stored: Callable[[Sequence[Attempt]], None],
+        on_again: Callable[[int], Awaitable[None]] | None = None,
+        fan_out: Callable[[Any, Attempt], Awaitable[None]] | None = None,
+    ) -> None:
+        """`on_stored` gets attempts that are done with; `on_again` the scheduled job of one that has more to do.
+
+        `fan_out` inserts what a preparator yielded, on a connection in the transaction that ends the preparing job.
+        """
+        super().__init__("finisher", interval=None)
+        self._connection = connection
+        self._journal = journal
+        self._daemon = daemon
+        self._on_stored = on_stored
+        self._on_again = on_again
+        self._fan_out = fan_out
+        self._waiting: list[Attempt] = []
+        self._doubtful = False
+        """The answer to the last statement was lost: it may have been stored."""
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self.fenced = 0
+        """Ends that changed nothing, since another daemon had taken the job over."""
+        self.stored = 0
+
+    def add(self, attempt: Attempt) -> None:
+        """Take an attempt that ended."""
+        self._waiting.append(attempt)
+        self._drained.clear()
+        self.wake()
+
+    @property
+    def waiting(self) -> int:
+        """How many ended attempts are not stored yet."""
+        return len(self._waiting)
+
+    async def drained(self) -> None:
+        """Wait until everything that ended is stored."""
+        await self._drained.wait()
+
+    async def once(self) -> None:
+        """Store one batch."""
+        batch = self._waiting[:BATCH]
+        if not batch:
+            self._drained.set()
+            return
+        with_lines = [attempt for attempt in batch if attempt.fresh_lines]
+        if with_lines:
+            await self._journal.write_lines(with_lines)
+        try:
+            await self._store(batch)
+        except TRANSIENT:
+            self._doubtful = True
+            raise
+        except asyncpg.PostgresError as error:
+            if len(batch) == 1:
+                self._plain(batch[0], error)
+            else:
+                log.error("a batch of ends could not be stored, they are stored one by one: %s", error)
+                await self._store_singly(batch)
+            self.wake()
+            return
+        self._done(batch)
+        self.wake()
+
+    async def _store_singly(self, batch: Sequence[Attempt]) -> None:
+        """One row that the database cannot hold must not keep the others from being stored."""
+        for attempt in batch:
+            try:
+                await self._store([attempt])
+            except TRANSIENT:
+                self._doubtful = True
+                raise
+            except asyncpg.PostgresError as fault:
+                self._plain(attempt, fault)
+                await self._store([attempt])
+            self._done([attempt])
+
+    def _done(self, batch: list[Attempt]) -> None:
+        self._doubtful = False
+        if self._waiting[: len(batch)] == batch:
+            del self._waiting[: len(batch)]
+        else:
+            gone = set(map(id, batch))
+            self._waiting = [attempt for attempt in self._waiting if id(attempt) not in gone]
+        if not self._waiting:
+            self._drained.set()
+        self.stored += len(batch)
+        self._on_stored(batch)
+
+    @staticmethod
+    def _plain(attempt: Attempt, error: Exception) -> None:
+        log.error("%s: what it left cannot be stored (%s), only its end is", attempt.label, error)
+        attempt.result = None
+        attempt.error = (
+            None if attempt.status == "Success" else f"its error could not be stored: {type(error).__name__}"
+        )
+
+    async def _store(self, batch: Sequence[Attempt]) -> None:
+        finishes, requeues, groups, again = Finishes(), Requeues(), set[str](), set[int]()
+        closing: dict[int, int] = {}
+        for attempt in batch:
+            claim = attempt.claim
+            closing[claim.id] = closing.get(claim.id, claim.open) - 1
+            if attempt.targets is not None and attempt.status == "Success":
+                await self._finish_preparing(attempt)
+            elif attempt.completed or attempt.status == "Lost":
+                pass
+            elif attempt.status in FINAL:
+                finishes.add(attempt.job_id, claim.id, attempt.status, attempt.error, attempt.result)
+            else:
+                pause = 0.0 if attempt.status == "Stopped" else attempt.definition.pause(attempt.number)
+                requeues.add(attempt.job_id, claim.id, attempt.status, attempt.error, pause)
+            row = attempt.row
+            if row["group_name"] is not None and attempt.status in FINAL:
+                groups.add(row["group_name"])
+            if attempt.more and attempt.status == "Success" and row["scheduled_job_id"] is not None:
+                again.add(row["scheduled_job_id"])
+        ended_claims = [claim_id for claim_id, left in closing.items() if left == 0]
+        if finishes.ids:
+            stored = await finish_jobs(self._connection, finishes, ended_claims, self._daemon)
+            if len(stored) < len(finishes.ids):
+                await self._note_fenced(finishes.ids, finishes.claims, stored)
+        if requeues.ids:
+            stored = await requeue_jobs(self._connection, requeues, ended_claims, self._daemon)
+            if len(stored) < len(requeues.ids) and not self._doubtful:
+                self._count_fenced(set(requeues.ids) - stored)
+        if ended_claims and not finishes.ids and not requeues.ids:
+            await end_claims(self._connection, ended_claims)
+        if groups:
+            await advance_groups(self._connection, sorted(groups))
+        if self._on_again is not None:
+            for scheduled_job_id in again:
+                await self._on_again(scheduled_job_id)
+        for attempt in batch:
+            attempt.claim.open -= 1
+
+    async def _finish_preparing(self, attempt: Attempt) -> None:
+        """End a preparing job and insert its children in one transaction, or neither."""
+
+        async def work(raw: Any) -> bool:
+            rows = await raw.fetch(
+                FINISH_JOBS,
+                [attempt.job_id],
+                [attempt.claim.id],
+                ["Success"],
+                [None],
+                [attempt.result],
+                self._daemon,
+                [],
+            )
+            if rows and self._fan_out is not None:
+                await self._fan_out(raw, attempt)
+            return bool(rows)
+
+        if not await self._connection.transaction(work):
+            await self._note_fenced([attempt.job_id], [attempt.claim.id], set())
+
+    async def _note_fenced(self, ids: list[int], claims: list[int], stored: set[int]) -> None:
+        missing = [(job_id, claim) for job_id, claim in zip(ids, claims, strict=True) if job_id not in stored]
+        if self._doubtful:  # perhaps the first try had been stored, and only its answer was lost
+            found = await find_finished(self._connection, [job for job, _ in missing], [claim for _, claim in missing])
+            missing = [pair for pair in missing if pair[0] not in found]
+        self._count_fenced({job_id for job_id, _ in missing})
+
+    def _count_fenced(self, ids: set[int]) -> None:
+        self.fenced += len(ids)
+        for job_id in sorted(ids):
+            log.warning("job %s ended here after its claim was gone: what it left is not stored", job_id)

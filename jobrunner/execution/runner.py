@@ -1,0 +1,374 @@
+"""The runner: runs claimed jobs, coroutines on this loop, blocking ones in process slots, until their end is stored."""
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from jobrunner.execution.slots import ProcessSlots
+
+from jobrunner.config import Configuration
+from jobrunner.db.connection import Connection
+from jobrunner.db.pool import Pool
+from jobrunner.definitions import Definition, Registry, Target
+from jobrunner.errors import InvalidJobData
+from jobrunner.execution.attempt import (
+    CANCEL,
+    LOST,
+    STOP,
+    TIMEOUT,
+    Attempt,
+    HeldClaim,
+    LogCapture,
+    current_attempt,
+)
+from jobrunner.execution.context import Context
+from jobrunner.execution.finisher import Finisher
+from jobrunner.execution.journal import Journal
+from jobrunner.execution.outcome import error_text, result_json, shortened, traceback_text
+from jobrunner.lifecycle import Loop, Service
+
+STOP_LIMIT = 5.0
+"""Seconds that a coroutine may go on after it was cancelled; then it is given up."""
+SLOT_LIMIT = 30.0
+"""Seconds that the children may take to end when the runner stops."""
+ERROR_LIMIT = 16 * 1024
+"""Characters that are kept of an error with its traceback."""
+
+log = logging.getLogger("jobrunner.execution")
+
+
+class Runner(Service):
+    """Everything that a claimed job needs until it is finished. Claiming is not its business."""
+
+    stop_limit = None
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        configuration: Configuration,
+        pool: Pool,
+        finishing: Connection,
+        journal: Connection,
+        daemon: str,
+        slots: int,
+        scrub: Callable[[str], str] = str,
+        on_room: Callable[[], None] = lambda: None,
+        on_again: Callable[[int], Awaitable[None]] | None = None,
+        fan_out: Callable[[Any, Attempt], Awaitable[None]] | None = None,
+    ) -> None:
+        """`on_room` is called when a job's end was stored; for `on_again` and `fan_out` see `Finisher`."""
+        super().__init__("runner")
+        self._registry = registry
+        self._configuration = configuration
+        self._pool = pool
+        self._daemon = daemon
+        self._scrub = scrub
+        self._on_room = on_room
+        self.attempts: dict[int, Attempt] = {}
+        """Claimed jobs that have not ended, by id."""
+        self.claims: dict[int, HeldClaim] = {}
+        self.in_queue: Counter[str] = Counter()
+        """How many run of each queue."""
+        self.blocking = 0
+        """How many of them are blocking jobs."""
+        self.held = 0
+        """How many are claimed and not stored yet."""
+        self.did_not_stop = 0
+        """Coroutines that went on after they were cancelled and given up."""
+        self.slots = ProcessSlots(slots, preload=["jobrunner.definitions", "pydantic"])
+        self._slots_started = False
+        self.journal = Journal(journal, lambda: self.attempts.values(), scrub)
+        self.finisher = Finisher(
+            finishing, self.journal, daemon, on_stored=self._stored, on_again=on_again, fan_out=fan_out
+        )
+        self._deadlines = Deadlines(self)
+        self._capture = LogCapture()
+        self._given_up: set[asyncio.Task[None]] = set()
+
+    async def _start(self) -> None:
+        logging.getLogger("jobrunner.job").setLevel(logging.INFO)
+        logging.getLogger().addHandler(self._capture)
+        if any(definition.blocking for definition in self._registry):
+            await self.slots.start()
+            self._slots_started = True
+        await self.finisher.start()
+        await self.journal.start()
+        await self._deadlines.start()
+
+    async def _stop(self) -> None:
+        await self._deadlines.stop()
+        await self.journal.stop()
+        await self.finisher.stop()
+        if self._slots_started:
+            self._slots_started = False
+            await self.slots.stop()
+        logging.getLogger().removeHandler(self._capture)
+
+    @property
+    def parts(self) -> Sequence[Service]:
+        """The loops inside, for whoever watches health."""
+        return (self.finisher, self.journal, self._deadlines)
+
+    def attempt_of(self, task: asyncio.Task[Any] | None) -> Attempt | None:
+        """Return the attempt that runs as this task. May be asked from another thread."""
+        return next((attempt for attempt in list(self.attempts.values()) if attempt.task is task), None)
+
+    def resize(self, slots: int) -> None:
+        """Change how many blocking jobs may run at once."""
+        if slots != self.slots.count:
+            self.slots.resize(slots)
+
+    @property
+    def slots_free(self) -> int:
+        """How many blocking jobs could start now."""
+        return max(self.slots.count - self.blocking, 0) if self._slots_started else 0
+
+    def take(self, claim_id: int, rows: Sequence[Any], made_at: float) -> None:
+        """Start the jobs of a claim."""
+        claim = HeldClaim(claim_id, made_at, len(rows))
+        self.claims[claim_id] = claim
+        self.held += len(rows)
+        loop = asyncio.get_running_loop()
+        for row in rows:
+            definition = self._registry.get(row["name"])
+            assert definition is not None, "a claim takes known names only"
+            attempt = Attempt(row, claim, definition)
+            self.attempts[attempt.job_id] = attempt
+            self.in_queue[row["queue"]] += 1
+            if row["blocking"]:
+                self.blocking += 1
+            attempt.task = loop.create_task(self._run(attempt))
+
+    async def _run(self, attempt: Attempt) -> None:
+        current_attempt.set(attempt)
+        definition, row = attempt.definition, attempt.row
+        attempt.started_at = time.monotonic()
+        if definition.deadline is not None and not row["blocking"]:
+            attempt.deadline_at = attempt.started_at + definition.deadline
+            self._deadlines.watch(attempt)
+        try:
+            if row["cancel_requested"]:
+                attempt.reason = CANCEL
+                raise asyncio.CancelledError
+            if row["preparing"] and definition.targets is not None:
+                attempt.targets = await self._prepare(attempt, definition)
+                return
+            data: dict[str, Any] = {} if row["data"] == "{}" else json.loads(row["data"])
+            arguments = definition.arguments(data)
+            if definition.blocking:
+                await self._run_blocking(attempt, data)
+            else:
+                if definition.takes_context:
+                    arguments["ctx"] = Context(attempt, self._pool, self._daemon, self._configuration)
+                result = await definition.function(**arguments)
+                if result is not None:
+                    attempt.result = _kept(result)
+        except InvalidJobData as error:
+            attempt.status, attempt.error = "Failed", str(error)
+        except asyncio.CancelledError:
+            if not attempt.given_up:
+                self._note_stopped(attempt)
+        except BaseException as error:  # a job may raise anything, SystemExit too
+            if not attempt.given_up:
+                self._note_error(attempt, error)
+        finally:
+            if not attempt.given_up:
+                self._leave(attempt)
+
+    async def _prepare(self, attempt: Attempt, definition: Definition) -> list[Target]:
+        assert definition.targets is not None
+        yielded = definition.targets(Context(attempt, self._pool, self._daemon, self._configuration))  # type: ignore[arg-type]
+        if hasattr(yielded, "__aiter__"):
+            return [target async for target in yielded]
+        return list(await yielded)
+
+    async def _run_blocking(self, attempt: Attempt, data: dict[str, Any]) -> None:
+        row, definition = attempt.row, attempt.definition
+        result = await self.slots.run(
+            definition.module,
+            definition.function.__qualname__,
+            data,
+            {
+                "job_id": attempt.job_id,
+                "name": definition.name,
+                "attempt": attempt.number,
+                "max_attempts": row["max_attempts"],
+                "target_type": row["target_type"],
+                "target_id": row["target_id"],
+                "data": data,
+            },
+            deadline=definition.deadline,
+            on_log=attempt.keep_capped,
+            on_progress=attempt.note_progress,
+        )
+        attempt.more = bool(getattr(result, "more", False))
+        match result.outcome:
+            case "success":
+                if result.value is not None:
+                    attempt.result = _kept(result.value)
+            case "timeout":
+                self._note_timeout(attempt)
+            case "died":
+                self._note_failure(attempt, "Died", result.exit_description or "its process ended")
+            case _:
+                text = f"{result.error}\n{result.traceback}" if result.traceback else str(result.error)
+                self._note_failure(attempt, "Error", text)
+
+    def _note_stopped(self, attempt: Attempt) -> None:
+        match attempt.reason:
+            case "cancel":
+                attempt.status, attempt.error = "Cancelled", "cancelled while it ran"
+            case "stop":
+                attempt.status, attempt.error = "Stopped", None
+            case "lost":
+                attempt.status = "Lost"
+            case "timeout":
+                self._note_timeout(attempt)
+            case _:
+                self._note_failure(attempt, "Error", "the job cancelled itself (asyncio.CancelledError)")
+
+    def _note_timeout(self, attempt: Attempt) -> None:
+        self._note_failure(
+            attempt, "Timeout", f"it did not end within its deadline of {attempt.definition.deadline:g} s"
+        )
+
+    def _note_error(self, attempt: Attempt, error: BaseException) -> None:
+        if attempt.reason == LOST:
+            attempt.status = "Lost"
+        elif attempt.completed:
+            log.warning("%s raised after it had completed in a transaction: %s", attempt.label, error)
+        elif attempt.reason in (STOP, CANCEL):
+            self._note_stopped(attempt)
+        else:
+            self._note_failure(attempt, "Error", f"{error_text(error)}\n{traceback_text(error, skip=1)}")
+
+    def _note_failure(self, attempt: Attempt, outcome: str, text: str) -> None:
+        attempt.error = shortened(self._scrub(text), ERROR_LIMIT)
+        attempt.result = None
+        attempt.targets = None
+        if attempt.number >= attempt.row["max_attempts"]:
+            attempt.status = "Failed"
+            if outcome == "Died" and attempt.number > 1:
+                attempt.error = f"its process ended {attempt.number} times: {attempt.error}"
+            log.info("%s failed, no attempt is left: %s", attempt.label, attempt.error.partition("\n")[0])
+        else:
+            attempt.status = outcome
+            log.info("%s failed and is tried again: %s", attempt.label, attempt.error.partition("\n")[0])
+
+    def _leave(self, attempt: Attempt) -> None:
+        row = attempt.row
+        del self.attempts[attempt.job_id]
+        self.in_queue[row["queue"]] -= 1
+        if row["blocking"]:
+            self.blocking -= 1
+        if attempt.deadline_at is not None:
+            self._deadlines.forget(attempt)
+        if attempt.line_cap is not None:
+            attempt.last_lines()
+        self.finisher.add(attempt)
+
+    def _stored(self, attempts: Sequence[Attempt]) -> None:
+        self.held -= len(attempts)
+        for attempt in attempts:
+            if attempt.claim.open <= 0:
+                self.claims.pop(attempt.claim.id, None)
+        self._on_room()
+
+    def interrupt(self, attempt: Attempt, reason: str) -> None:
+        """Ask an attempt to stop; one that does not within `STOP_LIMIT` is given up."""
+        if attempt.reason is not None and not (reason == LOST and attempt.reason != LOST):
+            return
+        attempt.reason = reason
+        attempt.deadline_at = time.monotonic() + STOP_LIMIT
+        self._deadlines.watch(attempt)
+        if attempt.task is not None:
+            attempt.task.cancel()
+
+    def give_up(self, attempt: Attempt) -> None:
+        """Free the place of a coroutine that swallows its cancellation."""
+        if self.attempts.get(attempt.job_id) is not attempt:
+            return
+        attempt.given_up = True
+        self.did_not_stop += 1
+        log.error("%s did not stop within %g s after it was cancelled: given up", attempt.label, STOP_LIMIT)
+        attempt.error = f"did not stop within {STOP_LIMIT:g} s after it was asked to ({attempt.reason})"
+        attempt.status = {STOP: "Stopped", LOST: "Lost"}.get(attempt.reason or "", "Failed")
+        if attempt.task is not None:
+            self._given_up.add(attempt.task)  # else it might be collected while it runs
+            attempt.task.add_done_callback(self._given_up.discard)
+        self._leave(attempt)
+
+    def cancel(self, job_ids: Iterable[int]) -> None:
+        """Stop jobs that somebody asked to cancel."""
+        for job_id in job_ids:
+            attempt = self.attempts.get(job_id)
+            if attempt is not None:
+                self.interrupt(attempt, CANCEL)
+
+    def lose(self, claim_ids: Iterable[int]) -> None:
+        """Stop the jobs of claims that were taken back: another daemon may be running them."""
+        lost = set(claim_ids)
+        for attempt in list(self.attempts.values()):
+            if attempt.claim.id in lost:
+                self.interrupt(attempt, LOST)
+
+    async def wind_down(self, grace: float) -> None:
+        """Let what runs end within `grace` seconds, then return the rest to Pending, and store all that."""
+        tasks = [attempt.task for attempt in self.attempts.values() if attempt.task is not None]
+        if tasks and grace > 0:
+            await asyncio.wait(tasks, timeout=grace)
+        await self.cut_short()
+
+    async def cut_short(self) -> None:
+        """Return all that still runs to Pending; the attempts are not used up."""
+        for attempt in list(self.attempts.values()):
+            self.interrupt(attempt, STOP)
+        tasks = [attempt.task for attempt in self.attempts.values() if attempt.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
+        for attempt in list(self.attempts.values()):
+            self.give_up(attempt)
+        try:
+            async with asyncio.timeout(1.0):
+                await self.finisher.drained()
+        except TimeoutError:
+            log.warning("%d ends could not be stored: their leases bring the jobs back", self.finisher.waiting)
+
+
+class Deadlines(Loop):
+    """One timer for all deadlines: stops attempts whose time is over, gives up those that do not stop."""
+
+    def __init__(self, runner: Runner) -> None:
+        super().__init__("deadlines", interval=0.1)
+        self._runner = runner
+        self._watched: set[Attempt] = set()
+
+    def watch(self, attempt: Attempt) -> None:
+        """Mind the attempt's `deadline_at`."""
+        self._watched.add(attempt)
+
+    def forget(self, attempt: Attempt) -> None:
+        """The attempt has ended."""
+        self._watched.discard(attempt)
+
+    async def once(self) -> None:
+        """Look at the clock once."""
+        now = time.monotonic()
+        for attempt in [a for a in self._watched if a.deadline_at is not None and a.deadline_at <= now]:
+            if attempt.reason is None:
+                self._runner.interrupt(attempt, TIMEOUT)
+            else:
+                self._watched.discard(attempt)
+                self._runner.give_up(attempt)
+
+
+def _kept(result: Any) -> str:
+    try:
+        return result_json(result)
+    except ValueError as error:
+        return json.dumps({"note": str(error)})

@@ -1,0 +1,40 @@
+"""Retention: makes the days' tables ahead and drops those whose time is over."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from jobrunner.db.connection import Connection
+from jobrunner.db.sql import load
+from jobrunner.lifecycle import Loop
+from jobrunner.queue.settings import Settings
+
+DAYS_AHEAD = 7
+CREATE_PARTITIONS = "SELECT jobrunner.create_partitions($1)"
+DROP_PARTITION = "SELECT jobrunner.drop_partition($1, $2)"
+DELETE_ATTEMPTS = load(__package__, "delete_attempts")
+
+
+class Retention(Loop):
+    """Once an hour. Each table is dropped in a transaction of its own that waits half a second for its lock."""
+
+    def __init__(self, connection: Connection, settings: Callable[[], Settings]) -> None:
+        super().__init__("retention", interval=3600)
+        self._connection = connection
+        self._settings = settings
+
+    async def once(self) -> None:
+        """Make what is missing ahead, drop what is over."""
+        await self._connection.fetch(CREATE_PARTITIONS, DAYS_AHEAD)
+        settings = self._settings()
+        now = datetime.now(UTC)
+        for parent, days in (
+            ("job_history_done", settings.cleanup_job_period),
+            ("job_history_failed", settings.cleanup_failed_job_period),
+            ("job_log", settings.cleanup_job_log_period),
+        ):
+            before = now - timedelta(days=days)
+            while await self._connection.fetchval(DROP_PARTITION, parent, before) is not None:
+                pass
+        before = now - timedelta(days=max(settings.cleanup_job_period, settings.cleanup_failed_job_period))
+        while await self._connection.fetchval(DELETE_ATTEMPTS, before, 1000):
+            pass
