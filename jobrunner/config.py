@@ -69,7 +69,21 @@ def _database_url(url: SecretStr) -> SecretStr:
         raise ValueError("must begin with postgresql:// (postgresql://user:password@host:5432/database)")
     if not text.isprintable() or " " in text:
         raise ValueError("must not contain blanks or control characters; write them percent-encoded (%20)")
+    try:
+        parts = urlsplit(text)
+        hosts = parts.netloc.rpartition("@")[2]
+        usable = bool(re.fullmatch(f"({_HOST}(,{_HOST})*)?", hosts)) and "@" not in parts.path + parts.fragment
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            "must be like postgresql://user:password@host:5432/database, with /, ?, # and @ in a password "
+            "percent-encoded (%2F, %3F, %23, %40)"
+        )
     return url
+
+
+_HOST = r"(\[[^\[\]]+\]|[^:,@\[\]]+)(:\d+)?"
 
 
 def _site_url(url: str) -> str:

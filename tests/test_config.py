@@ -116,6 +116,26 @@ def test_the_direct_url_is_the_only_url_unless_given():
     assert load().direct_url is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@h/d",
+        "postgresql://",
+        "postgresql://h:1,h2:2/d",
+        "postgresql://u:p@[::1]:5432/d",
+        "postgres://u:p%2F@h:5/d?application_name=a@b",
+        "postgresql://jobrunner@/jobrunner?host=/run/x&port=5432",
+    ],
+)
+def test_urls_of_every_kind_are_taken(url: str):
+    assert load(database_url=url, database_url_direct=url).database_url == SecretStr(url)
+
+
+@pytest.mark.parametrize("password", ["a/b", "1/b", "a?b", "a#b", "a@b/c"])
+def test_a_password_that_breaks_its_url_is_refused(password: str):
+    assert "percent-encoded" in refusal(database_url=f"postgresql://u:{password}@h/d")
+
+
 # Refusals
 
 
