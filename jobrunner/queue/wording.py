@@ -1,0 +1,36 @@
+"""Times, spans and counts as a sentence says them."""
+
+from datetime import datetime
+
+
+def moment(at: datetime) -> str:
+    """Return a time in the time zone of this machine, with its offset."""
+    return at.astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def span(seconds: float) -> str:
+    """Return how long something takes, in the two largest units: `3 h 20 min`."""
+    if seconds < 0:
+        return "no time"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for unit, size, below, small in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // small
+            return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{whole} s"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: `1 job`, `12,000 jobs`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: list[str], limit: int = 5) -> str:
+    """Return names as a sentence lists them; of many the first few."""
+    if len(names) > limit:
+        return f"{', '.join(names[:limit])} and {len(names) - limit:,} more"
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
