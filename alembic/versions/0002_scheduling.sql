@@ -10,20 +10,19 @@ CREATE TABLE jobrunner.seeded_scheduled_job (
 -- The group that keeps a scheduled job, or one of its targets, from overlapping itself. As in a JSON pointer, what
 -- separates is written out, so that no two targets have one name; one that is too long is shortened to its hash.
 CREATE FUNCTION jobrunner.firing_group(scheduled_job_id bigint, name text, target_type text, target_id text) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN length(g.name) <= 255 THEN g.name ELSE left(g.name, 222) || '/' || md5(g.name) END
-    FROM (
-        SELECT
-            CASE
-                WHEN scheduled_job_id IS NULL
-                    THEN '~target/' || replace(replace(name, '~', '~0'), '/', '~1')
-                ELSE '~schedule/' || scheduled_job_id
-            END
-            || CASE
-                WHEN target_type IS NULL AND target_id IS NULL THEN ''
-                ELSE '/' || replace(replace(coalesce(target_type, ''), '~', '~0'), '/', '~1') || '/' || coalesce(target_id, '')
-            END AS name
-    ) AS g
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    group_name text := CASE
+        WHEN scheduled_job_id IS NULL THEN '~target/' || replace(replace(name, '~', '~0'), '/', '~1')
+        ELSE '~schedule/' || scheduled_job_id
+    END;
+BEGIN
+    IF target_type IS NOT NULL OR target_id IS NOT NULL THEN
+        group_name := group_name || '/' || replace(replace(coalesce(target_type, ''), '~', '~0'), '/', '~1')
+            || '/' || coalesce(target_id, '');
+    END IF;
+    RETURN CASE WHEN length(group_name) <= 255 THEN group_name ELSE left(group_name, 222) || '/' || md5(group_name) END;
+END;
 $$;
 
 -- Puts jobs into the queue, one for each element: where one of the same scheduled job and target waits that was never

@@ -48,7 +48,7 @@ def default_zone(settings: ScheduleSettings) -> str:
 
 @dataclass(eq=False, slots=True)
 class Schedule:
-    """An Active scheduled job. Where its crontab or zone cannot be read here, `crontab` is None and `problem` says why."""
+    """An Active scheduled job. Where its crontab or zone cannot be read, `crontab` is None and `problem` says why."""
 
     id: int
     revision: int

@@ -88,9 +88,9 @@ class Scheduler(Service):
         await self._watch.passed()
 
     async def _start(self) -> None:
-        quiet("apscheduler.scheduler", "apscheduler.executors.default")
+        quiet("apscheduler")
         self._triggers = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 5}
         )
         self._triggers.add_listener(
             lambda event: self._fire_soon([int(event.job_id)]),
@@ -282,8 +282,7 @@ class Firing(Loop):
         await self._scheduler.drain()
 
 
-def quiet(*names: str) -> None:
-    """Keep APScheduler from logging every run, unless somebody asked for it."""
-    for name in names:
-        if logging.getLogger(name).level == logging.NOTSET:
-            logging.getLogger(name).setLevel(logging.WARNING)
+def quiet(name: str) -> None:
+    """Have APScheduler log errors only, unless somebody asked for more: it would log every run."""
+    if logging.getLogger(name).level == logging.NOTSET:
+        logging.getLogger(name).setLevel(logging.ERROR)
