@@ -1,0 +1,124 @@
+"""Ends a process with all its descendants, also with those that left its group or lost their parent (Linux).
+
+A process is known by its id and its start time, so that a reused id is never taken for it. Elsewhere than on
+Linux, without /proc, only the process and its group are ended.
+"""
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "_JOBRUNNER_SLOT"
+"""Environment variable that every descendant of a slot's process inherits; its value names the slot."""
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that cannot be mistaken for a later one with the same id."""
+
+    pid: int
+    started: int | None
+    """Start time in clock ticks since boot; None where /proc does not say."""
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity":
+        """Return the identity of the process that has this id now."""
+        return cls(pid, _start_time(pid))
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process runs; a zombie does not."""
+        if self.started is None:
+            return _exists(self.pid)
+        return _start_time(self.pid) == self.started and _state(self.pid) not in ("Z", "X")
+
+
+def children(pid: int) -> list[int]:
+    """Return the ids of the living and dead (not yet reaped) children; empty where /proc does not say."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(PROC / str(pid) / "task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, (PROC / str(pid) / "task" / thread / "children").read_text().split())
+    except OSError:
+        return []
+    if not found and not _kernel_lists_children():
+        return [int(name) for name in os.listdir(PROC) if name.isdigit() and _parent(int(name)) == pid]
+    return found
+
+
+def end_family(root: Identity, mark: str | None = None, reaper: int | None = None) -> int:
+    """Kill (SIGKILL) the process, its group and its descendants; return how many were found, itself included.
+
+    Each one found is stopped before its children are looked for, until a look finds none: so no fork is missed.
+    `reaper` is the process that orphans fall to: those of its children that carry `mark` in their environment
+    are descendants too.
+    """
+    family: set[int] = set()
+    generation = {root.pid} if root.alive else set[int]()
+    if reaper is not None and mark is not None:
+        generation |= {pid for pid in children(reaper) if _is_marked(pid, mark)}
+    while generation:
+        for pid in generation:
+            send(pid, signal.SIGSTOP)
+        family |= generation
+        generation = {child for pid in family for child in children(pid)} - family
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(root.pid, signal.SIGKILL)  # it led its group: the number is not given away while one of it lives
+    for pid in family:
+        send(pid, signal.SIGKILL)
+    return len(family)
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _fields(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the third on (the second, a name, may hold anything)."""
+    try:
+        return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _state(pid: int) -> str | None:
+    fields = _fields(pid)
+    return fields[0] if fields else None
+
+
+def _parent(pid: int) -> int | None:
+    fields = _fields(pid)
+    return int(fields[1]) if fields else None
+
+
+def _start_time(pid: int) -> int | None:
+    fields = _fields(pid)
+    return int(fields[19]) if fields else None
+
+
+def _is_marked(pid: int, mark: str) -> bool:
+    try:
+        return f"{MARK}={mark}".encode() in (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _kernel_lists_children() -> bool:
+    return (PROC / "self" / "task" / str(os.getpid()) / "children").exists()
