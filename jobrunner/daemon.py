@@ -17,7 +17,6 @@ from jobrunner.config import Configuration
 from jobrunner.db import migrations
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.definitions import Registry
-from jobrunner.execution.attempt import Attempt
 from jobrunner.execution.claimer import Claimer
 from jobrunner.execution.host import Host
 from jobrunner.lifecycle import Service
@@ -25,10 +24,7 @@ from jobrunner.queue.retention import Retention
 from jobrunner.queue.sweep import Sweep
 from jobrunner.queue.wake import Listener
 from jobrunner.queue.watch import Watch, find_cancellations
-from jobrunner.scheduling.fan_out import fan_out
-from jobrunner.scheduling.firing import fire_again
-from jobrunner.scheduling.scheduler import Scheduler
-from jobrunner.scheduling.seeding import seed
+from jobrunner.scheduling import Scheduler, seed
 
 START_LIMIT = 60.0
 """Seconds that a daemon waits at its start for a database that does not answer yet."""
@@ -54,8 +50,6 @@ class Daemon(Service):
             direct_dsn=direct_dsn,
             configuration=configuration,
             registry=registry,
-            on_again=self._again,
-            fan_out=_fan_out,
             takes_queues=configuration.queues,
         )
         self.grace = configuration.grace
@@ -154,10 +148,6 @@ class Daemon(Service):
     async def _cancel(self) -> None:
         self.host.runner.cancel(await find_cancellations(self.host.upkeep, self.host.identity.id))
 
-    async def _again(self, scheduled_job_id: int) -> None:
-        await fire_again(self.host.finishing, scheduled_job_id)
-        self.claimer.look_now()
-
     def _state(self) -> dict[str, Any]:
         parts = [*self._parts[1:], *self.host.runner.parts]
         return {
@@ -165,10 +155,6 @@ class Daemon(Service):
             "unhealthy": [part.name for part in parts if not part.healthy],
             "paused": self.host.settings.paused,
         }
-
-
-async def _fan_out(raw: Any, attempt: Attempt) -> None:
-    await fan_out(raw, attempt.row, attempt.targets or [])
 
 
 async def _patiently(work: Callable[[], Awaitable[T]]) -> T:

@@ -163,7 +163,7 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
     Ctrl-C and SIGTERM cancel it, so that it cleans up behind itself; the process then ends with 130 or 143.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_until_terminated(coroutine))
 
 
@@ -190,7 +190,8 @@ async def _until_terminated(coroutine: Coroutine[Any, Any, Result]) -> Result:
         raise
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's loop where that is installed, else None for asyncio's own."""
     try:
         import uvloop
     except ImportError:

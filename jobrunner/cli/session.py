@@ -24,20 +24,23 @@ class Session:
     """Whether the database is the embedded server, which this session keeps running."""
 
 
-def load_configuration() -> "Configuration":
-    """Return the configuration with the options of this command line on top; raises ConfigurationError."""
+def load_configuration(**own: object) -> "Configuration":
+    """Return the configuration with the options of this command line on top; raises ConfigurationError.
+
+    `own` are settings that options of the command itself give; None leaves one alone.
+    """
     from jobrunner.config import load
 
-    return load(**options.given.as_settings())
+    return load(**options.given.as_settings() | {name: value for name, value in own.items() if value is not None})
 
 
 @asynccontextmanager
-async def session() -> AsyncIterator[Session]:
+async def session(**own: object) -> AsyncIterator[Session]:
     """Load the configuration and find the database: the configured one, or the embedded server.
 
     The embedded server is started if it does not run, and left at the end; it stops when nobody else uses it.
     """
-    configuration = load_configuration()
+    configuration = load_configuration(**own)
     if configuration.database_url is not None:
         direct = configuration.database_url_direct or configuration.database_url
         yield Session(

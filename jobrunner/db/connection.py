@@ -195,8 +195,8 @@ async def is_pooled(dsn: str) -> bool:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, statement_cache_size=0)
         try:
             async with asyncio.timeout(CONNECT_LIMIT):
-                answering: int = await connection.fetchval("SELECT pg_backend_pid()")
-                return answering != connection.get_server_pid()
+                answering = await connection.fetchval("SELECT pg_backend_pid()")
+                return bool(answering != connection.get_server_pid())
         finally:
             connection.terminate()
     except (*LOST, TimeoutError, asyncpg.PostgresError, ValueError) as error:

@@ -7,7 +7,8 @@ its claim still holds then.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -29,6 +30,8 @@ from jobrunner.queue.finish import (
 
 BATCH = 1000
 """The most attempts that one statement stores."""
+FAN_OUT = "SELECT jobrunner.fan_out($1, $2, $3, $4, $5)"
+FIRE_AGAIN = "SELECT jobrunner.fire_again($1)"
 FINAL = frozenset({"Success", "Failed", "Cancelled"})
 
 log = logging.getLogger("jobrunner.execution")
@@ -46,20 +49,13 @@ class Finisher(Loop):
         daemon: str,
         *,
         on_stored: Callable[[Sequence[Attempt]], None],
-        on_again: Callable[[int], Awaitable[None]] | None = None,
-        fan_out: Callable[[Any, Attempt], Awaitable[None]] | None = None,
     ) -> None:
-        """`on_stored` gets attempts that are done with; `on_again` the scheduled job of one that has more to do.
-
-        `fan_out` inserts what a preparator yielded, on a connection in the transaction that ends the preparing job.
-        """
+        """`on_stored` gets attempts that are done with."""
         super().__init__("finisher", interval=None)
         self._connection = connection
         self._journal = journal
         self._daemon = daemon
         self._on_stored = on_stored
-        self._on_again = on_again
-        self._fan_out = fan_out
         self._waiting: list[Attempt] = []
         self._doubtful = False
         """The answer to the last statement was lost: it may have been stored."""
@@ -143,7 +139,7 @@ class Finisher(Loop):
         )
 
     async def _store(self, batch: Sequence[Attempt]) -> None:
-        finishes, requeues, groups, again = Finishes(), Requeues(), set[str](), set[int]()
+        finishes, requeues, groups, again = Finishes(), Requeues(), set[str](), list[int]()
         closing: dict[int, int] = {}
         for attempt in batch:
             claim = attempt.claim
@@ -161,7 +157,7 @@ class Finisher(Loop):
             if row["group_name"] is not None and attempt.status in FINAL:
                 groups.add(row["group_name"])
             if attempt.more and attempt.status == "Success" and row["scheduled_job_id"] is not None:
-                again.add(row["scheduled_job_id"])
+                again.append(attempt.job_id)
         ended_claims = [claim_id for claim_id, left in closing.items() if left == 0]
         if finishes.ids:
             stored = await finish_jobs(self._connection, finishes, ended_claims, self._daemon)
@@ -175,9 +171,8 @@ class Finisher(Loop):
             await end_claims(self._connection, ended_claims)
         if groups:
             await advance_groups(self._connection, sorted(groups))
-        if self._on_again is not None:
-            for scheduled_job_id in again:
-                await self._on_again(scheduled_job_id)
+        if again:
+            await self._connection.fetch(FIRE_AGAIN, again)
         for attempt in batch:
             attempt.claim.open -= 1
 
@@ -185,19 +180,19 @@ class Finisher(Loop):
         """End a preparing job and insert its children in one transaction, or neither."""
 
         async def work(raw: Any) -> bool:
-            rows = await raw.fetch(
-                FINISH_JOBS,
-                [attempt.job_id],
-                [attempt.claim.id],
-                ["Success"],
-                [None],
-                [attempt.result],
-                self._daemon,
-                [],
+            targets = attempt.targets or []
+            placed = await raw.fetchval(
+                FAN_OUT,
+                attempt.job_id,
+                attempt.claim.id,
+                [target.type for target in targets],
+                [target.id for target in targets],
+                [json.dumps(target.data or {}) for target in targets],
             )
-            if rows and self._fan_out is not None:
-                await self._fan_out(raw, attempt)
-            return bool(rows)
+            if placed is None:
+                return False
+            finish: tuple[Any, ...] = [attempt.job_id], [attempt.claim.id], ["Success"], [None], [None], self._daemon, []
+            return bool(await raw.fetch(FINISH_JOBS, *finish))
 
         if not await self._connection.transaction(work):
             await self._note_fenced([attempt.job_id], [attempt.claim.id], set())

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +12,7 @@ from jobrunner.db.connection import TRANSIENT, Connection, is_pooled
 from jobrunner.db.pool import Pool
 from jobrunner.definitions import Registry
 from jobrunner.execution.attempt import Attempt
+from jobrunner.execution.loglines import LogLine
 from jobrunner.execution.runner import Runner
 from jobrunner.execution.scrub import scrubber
 from jobrunner.lifecycle import Service
@@ -35,8 +36,7 @@ class Host(Service):
         direct_dsn: str,
         configuration: Configuration,
         registry: Registry,
-        on_again: Callable[[int], Awaitable[None]] | None = None,
-        fan_out: Callable[[Any, Attempt], Awaitable[None]] | None = None,
+        on_lines: Callable[[Attempt, list[LogLine]], None] = lambda attempt, lines: None,
         takes_queues: Sequence[str] | None = None,
     ) -> None:
         """`takes_queues`: the queues it says that it takes; None says all, an empty list none."""
@@ -49,8 +49,7 @@ class Host(Service):
         self.settings = Settings()
         self.takes_queues = takes_queues
         self.on_room: Callable[[], None] = lambda: None
-        self._on_again = on_again
-        self._fan_out = fan_out
+        self._on_lines = on_lines
         self._connections: list[Connection] = []
         self.more_state: Callable[[], dict[str, Any]] = dict
         self._blocked: dict[str, Any] | None = None
@@ -82,8 +81,7 @@ class Host(Service):
             slots=self._slots(),
             scrub=scrubber(configuration),
             on_room=lambda: self.on_room(),
-            on_again=self._on_again,
-            fan_out=self._fan_out,
+            on_lines=self._on_lines,
         )
         await self.runner.start()
         self.heartbeat = Heartbeat(

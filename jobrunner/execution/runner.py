@@ -5,10 +5,8 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-
-from jobrunner.execution.slots import ProcessSlots
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import Connection
@@ -28,7 +26,9 @@ from jobrunner.execution.attempt import (
 from jobrunner.execution.context import Context
 from jobrunner.execution.finisher import Finisher
 from jobrunner.execution.journal import Journal
+from jobrunner.execution.loglines import LogLine
 from jobrunner.execution.outcome import error_text, result_json, shortened, traceback_text
+from jobrunner.execution.slots import ProcessSlots
 from jobrunner.lifecycle import Loop, Service
 
 STOP_LIMIT = 5.0
@@ -58,10 +58,9 @@ class Runner(Service):
         slots: int,
         scrub: Callable[[str], str] = str,
         on_room: Callable[[], None] = lambda: None,
-        on_again: Callable[[int], Awaitable[None]] | None = None,
-        fan_out: Callable[[Any, Attempt], Awaitable[None]] | None = None,
+        on_lines: Callable[[Attempt, list[LogLine]], None] = lambda attempt, lines: None,
     ) -> None:
-        """`on_room` is called when a job's end was stored; for `on_again` and `fan_out` see `Finisher`."""
+        """`on_room` is called when jobs' ends were stored, `on_lines` gets what blocking jobs log."""
         super().__init__("runner")
         self._registry = registry
         self._configuration = configuration
@@ -69,6 +68,7 @@ class Runner(Service):
         self._daemon = daemon
         self._scrub = scrub
         self._on_room = on_room
+        self._on_lines = on_lines
         self.attempts: dict[int, Attempt] = {}
         """Claimed jobs that have not ended, by id."""
         self.claims: dict[int, HeldClaim] = {}
@@ -83,9 +83,7 @@ class Runner(Service):
         self.slots = ProcessSlots(slots, preload=["jobrunner.definitions", "pydantic"])
         self._slots_started = False
         self.journal = Journal(journal, lambda: self.attempts.values(), scrub)
-        self.finisher = Finisher(
-            finishing, self.journal, daemon, on_stored=self._stored, on_again=on_again, fan_out=fan_out
-        )
+        self.finisher = Finisher(finishing, self.journal, daemon, on_stored=self._stored)
         self._deadlines = Deadlines(self)
         self._capture = LogCapture()
         self._given_up: set[asyncio.Task[None]] = set()
@@ -203,10 +201,10 @@ class Runner(Service):
                 "data": data,
             },
             deadline=definition.deadline,
-            on_log=attempt.keep_capped,
+            on_log=lambda lines: self._keep_lines(attempt, lines),
             on_progress=attempt.note_progress,
         )
-        attempt.more = bool(getattr(result, "more", False))
+        attempt.more = result.more
         match result.outcome:
             case "success":
                 if result.value is not None:
@@ -218,6 +216,10 @@ class Runner(Service):
             case _:
                 text = f"{result.error}\n{result.traceback}" if result.traceback else str(result.error)
                 self._note_failure(attempt, "Error", text)
+
+    def _keep_lines(self, attempt: Attempt, lines: list[LogLine]) -> None:
+        attempt.keep_capped(lines)
+        self._on_lines(attempt, lines)
 
     def _note_stopped(self, attempt: Attempt) -> None:
         match attempt.reason:

@@ -1,0 +1,82 @@
+"""How a long-running command speaks: lines on standard error, as text or as JSON."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobrunner.config import Configuration
+
+QUIET = ("apscheduler", "alembic", "sqlalchemy", "asyncio")
+"""Loggers of what we build on: only their warnings are worth a line."""
+
+
+def set_up_logging(configuration: "Configuration") -> None:
+    """Send log lines to standard error at the configured level and in the configured form."""
+    from jobrunner.execution.scrub import scrubber
+
+    logging.raiseExceptions = False  # a reader that went away must not end the daemon, nor flood what is left (F46)
+    handler = logging.StreamHandler(sys.stderr)
+    scrub = scrubber(configuration)
+    handler.setFormatter(Json(scrub) if configuration.log_format == "json" else Text(scrub))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(configuration.log_level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Text(logging.Formatter):
+    """Time, level, message; the job that speaks where there is one."""
+
+    def __init__(self, scrub: Callable[[str], str]) -> None:
+        super().__init__()
+        self._scrub = scrub
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, two where a traceback belongs to it."""
+        from jobrunner.cli.output import clean
+
+        at = datetime.fromtimestamp(record.created).astimezone()
+        text = f"{at:%H:%M:%S}.{int(record.msecs):03d} {record.levelname:<7} {_message(record)}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return "\n".join(clean(line) for line in self._scrub(text).split("\n"))
+
+
+class Json(logging.Formatter):
+    """One JSON object a line."""
+
+    def __init__(self, scrub: Callable[[str], str]) -> None:
+        super().__init__()
+        self._scrub = scrub
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with the job and attempt it belongs to."""
+        entry: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_job(record),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return self._scrub(json.dumps(entry, ensure_ascii=False))
+
+
+def _job(record: logging.LogRecord) -> dict[str, object]:
+    from jobrunner.execution.attempt import current_attempt
+
+    attempt = current_attempt.get(None)
+    if attempt is None:
+        return {}
+    return {"job": attempt.job_id, "name": attempt.definition.name, "attempt": attempt.number}
+
+
+def _message(record: logging.LogRecord) -> str:
+    job = _job(record) if record.name.startswith("jobrunner.job") or not record.name.startswith("jobrunner") else {}
+    return f"[{job['name']} {job['job']}] {record.getMessage()}" if job else record.getMessage()

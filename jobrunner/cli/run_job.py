@@ -1,0 +1,75 @@
+"""`jobrunner run-job`: run one job now, in this process."""
+
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command("run-job")
+def run_job(
+    name: Annotated[str, typer.Argument(help="The job, in CamelCase or kebab-case.", metavar="NAME")],
+    target_id: Annotated[str | None, typer.Option(help="The record it is about; all of them if not given.")] = None,
+    target_type: Annotated[str | None, typer.Option(help="The kind of that record.")] = None,
+    data: Annotated[str | None, typer.Option(help="The job's data, a JSON object.", metavar="JSON")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run it beside one that is running.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Run a job in this process, with its log and progress on the terminal; exit 0 if it succeeded, else 1."""
+    from jobrunner.cli.job_output import Terminal
+    from jobrunner.cli.logging_setup import set_up_logging
+    from jobrunner.cli.output import print_json, run
+    from jobrunner.cli.session import session
+
+    async def work() -> list[Any]:
+        from jobrunner.db import migrations
+        from jobrunner.definitions import registry
+        from json import loads as parse_object
+        from jobrunner.run_job import run_job as run_now
+
+        async with session() as given:
+            set_up_logging(given.configuration)
+            registry.load(given.configuration.imports)
+            given_data = None if data is None else parse_object(data)
+            registry.find(name)
+            if given.configuration.migrate_on_start:
+                await migrations.upgrade(given.direct_dsn)
+            with Terminal() as terminal:
+                return await run_now(
+                    dsn=given.dsn,
+                    direct_dsn=given.direct_dsn,
+                    configuration=given.configuration,
+                    registry=registry,
+                    name=name,
+                    target_type=target_type,
+                    target_id=target_id,
+                    data=given_data,
+                    force=force,
+                    on_lines=terminal.lines,
+                    on_progress=terminal.progress,
+                )
+
+    ended = run(work())
+    if json:
+        print_json(
+            [
+                {
+                    "job": one.job_id,
+                    "target": None if one.target is None else one.target.id,
+                    "status": one.status,
+                    "seconds": round(one.seconds, 3),
+                    "error": one.error,
+                }
+                for one in ended
+            ]
+        )
+    else:
+        for one in ended:
+            about = "" if one.target is None else f" for {one.target.id}"
+            typer.echo(f"{name}{about}: {one.status} in {one.seconds:.2f} s (job {one.job_id})")
+            if one.error:
+                typer.echo(f"Error: {one.error.partition(chr(10))[0]}", err=True)
+        if not ended:
+            typer.echo(f"{name}: it has no target at present, nothing was to do")
+    raise typer.Exit(0 if all(one.status == "Success" for one in ended) else 1)
