@@ -11,8 +11,8 @@ from jobrunner.config import (
     load,
     mask_url,
     settings,
-    unknown_names,
 )
+from jobrunner.config.sources import unknown_names
 from jobrunner.errors import ConfigurationError
 
 CANARY = "canary-7f3a"
@@ -220,8 +220,8 @@ def test_a_misspelt_name_in_the_environment_is_pointed_out(
 def test_names_of_ours_and_of_container_platforms_are_not_pointed_out():
     names = ["DEBUG", "CONFIG", "IMPORT", "SMTP__HOST", "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP"]
     names += ["PORT", "PORT_80_TCP", "PORT_80_TCP_PROTO", "WEB_SERVICE_HOST", "WEB_PORT_80_TCP_ADDR"]
-    assert unknown_names({f"JOBRUNNER_{name}": "x" for name in names} | {"LEASE": "3"}) == []
-    assert unknown_names({"JOBRUNNER_SMTP__PRT": "1", "JOBRUNNER_XYZZY": "1"}) == [
+    assert unknown_names(settings(), {f"JOBRUNNER_{name}": "x" for name in names} | {"LEASE": "3"}) == []
+    assert unknown_names(settings(), {"JOBRUNNER_SMTP__PRT": "1", "JOBRUNNER_XYZZY": "1"}) == [
         "JOBRUNNER_SMTP__PRT is not a setting of jobrunner; did you mean JOBRUNNER_SMTP__PORT?",
         "JOBRUNNER_XYZZY is not a setting of jobrunner; `jobrunner config show` lists them",
     ]
@@ -252,6 +252,20 @@ def test_no_secret_is_in_a_refusal(name: str, value: str, monkeypatch: pytest.Mo
     """H21"""
     monkeypatch.setenv(f"JOBRUNNER_{name}", value)
     assert CANARY not in refusal()
+
+
+def test_a_password_that_looks_like_an_address_is_masked_whole():
+    """H21"""
+    rows = describe(load(smtp={"username": "crm", "password": f"x://{CANARY}"}))
+    assert CANARY not in repr(rows)
+
+
+def test_where_a_value_is_wrong_is_found_in_a_group_with_several_sources(bare: Path, monkeypatch: pytest.MonkeyPatch):
+    (bare / "jobrunner.toml").write_text("[smtp]\nport = 0\n")
+    monkeypatch.setenv("JOBRUNNER_SMTP__HOST", "h")
+    assert refusal().startswith(f"JOBRUNNER_SMTP__PORT (smtp.port in {bare / 'jobrunner.toml'}) must be")
+    monkeypatch.setenv("JOBRUNNER_SMTP__PORT", "70000")
+    assert refusal().startswith("JOBRUNNER_SMTP__PORT must be")
 
 
 @pytest.mark.parametrize(

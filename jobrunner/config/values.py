@@ -1,0 +1,97 @@
+"""What may stand in a setting: types that check, each refusal read after the name of the setting."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _module_names(names: list[str]) -> list[str]:
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError("must name Python modules, separated by commas")
+    return names
+
+
+def _queue_names(names: list[str]) -> list[str]:
+    if not names:
+        raise ValueError("must name at least one queue; leave it out for all")
+    for name in names:
+        if not name.isprintable() or not name.strip():
+            raise ValueError("must name queues, separated by commas")
+    return names
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    text = url.get_secret_value()
+    if not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must begin with postgresql:// (postgresql://user:password@host:5432/database)")
+    if not text.isprintable() or " " in text:
+        raise ValueError("must not contain blanks or control characters; write them percent-encoded (%20)")
+    try:
+        parts = urlsplit(text)
+        hosts = parts.netloc.rpartition("@")[2]
+        usable = bool(re.fullmatch(f"({_HOST}(,{_HOST})*)?", hosts)) and "@" not in parts.path + parts.fragment
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            "must be like postgresql://user:password@host:5432/database, with /, ?, # and @ in a password "
+            "percent-encoded (%2F, %3F, %23, %40)"
+        )
+    return url
+
+
+_HOST = r"(\[[^\[\]]+\]|[^:,@\[\]]+)(:\d+)?"
+
+
+def _site_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable or not url.isprintable() or " " in url:
+        raise ValueError("must be an address that begins with http:// or https://")
+    return url.rstrip("/")
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line without control characters")
+    return text
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def absolute(path: Path) -> Path:
+    """Return the path with `~` and the working folder written out."""
+    return path.expanduser().absolute()
+
+
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+Folder = Annotated[Path, AfterValidator(absolute)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Word = BeforeValidator(_lower)
+Names = Annotated[list[str], BeforeValidator(_split)]
+ModuleNames = Annotated[Names, AfterValidator(_module_names)]
+QueueNames = Annotated[Names, AfterValidator(_queue_names)]
+SiteUrl = Annotated[str, AfterValidator(_site_url)]
+
+
+def default_data_dir() -> Path:
+    """Return where the embedded server keeps its data: for root not below a home, which others cannot enter."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/jobrunner")
+    base = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "jobrunner"
