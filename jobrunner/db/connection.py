@@ -55,19 +55,12 @@ SESSION = {
 }
 
 
-def mask(dsn: str) -> str:
-    """Return a database URL that may be shown: without its password."""
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(dsn)
-    place = parts.hostname or "the local socket"
-    return f"{place}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-
 def unavailable(dsn: str, error: BaseException) -> DatabaseUnavailable:
     """Put a failure to connect into one sentence, without the password."""
+    from jobrunner.config import mask_url
+
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return DatabaseUnavailable(f"cannot use the database at {mask(dsn)}: {reason}")
+    return DatabaseUnavailable(mask_url(f"cannot use the database {dsn}: {reason}"))
 
 
 async def connect(dsn: str, *, name: str, pooled: bool = False) -> asyncpg.Connection:

@@ -1,0 +1,174 @@
+"""The demo: a daemon on a database of its own, sample data, a mailbox that prints what arrives, and plain words.
+
+Started by scripts/demo, which makes the environment.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from jobrunner import daemon
+from jobrunner.cli.logging_setup import set_up_logging
+from jobrunner.cli.output import loop_factory
+from jobrunner.config import load
+from jobrunner.db import migrations
+from jobrunner.db.connection import Connection
+from jobrunner.db.data_folder import default_data_dir
+from jobrunner.db.embedded import EmbeddedServer
+from jobrunner.definitions import registry
+from jobrunner.errors import JobrunnerError
+
+SAMPLE_DATA = """
+WITH ada AS (
+    INSERT INTO jobrunner.app_user (id, name, email, time_zone)
+    VALUES ('demo-ada', 'Ada Lovelace', 'ada@example.com', 'Europe/London')
+    ON CONFLICT (id) DO UPDATE SET email = excluded.email
+    RETURNING id
+), meeting AS (
+    INSERT INTO jobrunner.meeting (name, date_start, date_end, assigned_user_id)
+    SELECT 'Coffee with Charles', now() + interval '80 seconds', now() + interval '1 hour', ada.id
+    FROM ada
+    RETURNING id
+), attendee AS (
+    INSERT INTO jobrunner.attendee (entity_type, entity_id, user_id, status)
+    SELECT 'Meeting', meeting.id, ada.id, 'Accepted'
+    FROM meeting, ada
+)
+INSERT INTO jobrunner.reminder_list (entity_type, entity_id, reminders)
+SELECT 'Meeting', meeting.id, '[{"type": "Email", "seconds": 60}]'
+FROM meeting
+"""
+SCHEDULES = """
+INSERT INTO jobrunner.scheduled_job (name, job, crontab)
+VALUES ('Every five seconds', 'EveryFiveSeconds', '*/5 * * * * *'), ('Every minute', 'EveryMinute', '* * * * *')
+ON CONFLICT (name) DO NOTHING
+"""
+COUNTS = """
+SELECT j.name, count(*) FILTER (WHERE j.status = 'Success') AS succeeded, count(*) FILTER (WHERE j.status = 'Failed') AS failed
+FROM jobrunner.jobs AS j
+WHERE j.created_at >= to_timestamp($1)
+GROUP BY j.name
+ORDER BY j.name
+"""
+
+
+class Mailbox:
+    """Takes every mail and prints it."""
+
+    def __init__(self, started: float) -> None:
+        self._started = started
+        self.received = 0
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
+        self.received += 1
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        body = mail.get_body(("plain",))
+        text = body.get_content() if body is not None else ""
+        after = time.monotonic() - self._started
+        say("")
+        say(f"=== A mail has arrived, {after:.0f} seconds after the start " + "=" * 30)
+        for name in ("From", "To", "Subject", "Message-ID"):
+            say(f"  {name}: {mail[name]}")
+        say("")
+        for line in text.strip().splitlines():
+            say(f"  {line}")
+        say("=" * 78)
+        say("")
+        return "250 2.0.0 thank you"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+async def report(dsn: str, began: float) -> None:
+    """Say every ten seconds how many jobs have succeeded."""
+    connection = Connection(dsn, "demo")
+    try:
+        while True:
+            await asyncio.sleep(10)
+            rows = await connection.fetch(COUNTS, began)
+            counts = ", ".join(f"{row['name']} {row['succeeded']}" for row in rows if row["succeeded"])
+            failed = sum(row["failed"] for row in rows)
+            say(f"--- so far: {counts or 'nothing yet'}; {failed} failed")
+    finally:
+        await connection.close()
+
+
+async def demo(data_dir: Path, seconds: float | None) -> int:
+    started, began = time.monotonic(), time.time()
+    say("This is jobrunner at work: one process on a PostgreSQL of its own, nothing of your machine is touched.")
+    say(f"Its data is kept in {data_dir}; delete that folder to begin anew.")
+    server = EmbeddedServer(data_dir)
+    dsn = await server.start()
+    mailbox = Mailbox(started)
+    receiver = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(mailbox, loop=asyncio.get_running_loop(), enable_SMTPUTF8=True), "127.0.0.1", 0
+    )
+    port = receiver.sockets[0].getsockname()[1]
+    try:
+        await migrations.upgrade(dsn)
+        connection = Connection(dsn, "demo")
+        await connection.fetch(SCHEDULES)
+        await connection.fetch(SAMPLE_DATA)
+        await connection.close()
+        say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
+        say("There are two scheduled jobs of the demo (every five seconds; every minute, in a process of its own), and")
+        say("a meeting that begins in 80 seconds. Ada wants an e-mail one minute before: it arrives in about 20 seconds.")
+        say("Ctrl-C stops all of it.")
+        say("")
+        configuration = load(
+            data_dir=data_dir,
+            smtp={"host": "127.0.0.1", "port": port, "security": "none", "from_address": "calendar@example.com"},
+            site_url="http://crm.example.com",
+        )
+        set_up_logging(configuration)
+        registry.load(["demo_jobs"])
+        reporting = asyncio.create_task(report(dsn, began))
+        running = asyncio.create_task(
+            daemon.run(dsn=dsn, direct_dsn=dsn, configuration=configuration, registry=registry)
+        )
+        if seconds is not None:
+            import os
+            import signal
+
+            asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGTERM)
+        code = await running
+        reporting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reporting
+        say(f"Stopped cleanly. {mailbox.received} mail(s) had arrived. Start it again: it finds its data.")
+        return code
+    finally:
+        receiver.close()
+        await server.stop()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="jobrunner at work, on an empty machine.")
+    parser.add_argument("--data-dir", type=Path, default=default_data_dir().with_name("jobrunner-demo"))
+    parser.add_argument("--seconds", type=float, help="stop by itself after so many seconds")
+    arguments = parser.parse_args()
+    logging.getLogger("mail.log").setLevel(logging.WARNING)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(demo(arguments.data_dir.absolute(), arguments.seconds))
+    except JobrunnerError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
