@@ -32,7 +32,7 @@ CREATE FUNCTION jobrunner.is_time_zone(name text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     PERFORM now() AT TIME ZONE name;
-    RETURN name = 'UTC' OR name ~ '^[A-Z][A-Za-z_]+(/[A-Z][A-Za-z0-9_+-]*)+$';
+    RETURN name IN ('UTC', 'GMT') OR name ~ '^[A-Z][A-Za-z_]+(/[A-Z][A-Za-z0-9_+-]*)+$';
 EXCEPTION
     WHEN invalid_parameter_value THEN
         RETURN false;

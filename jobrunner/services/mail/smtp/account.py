@@ -1,0 +1,88 @@
+"""The account at a mail server by which mail is sent."""
+
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, Self
+
+from pydantic import SecretStr
+
+from jobrunner.config import Smtp
+from jobrunner.errors import ConfigurationError
+
+# A domain name with at least one dot, or an address literal (RFC 5321, 4.1.3).
+EHLO_NAME = re.compile(r"(?=.{1,255}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+|\[[0-9A-Za-z:.]{1,64}\]")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where to connect to, how securely, as whom, and for how long to wait. Equal accounts are one account."""
+
+    host: str
+    port: int = 587
+    security: Literal["tls", "ssl", "none"] = "tls"
+    """`tls`: STARTTLS is demanded; `ssl`: TLS from the first byte; `none`: in clear, login only on this machine."""
+    username: str | None = None
+    password: SecretStr | None = None
+    local_hostname: str | None = None
+    """The name given in EHLO; None for this machine's, or its address where it has no full name."""
+    connect_limit: float = 30.0
+    """Seconds for the connection, TLS and the greeting."""
+    command_limit: float = 60.0
+    """Seconds for the answer to a command."""
+    data_limit: float = 600.0
+    """Seconds for the answer to a whole message: a short limit here makes doubles."""
+    tls_context: ssl.SSLContext | None = None
+    """Instead of the machine's own certificates."""
+
+    def __post_init__(self) -> None:
+        if self.local_hostname is not None and not EHLO_NAME.fullmatch(self.local_hostname):
+            raise ConfigurationError(
+                "JOBRUNNER_SMTP__LOCAL_HOSTNAME must be a full domain name (mail.example.com) or an address in brackets"
+                f" ([192.0.2.1]), got {self.local_hostname!r}"
+            )
+
+    @classmethod
+    def from_configuration(cls, smtp: Smtp) -> Self | None:
+        """Return the account that the configuration names, or None where it names no server."""
+        if smtp.host is None:
+            return None
+        return cls(
+            host=smtp.host,
+            port=smtp.port,
+            security=smtp.security,
+            username=smtp.username,
+            password=smtp.password,
+            local_hostname=smtp.local_hostname,
+            connect_limit=smtp.timeout_connect,
+            command_limit=smtp.timeout_command,
+            data_limit=smtp.timeout_data,
+        )
+
+    @property
+    def place(self) -> str:
+        """How a sentence names the server."""
+        return f"the mail server {self.host}:{self.port}"
+
+    @property
+    def send_limit(self) -> float:
+        """Seconds that no `send` can exceed: it may connect twice, and every step has its limit."""
+        return 4 * self.connect_limit + 16 * self.command_limit + self.data_limit
+
+    def ehlo_name(self, own_address: str) -> str:
+        """Return the name for EHLO; without DNS, which may take seconds and know nothing."""
+        if self.local_hostname is not None:
+            return self.local_hostname
+        name = socket.gethostname()
+        if EHLO_NAME.fullmatch(name):
+            return name
+        address = own_address.partition("%")[0]
+        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+@cache
+def machine_certificates() -> ssl.SSLContext:
+    """Return the context that trusts what the machine trusts, and checks certificate and name. Takes 20 ms, once."""
+    return ssl.create_default_context()

@@ -1,0 +1,32 @@
+"""The seam between who sends mail and how it is sent."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jobrunner.services.mail.address import Address
+from jobrunner.services.mail.smtp.outcome import Phase, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """From whom and to whom: one recipient a transaction, so that one refusal concerns one recipient."""
+
+    sender: Address
+    recipient: Address
+
+
+class Transport(Protocol):
+    """Hands over one message after another. One task uses it at a time."""
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is; after a cancelled `send`, where that was: in `Phase.DOT` nobody knows whether it was taken."""
+        ...
+
+    async def send(self, message: bytes, envelope: Envelope) -> Result:
+        """Hand over one message. What goes wrong is in the result; nothing is raised but a cancellation."""
+        ...
+
+    async def close(self) -> None:
+        """Take leave of the server, within seconds."""
+        ...

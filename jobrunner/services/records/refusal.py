@@ -1,0 +1,32 @@
+"""What the tables refuse, as one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from jobrunner.errors import Conflict, InvalidInput
+
+SENTENCES = {
+    "email_is_an_address": "the email must be an address such as ann@example.com, without blanks or line breaks",
+    "time_zone_is_known": "the time zone must be named after a region and a city, such as Europe/Berlin, or UTC",
+    "language_is_a_tag": "the language must be a tag such as en or de_AT",
+    "start_is_a_moment_or_a_day": "the start must be a moment or, for all day, a date",
+    "due_is_a_moment_or_a_day": "a task is due at a moment or, for all day, on a date",
+}
+
+
+@contextmanager
+def refusals_in_words() -> Iterator[None]:
+    """Turn what PostgreSQL refuses in a value into InvalidInput, and an id that is taken into Conflict."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(f"there is one already: {error.detail}") from None
+    except asyncpg.ForeignKeyViolationError as error:
+        raise InvalidInput(f"it refers to what is not there: {error.detail}") from None
+    except asyncpg.CheckViolationError as error:
+        name = error.constraint_name or ""
+        raise InvalidInput(SENTENCES.get(name, f"the value breaks the rule {name}")) from None
+    except (asyncpg.DataError, asyncpg.NotNullViolationError) as error:
+        raise InvalidInput(f"the value cannot be stored: {error}") from None

@@ -1,0 +1,4 @@
+UPDATE jobrunner.task
+SET deleted = true
+WHERE id = $1::text
+RETURNING id

@@ -1,0 +1,1 @@
+SELECT jobrunner.wake_email_reminders(ARRAY[now()])
