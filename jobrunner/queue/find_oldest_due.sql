@@ -64,9 +64,9 @@ WITH RECURSIVE lane AS (
         SELECT * FROM ready
         UNION ALL
         SELECT * FROM due
-    ) AS both
-    WHERE both.group_name IS NULL OR both.scheduled_job_id IS NOT NULL
-    ORDER BY both.execute_at, both.id
+    ) AS b
+    WHERE b.group_name IS NULL OR b.scheduled_job_id IS NOT NULL
+    ORDER BY b.execute_at, b.id
     LIMIT 20
 ), timed AS (
     SELECT

@@ -193,7 +193,7 @@ class _Waiting:
                 state = f"waits until {moment(first['execute_at'])} for its next attempt"
             case _:
                 state = f"is Pending and goes first (`jobrunner why {first['id']}`)"
-        more = f", and {_many(before)} more wait before it" if before else ""
+        more = f", and {_many(before)} more {'waits' if before == 1 else 'wait'} before it" if before else ""
         return Reason(
             "Group", f"{group} runs one job at a time: job {first['id']} ({first['name']}) {state}{more}", facts
         )
@@ -229,14 +229,16 @@ class _Waiting:
     async def _place(self, *, served: bool) -> Reason:
         job = self.job
         before = (await self.runner.fetch(COUNT_BEFORE_IN_QUEUE, job.id, MOST_COUNTED + 1))[0][0]
-        kind = "blocking jobs" if job.blocking else "coroutine jobs"
+        kind = "blocking" if job.blocking else "coroutine"
         facts = {"queue": job.queue, "before": before}
+        if before == 1:
+            return Reason("Place", f"1 {kind} job of the queue {job.queue!r} is ready and goes before it", facts)
         if before:
             return Reason(
-                "Place", f"{_many(before)} {kind} of the queue {job.queue!r} are ready and go before it", facts
+                "Place", f"{_many(before)} {kind} jobs of the queue {job.queue!r} are ready and go before it", facts
             )
         at_once = ": a daemon takes it at any moment" if served else ""
-        return Reason("Next", f"it is ready, and first of the {kind} of the queue {job.queue!r}{at_once}", facts)
+        return Reason("Next", f"it is ready, and first of the {kind} jobs of the queue {job.queue!r}{at_once}", facts)
 
 
 def _many(number: int) -> str:
@@ -282,8 +284,8 @@ def _unserved(job: JobRecord, alive: list[DaemonRow]) -> Reason | None:
     if not any(daemon in takers for daemon in knowers):
         return Reason(
             "NoDaemonTakesBoth",
-            f"no daemon both knows {job.name} and takes the queue {job.queue!r}: "
-            f"{listed([one.name for one in knowers])} could run it, {listed([one.name for one in takers])} could take it",
+            f"no daemon both knows {job.name!r} and takes the queue {job.queue!r}: "
+            f"{listed([one.name for one in knowers])} could run it, {listed([one.name for one in takers])} take the queue",
             {"name": job.name, "queue": job.queue},
         )
     return None

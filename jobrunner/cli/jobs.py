@@ -1,0 +1,291 @@
+"""`jobrunner jobs`: look at jobs, enqueue them, run them again, cancel them."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from jobrunner.errors import JobrunnerError
+    from jobrunner.queue.listing import JobFilter
+    from jobrunner.queue.settings import Queryable
+
+app = typer.Typer(help="List, show, enqueue, retry and cancel jobs.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all fields.")]
+Name = Annotated[str | None, typer.Option(help="Jobs of this name, in CamelCase or kebab-case.", metavar="NAME")]
+Queue = Annotated[str | None, typer.Option(help="Jobs of this queue.", metavar="NAME")]
+ScheduledJob = Annotated[str | None, typer.Option(help="Jobs of this scheduled job, by name or id.", metavar="NAME")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        help="What ended since then or, if it has not ended, began or was created: a time (ISO 8601), `today`, or a "
+        "span before now (15m, 2h, 1d).",
+        metavar="TIME",
+    ),
+]
+JobId = Annotated[int, typer.Argument(help="The job's id.", metavar="ID")]
+
+
+@app.command("list")
+def list_(
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="Pending, Running, Success, Failed or Cancelled; may be repeated.", metavar="STATUS"),
+    ] = None,
+    queue: Queue = None,
+    name: Name = None,
+    scheduled_job: ScheduledJob = None,
+    group: Annotated[str | None, typer.Option(help="Jobs of this group.", metavar="NAME")] = None,
+    target: Annotated[str | None, typer.Option(help="Jobs about this record.", metavar="[TYPE:]ID")] = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.", metavar="N")] = 50,
+    before: Annotated[
+        int | None, typer.Option(min=1, help="Only those with a smaller id: the next page.", metavar="ID")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    from dataclasses import asdict
+
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import note, run, table
+    from jobrunner.queue.listing import MAX_ID, Page, list_jobs
+
+    async def read() -> Page:
+        async with connected("jobs list") as connection:
+            wanted = await _filter(
+                connection,
+                statuses=status,
+                queue=queue,
+                name=name,
+                scheduled_job=scheduled_job,
+                group=group,
+                target=target,
+                since=since,
+            )
+            start = None if before is None else min(before, MAX_ID)
+            return await list_jobs(connection, wanted, limit=limit, before=start)
+
+    page = run(read())
+    rows = [
+        {
+            **asdict(job),
+            "target": job.target,
+            "duration": job.duration,
+            "tries": f"{job.attempt}/{job.max_attempts}",
+            "at": job.finished_at or job.started_at or job.execute_at,
+            "seconds": None if job.duration is None else round(job.duration, 3),
+            "reason": (job.error or "").partition("\n")[0][:200] or None,
+        }
+        for job in page.jobs
+    ]
+    if json:
+        for row in rows:
+            for shown_only in ("tries", "at", "seconds", "reason"):
+                del row[shown_only]
+    table(
+        rows,
+        {
+            "id": "ID",
+            "name": "Name",
+            "status": "Status",
+            "queue": "Queue",
+            "target": "Target",
+            "tries": "Attempt",
+            "at": "Ended, started or due",
+            "seconds": "Seconds",
+            "reason": "Error",
+        },
+        json=json,
+    )
+    if page.next_before is not None and not json:
+        more = f"`--before {page.next_before}` shows more"
+        note(more if len(page.jobs) == limit else f"Looked back to job {page.next_before}; {more}.")
+
+
+@app.command()
+def show(job_id: JobId, json: AsJson = False) -> None:
+    """Show one job with its data, its attempts and how much it logged."""
+    from dataclasses import asdict
+
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import note, print_json, record, run, table
+    from jobrunner.queue.record import MAX_LINES_COUNTED, count_log_lines, find_job, list_attempts
+
+    async def read() -> tuple[Any, Any, int]:
+        async with connected("jobs show") as connection:
+            job = await find_job(connection, job_id)
+            return job, await list_attempts(connection, job), await count_log_lines(connection, job_id)
+
+    job, attempts, lines = run(read())
+    tries = [{**asdict(attempt), "duration": attempt.duration} for attempt in attempts]
+    fields = {**asdict(job), "duration": job.duration}
+    del fields["daemon_id"]
+    if json:
+        print_json({**fields, "attempts": tries, "log_lines": lines})
+        return
+    kept = {key: value for key, value in fields.items() if value is not None}
+    many = f"more than {MAX_LINES_COUNTED:,}" if lines >= MAX_LINES_COUNTED else lines
+    record({**kept, "log_lines": many})
+    if tries:
+        print()
+        table(tries, ["attempt", "outcome", "started_at", "duration", "daemon", "error"])
+    if lines:
+        note(f"\n`jobrunner logs {job_id}` shows what it logged.")
+
+
+@app.command()
+def retry(
+    job_ids: Annotated[list[int] | None, typer.Argument(help="Failed or Cancelled jobs.", metavar="[ID]...")] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All Failed jobs that the options let through, instead of ids.")
+    ] = False,
+    name: Name = None,
+    queue: Queue = None,
+    scheduled_job: ScheduledJob = None,
+    since: Since = None,
+    every: Annotated[bool, typer.Option("--all", help="With --failed: really every one that is kept.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Make failed or cancelled jobs Pending again: same id, as many attempts as at first."""
+    from jobrunner.errors import InvalidInput
+
+    narrowed = any(option is not None for option in (name, queue, scheduled_job, since))
+    if failed:
+        if job_ids:
+            raise InvalidInput("give either ids or --failed, not both")
+        if not narrowed and not every:
+            raise InvalidInput(
+                "--failed needs --name, --queue, --scheduled-job or --since, or --all for every failed job"
+            )
+        _retry_failed(name=name, queue=queue, scheduled_job=scheduled_job, since=since, json=json)
+        return
+    if narrowed or every:
+        raise InvalidInput("--name, --queue, --scheduled-job, --since and --all go with --failed")
+    if not job_ids:
+        raise InvalidInput("give the ids of the jobs, or --failed with --name or --since")
+    _retry_these(job_ids, json=json)
+
+
+def _retry_these(job_ids: list[int], *, json: bool) -> None:
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import print_json, run
+    from jobrunner.queue.control import Retried, retry_jobs
+
+    async def work() -> Retried:
+        async with connected("jobs retry") as connection:
+            return await retry_jobs(connection, job_ids)
+
+    retried = run(work())
+    if json:
+        print_json({"retried": retried.ids, "refused": {key: str(error) for key, error in retried.refused.items()}})
+    else:
+        for job_id in retried.ids:
+            typer.echo(f"job {job_id} is Pending again")
+    _end_with(list(retried.refused.values()))
+
+
+def _retry_failed(
+    *, name: str | None, queue: str | None, scheduled_job: str | None, since: str | None, json: bool
+) -> None:
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import note, print_json, run
+    from jobrunner.queue.control import retry_failed
+    from jobrunner.queue.wording import count
+
+    async def work() -> tuple[int, int]:
+        done = left = 0
+        async with connected("jobs retry") as connection:
+            wanted = await _filter(connection, name=name, queue=queue, scheduled_job=scheduled_job, since=since)
+            async for retried, refused in retry_failed(connection, wanted):
+                done, left = done + retried, left + refused
+        return done, left
+
+    done, left = run(work())
+    if json:
+        print_json({"retried": done, "left": left})
+        return
+    typer.echo(f"{count(done, 'job is', 'jobs are')} Pending again")
+    if left:
+        note(f"{count(left, 'job stays', 'jobs stay')} Failed: another job has the unique key.")
+
+
+@app.command()
+def cancel(
+    job_ids: Annotated[list[int], typer.Argument(help="Pending or Running jobs.", metavar="ID...")],
+    json: AsJson = False,
+) -> None:
+    """Cancel jobs: a Pending one at once; the daemon of a Running one is asked to stop it."""
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import print_json, run
+    from jobrunner.errors import Conflict, JobrunnerError, NotFound
+    from jobrunner.queue.control import cancel_job
+
+    outcomes: dict[int, str] = {}
+    refused: dict[int, JobrunnerError] = {}
+
+    async def work() -> None:
+        async with connected("jobs cancel") as connection:
+            for job_id in dict.fromkeys(job_ids):
+                try:
+                    outcomes[job_id] = await cancel_job(connection, job_id, by=_who())
+                except (Conflict, NotFound) as error:
+                    refused[job_id] = error
+
+    run(work())
+    if json:
+        print_json({"cancelled": outcomes, "refused": {key: str(error) for key, error in refused.items()}})
+    else:
+        for job_id, outcome in outcomes.items():
+            said = "is Cancelled" if outcome == "Cancelled" else "was asked to stop"
+            typer.echo(f"job {job_id} {said}")
+    _end_with(list(refused.values()))
+
+
+def _end_with(errors: "list[JobrunnerError]") -> None:
+    """Name each refusal and end with the exit code of the worst: 2 for an unknown id, else 1."""
+    from jobrunner.cli.output import note
+    from jobrunner.errors import NotFound
+
+    for error in errors:
+        note(f"Error: {error}")
+    if errors:
+        raise typer.Exit(2 if any(isinstance(error, NotFound) for error in errors) else 1)
+
+
+def _who() -> str:
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in containers
+        return f"user {os.getuid()}"
+
+
+async def _filter(
+    connection: "Queryable",
+    *,
+    statuses: list[str] | None = None,
+    name: str | None = None,
+    queue: str | None = None,
+    scheduled_job: str | None = None,
+    group: str | None = None,
+    target: str | None = None,
+    since: str | None = None,
+) -> "JobFilter":
+    from jobrunner.cli.moments import parse_moment
+    from jobrunner.queue.listing import STATUSES, JobFilter, find_name, find_scheduled_job
+
+    capitals = {status.lower(): status for status in STATUSES}
+    target_type, _, target_id = (target or "").rpartition(":")
+    return JobFilter(
+        statuses=[capitals.get(status.lower(), status) for status in statuses or ()],
+        name=None if name is None else await find_name(connection, name),
+        queue=queue,
+        group=group,
+        target_type=target_type or None,
+        target_id=target_id or None,
+        scheduled_job_id=None if scheduled_job is None else await find_scheduled_job(connection, scheduled_job),
+        since=None if since is None else parse_moment("--since", since, ago=True),
+    )
