@@ -32,14 +32,14 @@ def explain(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Say in words when an expression fires, when next, how often a day, and what to look out for."""
-    from datetime import datetime, timezone
+    from datetime import UTC, datetime
 
     from jobrunner import crontab
     from jobrunner.errors import InvalidInput
 
     cron = crontab.Crontab.parse(expression)
     zone = crontab.zone(time_zone)
-    start = datetime.now(timezone.utc)  # noqa: UP017 (one spelling for all versions)
+    start = datetime.now(UTC)
     if after is not None:
         try:
             start = datetime.fromisoformat(after)

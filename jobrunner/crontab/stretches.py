@@ -6,11 +6,10 @@ every three days and halving; the shortest time between two changes anywhere in 
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-UTC = timezone.utc  # noqa: UP017 (one name for 3.11 to 3.13)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = 3600
 DAY = 24 * HOUR

@@ -174,7 +174,7 @@ def _special(term: Term) -> str:
         case LastDay(0):
             return "the last day"
         case LastDay(before):
-            return f"{before} day{'' if before == 1 else 's'} before the last day"
+            return f"the {ordinal(before + 1)}-last day"
         case LastWorkday():
             return "the last day from Monday to Friday"
         case NearestWorkday(day):

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from functools import cached_property
 from random import Random
 
-MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-WEEKDAYS = "SUN MON TUE WED THU FRI SAT".split()
+MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,7 @@ def expression(random: Random, *, six=False, special=False, wrap=True, busy=Fals
     weekday_field = _special_weekday(random) if special and random.random() < 0.5 else None
     hours = _field(random, 0, 23, wrap=wrap)
     if busy:
-        hours = random.choice(
-            [hours, _field(random, 0, 4, whole=(0, 23), wrap=False), Part("*", frozenset(range(24)))]
-        )
+        hours = random.choice([hours, _field(random, 0, 4, whole=(0, 23), wrap=False), Part("*", frozenset(range(24)))])
     rare = 0.3 if busy else 0.5
     return Meaning(
         second=_field(random, 0, 59, wrap=wrap) if six else Part("0", frozenset({0})),
@@ -146,12 +144,17 @@ def _special_day(random):
     day, before = random.randint(1, 31), random.randint(1, 30)
     choices = [
         ("L", lambda date: _is_last(date)),
-        (f"L-{before}", lambda date: _is_last(date + timedelta(before)) and (date + timedelta(before)).month == date.month),
+        (
+            f"L-{before}",
+            lambda date: _is_last(date + timedelta(before)) and (date + timedelta(before)).month == date.month,
+        ),
         ("LW", lambda date: date == max(_workdays(date))),
         (
             f"{day}W",
-            lambda date: _days_of(date)[-1].day >= day
-            and date == min(_workdays(date), key=lambda workday: abs(workday.day - day)),
+            lambda date: (
+                _days_of(date)[-1].day >= day
+                and date == min(_workdays(date), key=lambda workday: abs(workday.day - day))
+            ),
         ),
     ]
     return _with_numbers(random, random.sample(choices, random.choice([1, 1, 2])), 1, 31)
@@ -166,7 +169,10 @@ def _special_weekday(random):
 
     choices = [
         (f"{name}L", lambda date: same(date) and date == [day for day in _days_of(date) if same(day)][-1]),
-        (f"{name}#{nth}", lambda date: same(date) and [day for day in _days_of(date) if same(day)].index(date) == nth - 1),
+        (
+            f"{name}#{nth}",
+            lambda date: same(date) and [day for day in _days_of(date) if same(day)].index(date) == nth - 1,
+        ),
     ]
     return _with_numbers(random, [random.choice(choices)], 0, 6)
 

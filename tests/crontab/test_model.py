@@ -49,7 +49,8 @@ def expressions(random, number, **options):
         try:
             drawn.append((meaning, Crontab.parse(meaning.text)))
         except CrontabError as error:
-            assert "never comes" in str(error), meaning.text
+            if "never comes" not in str(error):
+                raise
     return drawn
 
 
@@ -122,7 +123,7 @@ def test_six_fields_second_by_second():
     """Expressions with seconds agree with a model that looks at every second round a change (F31)."""
     random = Random(59)
     for name in ["Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca"]:
-        change, before, after = random.choice([c for c in vixie.changes(name) if c[0] > 10**9])
+        change, *_ = random.choice([c for c in vixie.changes(name) if c[0] > 10**9])
         window = vixie.Window(ZoneInfo(name), change - 5 * 3600, change + 5 * 3600, 1)
         for meaning, cron in expressions(random, 200 if LONG else 25, six=True, busy=True):
             compare(window, meaning, cron)

@@ -25,7 +25,7 @@ from tests.crontab.test_model import LONG, expressions
 HOUR = 3600
 DAY = 24 * HOUR
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]
-EXPRESSIONS = 10_000 if LONG else 1_200
+EXPRESSIONS = 10_000 if LONG else 800
 MOMENT = datetime.fromisoformat
 DOCUMENT = Path(__file__).parents[2] / "docs" / "crontab.md"
 
@@ -180,7 +180,8 @@ def compare(library, failures, refuses, differs, random, near_changes, six_share
             theirs = vixie.seconds(library(cron.text, zone, start, end))
         except failures as error:
             reasons = [difference.reason for difference in refuses if difference.applies(meaning, name, near)]
-            assert reasons, f"{cron.text!r} is refused: {error!r}"
+            if not reasons:
+                raise AssertionError(f"{cron.text!r} is refused") from error
             seen.update(reasons)
             continue
         ours = vixie.seconds(cron.matches_between(start, end, zone))

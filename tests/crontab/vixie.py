@@ -7,14 +7,12 @@ Nothing of this is shared with the package.
 
 import struct
 import zoneinfo
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
-UTC = timezone.utc
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NAIVE_EPOCH = datetime(1970, 1, 1)
 
 
 class Window:

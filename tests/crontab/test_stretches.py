@@ -1,0 +1,50 @@
+"""The clock of every zone as the package sees it, against the zone files themselves."""
+
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+from jobrunner.crontab import stretches
+from tests.crontab import vixie
+from tests.crontab.test_model import LONG
+
+
+def test_no_zone_changes_its_clock_twice_within_the_looking_distance():
+    """What `stretches` leans on: two changes never lie between two looks."""
+    shortest = min(
+        (later[0] - earlier[0], name)
+        for name in vixie.distinct_zones()
+        for earlier, later in zip(vixie.changes(name), vixie.changes(name)[1:], strict=False)
+    )
+    assert shortest[0] > stretches.LOOK_EVERY, shortest
+
+
+def test_finds_every_change_of_every_zone():
+    """F31: to the second, from the first local times of the nineteenth century on."""
+    zones = vixie.distinct_zones()
+    for name in zones if LONG else zones[::10]:
+        known = vixie.changes(name)
+        if not known:
+            continue
+        start, end = known[0][0] - 10, known[-1][0] + 10
+        found = [
+            (after.start, before.offset, after.offset)
+            for before, after in stretches.changes(ZoneInfo(name), start, end)
+        ]
+        assert found == list(known), name
+
+
+def test_stretches_join_without_a_seam():
+    zone = ZoneInfo("Europe/Berlin")
+    second, passed = 0, 0
+    for _ in range(200):
+        stretch = stretches.stretch_at(zone, second)
+        assert stretch.start == second or second == 0
+        assert stretch.passed >= passed
+        second, passed = stretch.end, stretch.passed
+        assert stretches.stretch_at(zone, second - 1) == stretch
+
+
+def test_a_zone_without_changes():
+    stretch = stretches.stretch_at(UTC, 1_800_000_000)
+    assert (stretch.offset, stretch.passed) == (0, stretch.start)
+    assert list(stretches.changes(UTC, 0, 2 * 10**9)) == []
