@@ -85,6 +85,7 @@ class Daemon(Service):
             register=host.register_again,
         )
         host.on_room = self.claimer.room
+        host.on_due = self.claimer.due_in
         self.scheduler = Scheduler(host.connection("schedule"), lambda: host.settings, on_fired=self.claimer.look_now)
         self.sweep = Sweep(host.upkeep, interval=configuration.sweep_interval, on_returned=self.claimer.look_now)
         self.watch = Watch(

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 WHERE_SIGNAL = signal.SIGRTMAX - 4 if sys.platform == "linux" else signal.SIGUSR2
 """Makes the child write to the scratch file where it is, by faulthandler: also one that is stuck in C code."""
 SCRATCH_TEXT = 16
-"""Offset of faulthandler's text in the scratch file; before it stands the number of the run that began last."""
+"""Offset of faulthandler's text in the scratch file; before it stands the number of the run that began last, as text
+filled with spaces."""
 
 _capture: Capture
 _scratch: int
@@ -93,7 +94,7 @@ def ready() -> bool:
 def run(call: bytes) -> bytes:
     """Run one job; `call` and the answer are JSON (see `slot`)."""
     request = json.loads(call)
-    os.pwrite(_scratch, b"%-15d" % request["run"], 0)
+    os.pwrite(_scratch, b"%-16d" % request["run"], 0)
     folder = _folder()
     _capture.begin_run(request["run"])
     try:

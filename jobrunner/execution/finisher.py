@@ -49,13 +49,15 @@ class Finisher(Loop):
         daemon: str,
         *,
         on_stored: Callable[[Sequence[Attempt]], None],
+        on_requeued: Callable[[float], None],
     ) -> None:
-        """`on_stored` gets attempts that are done with."""
+        """`on_stored` gets attempts that are done with; `on_requeued` in how many seconds a job goes on."""
         super().__init__("finisher", interval=None)
         self._connection = connection
         self._journal = journal
         self._daemon = daemon
         self._on_stored = on_stored
+        self._on_requeued = on_requeued
         self._waiting: list[Attempt] = []
         self._doubtful = False
         """The answer to the last statement was lost: it may have been stored."""
@@ -167,6 +169,7 @@ class Finisher(Loop):
             stored = await requeue_jobs(self._connection, requeues, ended_claims, self._daemon)
             if len(stored) < len(requeues.ids) and not self._doubtful:
                 self._count_fenced(set(requeues.ids) - stored)
+            self._on_requeued(min(requeues.pauses))
         if ended_claims and not finishes.ids and not requeues.ids:
             await end_claims(self._connection, ended_claims)
         if groups:

@@ -49,6 +49,7 @@ class Host(Service):
         self.settings = Settings()
         self.takes_queues = takes_queues
         self.on_room: Callable[[], None] = lambda: None
+        self.on_due: Callable[[float], None] = lambda seconds: None
         self._on_lines = on_lines
         self._connections: list[Connection] = []
         self.more_state: Callable[[], dict[str, Any]] = dict
@@ -81,6 +82,7 @@ class Host(Service):
             slots=self._slots(),
             scrub=scrubber(configuration),
             on_room=lambda: self.on_room(),
+            on_due=lambda seconds: self.on_due(seconds),
             on_lines=self._on_lines,
         )
         await self.runner.start()

@@ -58,9 +58,13 @@ class Runner(Service):
         slots: int,
         scrub: Callable[[str], str] = str,
         on_room: Callable[[], None] = lambda: None,
+        on_due: Callable[[float], None] = lambda seconds: None,
         on_lines: Callable[[Attempt, list[LogLine]], None] = lambda attempt, lines: None,
     ) -> None:
-        """`on_room` is called when jobs' ends were stored, `on_lines` gets what blocking jobs log."""
+        """Callbacks: `on_room` when jobs' ends were stored, `on_due` with the seconds until a job is tried again.
+
+        `on_lines` gets what blocking jobs log. `scrub` takes secrets out of texts.
+        """
         super().__init__("runner")
         self._registry = registry
         self._configuration = configuration
@@ -68,6 +72,7 @@ class Runner(Service):
         self._daemon = daemon
         self._scrub = scrub
         self._on_room = on_room
+        self._on_due = on_due
         self._on_lines = on_lines
         self.attempts: dict[int, Attempt] = {}
         """Claimed jobs that have not ended, by id."""
@@ -83,7 +88,9 @@ class Runner(Service):
         self.slots = ProcessSlots(slots, preload=["jobrunner.definitions", "pydantic"])
         self._slots_started = False
         self.journal = Journal(journal, lambda: self.attempts.values(), scrub)
-        self.finisher = Finisher(finishing, self.journal, daemon, on_stored=self._stored)
+        self.finisher = Finisher(
+            finishing, self.journal, daemon, on_stored=self._stored, on_requeued=lambda pause: self._on_due(pause)
+        )
         self._deadlines = Deadlines(self)
         self._capture = LogCapture()
         self._given_up: set[asyncio.Task[None]] = set()

@@ -29,6 +29,8 @@ SUPPORTED = sys.platform != "win32"
 """Whether this platform can run blocking jobs in parallel; where not, they run one at a time in the daemon."""
 
 OPENING_THREADS = 4
+CHANCES = 3
+"""Slots that a run may be given, where their processes end before it has begun."""
 BACKOFF = (0.1, 10.0)
 """Seconds of the first and the longest pause after a slot could not be opened."""
 
@@ -152,7 +154,7 @@ class ProcessSlots(Service):
         starting = [on_start] if on_start is not None else []
         self._in_flight += 1
         try:
-            while True:
+            for chance in range(CHANCES, 0, -1):
                 slot = await self._take()
                 try:
                     return await slot.run(
@@ -162,19 +164,20 @@ class ProcessSlots(Service):
                         on_progress=on_progress,
                         on_start=lambda: starting.pop()() if starting else None,
                     )
-                except SlotLost:
+                except SlotLost as error:
+                    if chance == 1:
+                        return SlotResult("died", error=str(error), exit_description=str(error))
                     log.info("a process for blocking jobs ended while it was idle; the job takes another")
                 finally:
                     self._give_back(slot)
+            raise AssertionError("the last chance ends the run")
         finally:
             self._in_flight -= 1
             self._ended.set()
 
     async def _take(self) -> "Slot":
-        while self._idle:
-            slot = self._idle.pop()
-            if slot.reusable:
-                return slot
+        if self._idle:
+            return self._idle.pop()
         if not self._open:
             raise SlotsStopped("the daemon's process slots were stopped")
         waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
