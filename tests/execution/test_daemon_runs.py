@@ -197,7 +197,7 @@ async def test_a_coroutine_that_swallows_its_cancellation_is_given_up(
         while not release.is_set():
             try:
                 await release.wait()
-            except BaseException:  # noqa: S112
+            except BaseException:
                 continue
 
     define(registry, stubborn, deadline=0.2, max_attempts=1)

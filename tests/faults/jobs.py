@@ -1,0 +1,62 @@
+"""Jobs for daemons that tests kill, freeze and cut off: each run leaves a row, so that runs can be counted."""
+
+import asyncio
+import os
+
+from jobrunner.definitions import JobContext, job
+
+RECORD_RUN = "INSERT INTO public.run (job_id, attempt, pid) VALUES ($1, $2, $3)"
+
+
+@job("Counted", max_attempts=20, pause=0.1)
+async def counted(ctx: JobContext) -> None:
+    """Leaves a row for each run that came to its end."""
+    await asyncio.sleep(0.1)
+    async with ctx.connection() as connection:
+        await connection.execute(RECORD_RUN, ctx.job_id, ctx.attempt, os.getpid())
+
+
+@job("Quick", max_attempts=20, pause=0.1)
+async def quick() -> None:
+    """Does nothing."""
+
+
+@job("Held", max_attempts=20, pause=0.1)
+async def held(ctx: JobContext, seconds: float) -> None:
+    """Runs for a while and says when it begins."""
+    async with ctx.connection() as connection:
+        await connection.execute(RECORD_RUN, ctx.job_id, ctx.attempt, os.getpid())
+    await asyncio.sleep(seconds)
+
+
+@job("Stuck", max_attempts=3, pause=0.1)
+async def stuck(ctx: JobContext, seconds: float) -> None:
+    """Blocks the event loop."""
+    import time
+
+    async with ctx.connection() as connection:
+        await connection.execute(RECORD_RUN, ctx.job_id, ctx.attempt, os.getpid())
+    time.sleep(seconds)  # noqa: ASYNC251
+
+
+@job("SleepForEver", deadline=2, max_attempts=1)
+def sleep_for_ever() -> None:
+    """A blocking job that never ends."""
+    import time
+
+    time.sleep(100_000)
+
+
+@job("Patient")
+def patient(seconds: float) -> float:
+    """A blocking job that ends."""
+    import time
+
+    time.sleep(seconds)
+    return seconds
+
+
+@job("EndsProcess", max_attempts=3, pause=0.0)
+def ends_process(code: int) -> None:
+    """Poison: ends its process each time."""
+    os._exit(code)
