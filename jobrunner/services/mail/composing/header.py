@@ -89,7 +89,7 @@ _Q = ["_" if octet == 0x20 else chr(octet) if octet in Q_PLAIN else f"={octet:02
 
 
 def _phrase(text: str, *, taken: int) -> list[str]:
-    if not text.isascii() or "=?" in text or len(text) > LINE:
+    if not text.isascii() or "=?" in text or len(text) > LINE_LIMIT // 3:
         return encoded_words(text, taken=taken)
     if PHRASE.fullmatch(text) and text == " ".join(text.split()):
         return text.split(" ")
@@ -106,7 +106,7 @@ def _fold(name: str, words: list[str]) -> bytes:
     lines: list[str] = []
     line = f"{name}: {words[0]}"
     for word in words[1:]:
-        if word and len(line.encode()) + 1 + len(word.encode()) > LINE and not line.endswith((" ", ":")):
+        if word and len(line.encode()) + 1 + len(word.encode()) > LINE and not line.endswith(" "):
             lines.append(line)
             line = f" {word}"
         else:

@@ -94,10 +94,15 @@ RATE_WORDS = re.compile(r"\brate\b|\btoo many\b", re.IGNORECASE)
 
 def judge(phase: Phase, code: int, text: str) -> Result:
     """Return the result that a reply means which is not the hoped-for one."""
-    line = " ".join(UNSEEN.sub(" ", text).split())
+    line = one_line(text)
     found = ENHANCED.match(line)
     enhanced = found[1] if found else None
-    return Result(classify(phase, code, enhanced, line), phase, line[:TEXT_LIMIT], code, enhanced)
+    return Result(classify(phase, code, enhanced, line), phase, line, code, enhanced)
+
+
+def one_line(text: str) -> str:
+    """Return a server's words as they are kept: one line without controls, of at most 1,000 characters."""
+    return " ".join(UNSEEN.sub(" ", text).split())[:TEXT_LIMIT]
 
 
 def classify(phase: Phase, code: int, enhanced: str | None, text: str) -> Outcome:

@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Awaitable, Iterator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import aiosmtplib
 
@@ -17,7 +17,7 @@ from jobrunner.services.mail.smtp.login import (
     remember_refusal,
     without_secrets,
 )
-from jobrunner.services.mail.smtp.outcome import Outcome, Phase, Result, judge
+from jobrunner.services.mail.smtp.outcome import Outcome, Phase, Result, judge, one_line
 from jobrunner.services.mail.smtp.transport import Envelope
 from jobrunner.services.mail.smtp.wire import wire_form
 
@@ -91,10 +91,11 @@ class Session:
         """Throw the connection away, at once and without a word."""
         client, self._client = self._client, None
         if client is not None:
-            transport = client.transport
+            # uvloop's transports are of no class of asyncio's.
+            transport = cast(asyncio.WriteTransport | None, client.transport)
             client.close()
-            if isinstance(transport, asyncio.WriteTransport):
-                transport.abort()
+            if transport is not None:
+                transport.abort()  # close() would wait for what was written and is not read
 
     # One message
 
@@ -116,7 +117,7 @@ class Session:
         self._expect(reply, Phase.DOT)
         self._needs_reset = False
         self._phase = Phase.IDLE
-        return Result(Outcome.ACCEPTED, Phase.DOT, " ".join(reply.message.split())[:1000], reply.code)
+        return Result(Outcome.ACCEPTED, Phase.DOT, one_line(reply.message), reply.code)
 
     def _mail_options(self, client: aiosmtplib.SMTP, payload: bytes, envelope: Envelope) -> Iterator[bytes]:
         if client.supports_extension("size"):
@@ -197,8 +198,8 @@ class Session:
                 "set JOBRUNNER_SMTP__SECURITY to ssl",
             )
         await self._command(Phase.TLS, b"STARTTLS")
-        protocol, transport = client.protocol, client.transport
-        if protocol is None or not isinstance(transport, asyncio.WriteTransport):
+        protocol, transport = client.protocol, cast(asyncio.WriteTransport | None, client.transport)
+        if protocol is None or transport is None:
             raise self._broken(Phase.TLS, f"{self.account.place} closed the connection at STARTTLS")
         if protocol._buffer:
             raise self._broken(
@@ -289,8 +290,7 @@ class Session:
     def _broken(self, phase: Phase, text: str, outcome: Outcome = Outcome.CONNECTION) -> _Ended:
         """Throw the connection away. Where the final dot was sent, nobody knows what became of the message."""
         self.drop()
-        line = " ".join(text.split())[:1000]
-        return _Ended(Result(Outcome.UNKNOWN if phase is Phase.DOT else outcome, phase, line))
+        return _Ended(Result(Outcome.UNKNOWN if phase is Phase.DOT else outcome, phase, one_line(text)))
 
     def _reason(self, phase: Phase, error: BaseException) -> str:
         place = self.account.place
