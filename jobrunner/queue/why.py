@@ -285,7 +285,7 @@ def _unserved(job: JobRecord, alive: list[DaemonRow]) -> Reason | None:
         return Reason(
             "NoDaemonTakesBoth",
             f"no daemon both knows {job.name!r} and takes the queue {job.queue!r}: "
-            f"{listed([one.name for one in knowers])} could run it, {listed([one.name for one in takers])} take the queue",
+            f"{listed([one.name for one in knowers])} could run it, {listed([one.name for one in takers])} take it",
             {"name": job.name, "queue": job.queue},
         )
     return None

@@ -1,0 +1,134 @@
+"""Puts jobs into every state there is, by the statements that daemons use."""
+
+import json
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from jobrunner.queue.claim import CLAIM_JOBS
+from jobrunner.queue.daemons import PUBLISH_DEFINITIONS, REGISTER_DAEMON
+from jobrunner.queue.finish import FINISH_JOBS, REQUEUE_JOBS
+from jobrunner.queue.heartbeat import RENEW_CLAIMS
+
+tokens = count(2**62 + 1)
+
+
+class Stage:
+    """A database with daemons of flesh and blood left out."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.daemons: dict[int, str] = {}
+
+    async def enqueue(self, name: str = "Send", **options: Any) -> int:
+        if "data" in options:
+            options["data"] = json.dumps(options["data"])
+        named = ", ".join(f"{option} => ${place}" for place, option in enumerate(options, 2))
+        call = f"SELECT jobrunner.enqueue($1{', ' if named else ''}{named})"
+        job_id: int = await self.connection.fetchval(call, name, *options.values())
+        return job_id
+
+    async def look(self) -> None:
+        """What daemons do all the time: lets go what is due, opens groups."""
+        await self.connection.fetch("SELECT * FROM jobrunner.look(1000)")
+
+    async def daemon(
+        self,
+        name: str = "one",
+        *,
+        definitions: Sequence[str] = ("Send",),
+        queues: Sequence[str] | None = None,
+        lease: float = 60.0,
+        **state: Any,
+    ) -> int:
+        daemon_id = next(tokens)
+        self.daemons[daemon_id] = name
+        await self.connection.fetch(
+            REGISTER_DAEMON, daemon_id, name, "host", 42, "0.1.0", lease, queues, list(definitions)
+        )
+        await self.connection.fetch(RENEW_CLAIMS, daemon_id, lease, json.dumps(state))
+        return daemon_id
+
+    async def publish(
+        self, name: str, *, blocking: bool = False, queue: str = "main", crontab: str | None = None
+    ) -> None:
+        await self.connection.fetch(
+            PUBLISH_DEFINITIONS, [name], [blocking], [queue], [3], [None], [False], [False], [crontab], ["{}"]
+        )
+
+    async def claim(
+        self, daemon_id: int, *, names: Sequence[str] = ("Send",), limit: int = 15, lease: float = 60.0, **lane: Any
+    ) -> list[int]:
+        """Claim ready jobs and return their ids."""
+        rows = await self.connection.fetch(
+            CLAIM_JOBS,
+            next(tokens),
+            daemon_id,
+            lease,
+            lane.get("queue", "main"),
+            lane.get("blocking", False),
+            limit,
+            list(names),
+        )
+        return [row["id"] for row in rows]
+
+    async def finish(self, job_id: int, status: str = "Success", error: str | None = None, result: Any = None) -> None:
+        claim_id, daemon = await self._holder(job_id)
+        rows = await self.connection.fetch(
+            FINISH_JOBS, [job_id], [claim_id], [status], [error], [json.dumps(result)], daemon, []
+        )
+        assert len(rows) == 1
+
+    async def requeue(
+        self, job_id: int, outcome: str = "Error", error: str = "ValueError: no", pause: float = 60
+    ) -> None:
+        claim_id, daemon = await self._holder(job_id)
+        rows = await self.connection.fetch(
+            REQUEUE_JOBS, [job_id], [claim_id], [outcome], [error], [float(pause)], daemon, []
+        )
+        assert len(rows) == 1
+
+    async def run(
+        self, status: str = "Success", *, error: str | None = None, name: str = "Send", **options: Any
+    ) -> int:
+        """Enqueue, claim and finish one job."""
+        job_id = await self.enqueue(name, **options)
+        await self.look()
+        assert job_id in await self.claim(await self.daemon("runner"), names=[name], queue=options.get("queue", "main"))
+        await self.finish(job_id, status, error)
+        return job_id
+
+    async def log(self, job_id: int, *messages: str, attempt: int = 1, level: int = 20) -> None:
+        await self.connection.executemany(
+            "INSERT INTO jobrunner.job_log (job_id, attempt, at, level, logger, message)"
+            " VALUES ($1, $2, now(), $3, $4, $5)",
+            [(job_id, attempt, level, "job", message) for message in messages],
+        )
+
+    async def status(self, job_id: int) -> str | None:
+        status: str | None = await self.connection.fetchval(
+            "SELECT status::text FROM jobrunner.jobs WHERE id = $1", job_id
+        )
+        return status
+
+    async def schedule(self, name: str, *, job: str = "Send", due_in: float | None = 60.0, **fields: Any) -> int:
+        """Add a scheduled job whose next firing is so many seconds from now."""
+        schedule_id: int = await self.connection.fetchval(
+            "INSERT INTO jobrunner.scheduled_job (name, job, crontab, next_fire_at, status, problem)"
+            " SELECT $1, $2, '0 4 * * *', now() + make_interval(secs => $3),"
+            " $4::text::jobrunner.scheduled_job_status, $5 RETURNING id",
+            name,
+            job,
+            due_in,
+            fields.get("status", "Active"),
+            fields.get("problem"),
+        )
+        return schedule_id
+
+    async def _holder(self, job_id: int) -> tuple[int, str]:
+        row = await self.connection.fetchrow(
+            "SELECT c.id, c.daemon_id FROM jobrunner.job AS j"
+            " JOIN jobrunner.claim AS c ON c.id = j.claim_id WHERE j.id = $1",
+            job_id,
+        )
+        return row[0], self.daemons[row[1]]
