@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 from aiosmtpd.smtp import SMTP as SmtpServer
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from pydantic import SecretStr
@@ -51,6 +52,12 @@ async def pair(server: ScriptedServer | None = None, **options: Any) -> AsyncIte
     """A scripted server and a session with it."""
     async with server or ScriptedServer() as server, session(server.port, **options) as client:
         yield server, client
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Both event loops: asyncio's, and uvloop as the daemon uses it, whose transports differ."""
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 # Real servers
