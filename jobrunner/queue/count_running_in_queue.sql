@@ -4,6 +4,11 @@ SELECT
     count(*) AS jobs
 FROM jobrunner.claim AS c
 CROSS JOIN LATERAL unnest(c.job_ids) AS held (job_id)
-JOIN jobrunner.job AS j ON j.id = held.job_id AND j.claim_id = c.id
+CROSS JOIN LATERAL (
+    SELECT n.queue
+    FROM jobrunner.job AS n
+    WHERE n.id = held.job_id AND n.claim_id = c.id
+    LIMIT 1  -- so that each is looked up by its id, whatever the planner thinks of the number of claims
+) AS j
 WHERE j.queue = $1
 GROUP BY c.daemon_id

@@ -15,7 +15,12 @@ SELECT
         SELECT count(*)
         FROM jobrunner.claim AS c
         CROSS JOIN LATERAL unnest(c.job_ids) AS held (job_id)
-        JOIN jobrunner.job AS j ON j.id = held.job_id AND j.claim_id = c.id
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM jobrunner.job AS n
+            WHERE n.id = held.job_id AND n.claim_id = c.id
+            LIMIT 1  -- so that each is looked up by its id, whatever the planner thinks of the number of claims
+        ) AS j
         WHERE c.daemon_id = d.id
     ) AS jobs
 FROM jobrunner.daemon AS d

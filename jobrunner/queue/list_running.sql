@@ -20,7 +20,12 @@ SELECT
     left(j.error, 1000) AS error
 FROM jobrunner.claim AS c
 CROSS JOIN LATERAL unnest(c.job_ids) AS held (job_id)
-JOIN jobrunner.job AS j ON j.id = held.job_id AND j.claim_id = c.id
+CROSS JOIN LATERAL (
+    SELECT n.*
+    FROM jobrunner.job AS n
+    WHERE n.id = held.job_id AND n.claim_id = c.id
+    LIMIT 1  -- so that each is looked up by its id, whatever the planner thinks of the number of claims
+) AS j
 WHERE
     j.id < $1
     AND (j.started_at >= $2::timestamptz) IS NOT FALSE
