@@ -10,8 +10,9 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_J
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from jobrunner.db.connection import Connection
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.sql import load
-from jobrunner.lifecycle import Loop, Service
+from jobrunner.lifecycle import Service
 from jobrunner.scheduling.clock import DatabaseClock
 from jobrunner.scheduling.firing import BATCH, Outcome, fire
 from jobrunner.scheduling.schedule import (
@@ -26,8 +27,8 @@ from jobrunner.scheduling.trigger import ScheduleTrigger
 
 WATCH_SCHEDULES = load(__package__, "watch_schedules")
 
-WATCH_INTERVAL = 1.0
-"""Seconds between two looks at the table: what a notification or APScheduler missed is seen then."""
+WATCH_INTERVAL = 0.8
+"""Seconds between two looks at the table: an edit without notification is to be live within a second."""
 OVERDUE = 0.25
 """Seconds after which the watch takes a firing for missed: until then somebody is at it."""
 WAKE_INTERVAL = 30.0
@@ -257,7 +258,7 @@ class Scheduler(Service):
             self._arm(schedule)
 
 
-class Watch(Loop):
+class Watch(DatabaseLoop):
     """Reads the table every second, and when told that it changed."""
 
     def __init__(self, scheduler: Scheduler, interval: float) -> None:
@@ -270,7 +271,7 @@ class Watch(Loop):
         await self._scheduler.look()
 
 
-class Firing(Loop):
+class Firing(DatabaseLoop):
     """Fires what has come due, when woken."""
 
     def __init__(self, scheduler: Scheduler) -> None:

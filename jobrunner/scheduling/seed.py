@@ -30,5 +30,5 @@ async def seed(connection: Connection, registry: Registry) -> list[str]:
 
 def in_words(name: str) -> str:
     """Return a definition's name as words: SendEmailReminders → Send Email Reminders."""
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[A-Z]", name)
+    parts = re.findall(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+", name)
     return " ".join(part[0].upper() + part[1:] for part in parts) or name
