@@ -164,10 +164,12 @@ class Loop(Service):
     `interval` None means only when woken. A stop lets the pass under way go on for `grace` seconds before it
     cancels it. An exception from `once` is logged once for each kind, and the loop goes on after a pause
     that doubles from `backoff[0]` to `backoff[1]` seconds, shortened at random by up to half; `wake` does not
-    cut this pause short. Exceptions of the types in `fatal` end the loop, and the owner is told.
+    cut this pause short. Exceptions of the types in `fatal` end the loop, and the owner is told; those in
+    `expected` are logged without a traceback.
     """
 
     fatal: tuple[type[BaseException], ...] = ()
+    expected: tuple[type[BaseException], ...] = ()
     backoff: tuple[float, float] = (0.1, 10.0)
 
     def __init__(self, name: str | None = None, *, interval: float | None, grace: float = 0.0) -> None:
@@ -262,7 +264,15 @@ class Loop(Service):
         kind = (type(error), _place(error))
         if kind not in logged:
             logged.add(kind)
-            logger.error("%s failed and will go on: %s", self.name, error or type(error).__name__, exc_info=error)
+            known = isinstance(error, self.expected)
+            words = str(error) or type(error).__name__
+            logger.log(
+                logging.WARNING if known else logging.ERROR,
+                "%s failed and will go on: %s",
+                self.name,
+                words,
+                exc_info=None if known else error,
+            )
         _settle(self._awaiting_this, error)
 
     def _backoff_seconds(self) -> float:

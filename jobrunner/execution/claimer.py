@@ -20,9 +20,9 @@ import time
 from collections.abc import Callable, Collection
 
 from jobrunner.db.connection import Connection
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.definitions import Registry
 from jobrunner.execution.runner import Runner
-from jobrunner.lifecycle import Loop
 from jobrunner.queue.claim import claim_jobs, look, new_token
 from jobrunner.queue.daemons import mark_asleep, mark_awake
 from jobrunner.queue.settings import Settings
@@ -47,10 +47,8 @@ Lane = tuple[str, bool]
 """A queue's name, and whether it is the side of its blocking jobs."""
 
 
-class Claimer(Loop):
+class Claimer(DatabaseLoop):
     """Claims for one runner. `once` is one round: look where due, then claim from each lane that has work."""
-
-    backoff = (0.05, 2.0)
 
     def __init__(
         self,

@@ -6,17 +6,17 @@ its claim still holds then.
 """
 
 import asyncio
-import logging
 import json
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
 
 from jobrunner.db.connection import TRANSIENT, Connection
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.execution.attempt import Attempt
 from jobrunner.execution.journal import Journal
-from jobrunner.lifecycle import Loop
 from jobrunner.queue.finish import (
     FINISH_JOBS,
     Finishes,
@@ -37,10 +37,8 @@ FINAL = frozenset({"Success", "Failed", "Cancelled"})
 log = logging.getLogger("jobrunner.execution")
 
 
-class Finisher(Loop):
+class Finisher(DatabaseLoop):
     """Takes ended attempts and stores them."""
-
-    backoff = (0.05, 2.0)
 
     def __init__(
         self,
@@ -194,7 +192,15 @@ class Finisher(Loop):
             )
             if placed is None:
                 return False
-            finish: tuple[Any, ...] = [attempt.job_id], [attempt.claim.id], ["Success"], [None], [None], self._daemon, []
+            finish: tuple[Any, ...] = (
+                [attempt.job_id],
+                [attempt.claim.id],
+                ["Success"],
+                [None],
+                [None],
+                self._daemon,
+                [],
+            )
             return bool(await raw.fetch(FINISH_JOBS, *finish))
 
         if not await self._connection.transaction(work):

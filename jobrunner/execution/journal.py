@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from jobrunner.db.connection import Connection
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.sql import load
 from jobrunner.execution.attempt import Attempt
-from jobrunner.lifecycle import Loop
 
 WRITE_LOG = load("jobrunner.queue", "write_log")
 WRITE_PROGRESS = load("jobrunner.queue", "write_progress")
@@ -13,7 +13,7 @@ LINES_KEPT = 4000
 """Lines of one attempt that wait in memory at most, while the database is away."""
 
 
-class Journal(Loop):
+class Journal(DatabaseLoop):
     """Lines and progress carry the claim: those of an attempt that lost it change nothing."""
 
     def __init__(

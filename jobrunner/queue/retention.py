@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from jobrunner.db.connection import Connection
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.sql import load
-from jobrunner.lifecycle import Loop
 from jobrunner.queue.settings import Settings
 
 DAYS_AHEAD = 7
@@ -14,7 +14,7 @@ DROP_PARTITION = "SELECT jobrunner.drop_partition($1, $2)"
 DELETE_ATTEMPTS = load(__package__, "delete_attempts")
 
 
-class Retention(Loop):
+class Retention(DatabaseLoop):
     """Once an hour. Each table is dropped in a transaction of its own that waits half a second for its lock."""
 
     def __init__(self, connection: Connection, settings: Callable[[], Settings]) -> None:

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 
 from jobrunner.db.connection import Connection
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.sql import load
-from jobrunner.lifecycle import Loop
 from jobrunner.queue.finish import advance_groups
 
 SWEEP_CLAIMS = load(__package__, "sweep_claims")
@@ -15,7 +15,7 @@ REPAIR_GROUPS = "SELECT jobrunner.repair_groups()"
 log = logging.getLogger("jobrunner.sweep")
 
 
-class Sweep(Loop):
+class Sweep(DatabaseLoop):
     """Every few seconds: jobs of claims whose lease ran out go back to Pending, or fail when no attempt is left."""
 
     def __init__(

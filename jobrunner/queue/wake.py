@@ -14,8 +14,8 @@ from typing import Any
 import asyncpg
 
 from jobrunner.db.connection import TRANSIENT, connect
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.errors import LimitExceeded
-from jobrunner.lifecycle import Loop
 
 KEEP_ALIVE = 10.0
 """Seconds between two notifications to itself."""
@@ -25,7 +25,7 @@ KEEP_ALIVE_LIMIT = 5.0
 log = logging.getLogger("jobrunner.wake")
 
 
-class Listener(Loop):
+class Listener(DatabaseLoop):
     """Hears what enqueues and edits say, and repairs its line."""
 
     backoff = (0.05, 5.0)

@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from jobrunner.db.connection import Connection
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.sql import load
-from jobrunner.lifecycle import Loop
 
 READ_REVISIONS = load(__package__, "read_revisions")
 FIND_CANCELLATIONS = load(__package__, "find_cancellations")
 
 
-class Watch(Loop):
+class Watch(DatabaseLoop):
     """Reads the small table that counts edits, and calls whoever minds a topic whose count has changed."""
 
     def __init__(self, connection: Connection, minders: Mapping[str, Callable[[], Awaitable[None]]]) -> None:
