@@ -91,7 +91,8 @@ def _copy_package(package: Path, copies: Path) -> Path:
         return copy
     new = copies / "new"
     shutil.rmtree(copies, ignore_errors=True)  # copies of former versions, and halves of this one
-    shutil.copytree(package / "pginstall", new / package.name / "pginstall", symlinks=True)
+    programs = new / package.name / "pginstall"
+    shutil.copytree(package / "pginstall", programs, symlinks=True, ignore=shutil.ignore_patterns("include"))
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.exists():  # found by the programs through their place beside them
         shutil.copytree(libraries, new / libraries.name, symlinks=True)

@@ -257,6 +257,8 @@ class EmbeddedServer:
             "--data-checksums",
             "--auth=peer",
         ]
+        if self._settings.get("fsync") == "off":
+            command.append("--no-sync")
         for locale in ("C.UTF-8", "C"):  # the second where the system has no C.UTF-8
             done = account.run(*command, f"--locale={locale}", env=_environment(), timeout=INITDB_LIMIT)
             if done.returncode == 0 or "locale" not in done.stderr:

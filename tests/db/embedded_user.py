@@ -16,7 +16,7 @@ from jobrunner.errors import JobrunnerError
 
 
 async def use(data_dir: Path) -> None:
-    server = EmbeddedServer(data_dir)
+    server = EmbeddedServer(data_dir, settings={"fsync": "off"})
     try:
         url = await server.start()
     except JobrunnerError as error:

@@ -96,6 +96,11 @@ def end_server_of(folder: Path) -> None:
             pass
 
 
+def quick_server(folder: Path, **options: Any) -> EmbeddedServer:
+    """A server that does not wait for the disk: what is killed here are processes, never the machine."""
+    return EmbeddedServer(folder, settings={"fsync": "off"}, **options)
+
+
 async def ask(url: str, statement: str) -> Any:
     connection = await asyncpg.connect(url)
     try:
@@ -107,7 +112,7 @@ async def ask(url: str, statement: str) -> Any:
 async def until(true: Callable[[], object]) -> None:
     """Look until it is true: for what happens in other processes, of which no event tells."""
     async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110
+        while not true():
             await asyncio.sleep(0.001)
 
 
@@ -154,7 +159,7 @@ async def test_starts_on_an_empty_folder_and_keeps_its_data(folder: Path) -> Non
 
 async def test_makes_the_data_folder(folder: Path) -> None:
     folder.chmod(0o711)
-    server = EmbeddedServer(folder / "a" / "b")
+    server = quick_server(folder / "a" / "b")
     await server.start()
     await server.stop()
     # Closed to others; above it nothing changed.
@@ -163,7 +168,7 @@ async def test_makes_the_data_folder(folder: Path) -> None:
 
 
 async def test_stop_is_harmless_before_start_and_twice(folder: Path) -> None:
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     await server.stop()
     assert not list(folder.iterdir())
     await server.start()
@@ -185,7 +190,7 @@ async def test_start_and_stop_leave_the_event_loop_free(folder: Path) -> None:
             last = loop.time()
 
     watching = asyncio.create_task(watch())
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     began = loop.time()
     await server.start()
     took = loop.time() - began
@@ -196,7 +201,7 @@ async def test_start_and_stop_leave_the_event_loop_free(folder: Path) -> None:
 
 
 async def test_settings_of_the_caller_reach_the_server(folder: Path) -> None:
-    server = EmbeddedServer(folder, settings={"fsync": "off"})
+    server = quick_server(folder)
     url = await server.start()
     try:
         assert await ask(url, "SHOW fsync") == "off"
@@ -208,7 +213,7 @@ async def test_environment_of_postgresql_is_not_ours(folder: Path, monkeypatch: 
     """PGPORT, PGHOST and PGDATA of the user's shell say where another server is."""
     for name, value in {"PGPORT": "1", "PGHOST": "localhost", "PGDATA": "/nowhere", "PGDATABASE": "none"}.items():
         monkeypatch.setenv(name, value)
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     url = await server.start()
     try:
         assert await ask(url, "SELECT 1") == 1
@@ -220,7 +225,7 @@ async def test_environment_of_postgresql_is_not_ours(folder: Path, monkeypatch: 
 
 
 async def test_two_in_one_process_share_the_server(folder: Path) -> None:
-    first, second = EmbeddedServer(folder), EmbeddedServer(folder)
+    first, second = quick_server(folder), quick_server(folder)
     urls = await asyncio.gather(first.start(), second.start())
     try:
         assert urls[0] == urls[1]
@@ -250,7 +255,7 @@ async def test_server_left_behind_by_a_killed_user_is_used_and_stopped_by_the_ne
     killed = user()
     pid = killed.said()["pid"]
     killed.kill()
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     assert server.pid == pid
     url = await server.start()
     assert server.pid == pid
@@ -265,7 +270,7 @@ async def test_the_last_to_leave_stops_the_server_also_when_others_were_killed(
     """F45: a killed user does not count as one for ever."""
     others = [user() for _ in range(2)]
     pids = {other.said()["pid"] for other in others}
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     await server.start()
     for other in others:
         other.kill()
@@ -278,7 +283,7 @@ async def test_the_last_to_leave_stops_the_server_also_when_others_were_killed(
 
 
 async def test_killed_server_is_brought_back_with_all_that_was_committed(folder: Path) -> None:
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     url = await server.start()
     try:
         await ask(url, "CREATE TABLE kept AS SELECT generate_series(1, 100000) AS number")
@@ -307,7 +312,7 @@ async def test_zombie_of_a_killed_server_is_not_taken_for_a_server(
     os.kill(said["pid"], signal.SIGKILL)
     if wait_for_orphans:
         await until(lambda: state_of(orphan) in {None, "Z"})
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     url = await server.start()
     try:
         assert state_of(said["pid"]) == "Z"
@@ -322,7 +327,7 @@ async def test_zombie_of_a_killed_server_is_not_taken_for_a_server(
 
 
 async def test_pid_file_that_names_somebody_else_does_not_hold_up_a_start(folder: Path) -> None:
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     url = await server.start()
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
@@ -339,10 +344,10 @@ async def test_pid_file_that_names_somebody_else_does_not_hold_up_a_start(folder
 
 
 async def test_start_that_takes_too_long_names_its_limit_and_is_found_by_the_next(folder: Path) -> None:
-    impatient = EmbeddedServer(folder, start_limit=0.001)
+    impatient = quick_server(folder, start_limit=0.001)
     with pytest.raises(LimitExceeded, match=r"did not answer within 0\.001 s \(limit of its start\)"):
         await impatient.start()
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     left_to_finish = impatient._process
     assert left_to_finish is not None
     await server.start()
@@ -361,7 +366,7 @@ async def test_server_that_cannot_start_gives_its_reason(folder: Path) -> None:
 
 @pytest.mark.parametrize("moment", ["data.new", "data", "data/postmaster.pid", "data/.s.PGSQL.5432"])
 async def test_cancelled_start_leaves_nothing(folder: Path, moment: str) -> None:
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     starting = asyncio.create_task(server.start())
     await until(lambda: (folder / moment).exists() or starting.done())
     starting.cancel()
@@ -381,19 +386,19 @@ async def test_lock_held_by_another_names_its_limit(folder: Path, monkeypatch: p
     held = FileLock(folder / "start.lock")
     assert held.try_exclusive()
     with pytest.raises(LimitExceeded, match=r"start\.lock for over 0\.05 s"):
-        await EmbeddedServer(folder).start()
+        await quick_server(folder).start()
     held.release()
 
 
 # Folders
 
 
-@pytest.mark.parametrize("name", ["long" * 30, 'with,comma and "quotes"', "with blank and ümläut"])
+@pytest.mark.parametrize("name", ["long" * 30, "with,comma", "with blank and ümläut"])
 async def test_any_path_will_do(folder: Path, name: str) -> None:
     """A socket's path is limited to about 100 bytes, and a comma would split it into two folders."""
     folder.chmod(0o711)
     data_dir = folder / name
-    server = EmbeddedServer(data_dir)
+    server = quick_server(data_dir)
     url = await server.start()
     try:
         assert await ask(url, "SHOW data_directory") == str(data_dir / "data")
@@ -401,7 +406,7 @@ async def test_any_path_will_do(folder: Path, name: str) -> None:
         seen = socket_folder.stat()
         assert stat.S_IMODE(seen.st_mode) == 0o700
         assert seen.st_uid == (data_dir / "data").stat().st_uid
-        second = EmbeddedServer(data_dir)
+        second = quick_server(data_dir)
         assert await second.start() == url
         await second.stop()
     finally:
@@ -465,7 +470,7 @@ async def test_something_else_in_the_place_of_the_data_is_left_alone(folder: Pat
     (folder / "data").mkdir()
     (folder / "data" / "thesis.txt").write_text("years of work")
     with pytest.raises(DatabaseUnavailable, match="holds something else"):
-        await EmbeddedServer(folder).start()
+        await quick_server(folder).start()
     assert (folder / "data" / "thesis.txt").read_text() == "years of work"
 
 
@@ -492,14 +497,14 @@ async def test_without_any_postgresql_the_commands_that_help_are_named(
     monkeypatch.setattr(binaries, "SYSTEM_FOLDERS", ())
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DatabaseUnavailable, match=r"jobrunner\[embedded\].*apt-get install postgresql.*--database-url"):
-        await EmbeddedServer(folder).start()
+        await quick_server(folder).start()
     lock = FileLock(folder / "use.lock")
     assert lock.try_exclusive()
     lock.release()
 
 
 async def test_data_of_another_major_version_are_not_touched(folder: Path) -> None:
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     await server.start()
     await server.stop()
     (folder / "data" / "PG_VERSION").write_text("13\n")
@@ -510,10 +515,12 @@ async def test_data_of_another_major_version_are_not_touched(folder: Path) -> No
 async def test_data_of_a_system_postgresql_stay_with_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = binaries._package()
     monkeypatch.setattr(binaries, "_package", lambda: None)
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     try:
         url = await server.start()
     except DatabaseUnavailable as error:
+        if os.environ.get("CI") == "true":
+            raise
         pytest.skip(str(error))
     try:
         version = await ask(url, "SHOW server_version")
@@ -554,7 +561,7 @@ def open_package(folder: Path) -> Path:
 
 @as_root
 async def test_root_runs_it_under_another_account_and_opens_nothing(folder: Path) -> None:
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     await server.start()
     try:
         account = choose_account(folder / "data")
@@ -585,7 +592,7 @@ async def test_programs_in_a_closed_folder_are_copied_with_their_libraries(
     open_package.parent.chmod(0o700)
     monkeypatch.setattr(binaries, "_package", lambda: open_package)
     data_dir = folder / "data-dir"
-    server = EmbeddedServer(data_dir)
+    server = quick_server(data_dir)
     try:
         await server.start()
         assert server.pid is not None
@@ -634,7 +641,7 @@ async def test_root_and_the_owner_of_a_folder_share_its_server(
     owner = user(uid, open_package)
     assert "url" in owner.said()
     assert owner.leave() == 0
-    server = EmbeddedServer(folder)
+    server = quick_server(folder)
     url = await server.start()
     try:
         assert server.pid is not None
