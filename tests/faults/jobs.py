@@ -36,7 +36,7 @@ async def stuck(ctx: JobContext, seconds: float) -> None:
 
     async with ctx.connection() as connection:
         await connection.execute(RECORD_RUN, ctx.job_id, ctx.attempt, os.getpid())
-    time.sleep(seconds)  # noqa: ASYNC251
+    time.sleep(seconds)
 
 
 @job("SleepForEver", deadline=2, max_attempts=1)
