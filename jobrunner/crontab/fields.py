@@ -55,7 +55,10 @@ KINDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Numbers from `first` to `last` by `step`; `last` below `first` goes on past the field's end (22-2)."""
+    """Numbers from `first` to `last` by `step`; `last` below `first` goes on past the field's end (22-2).
+
+    Weekdays may be written 7 as well as 0: counted round the week both are Sunday.
+    """
 
     kind: Kind
     first: int

@@ -134,15 +134,7 @@ def _read_span(kind: Kind, term: str) -> Span:
     first_text, dash, last_text = base.partition("-")
     first = _value(kind, term, first_text)
     if dash:
-        last = _value(kind, term, last_text)
-        # Sunday may end a week (5-7) or begin one (7-2): as an end it stays 7, as a beginning it is 0.
-        if kind is WEEKDAY:
-            first = 0 if first == 7 and last != 7 else first
-            if last == 0 and first > 0:
-                last = 7
-        return Span(kind, first, last, step, "range")
-    if kind is WEEKDAY:
-        first %= 7
+        return Span(kind, first, _value(kind, term, last_text), step, "range")
     if slash:
         return Span(kind, first, kind.high, step, "from")
     return Span(kind, first, first)
@@ -191,7 +183,7 @@ def _step(kind: Kind, term: str, text: str) -> int:
 
 
 def _value(kind: Kind, term: str, text: str) -> int:
-    """Read a number or name; a weekday may be 7, which the caller turns into 0 where it begins something."""
+    """Read a number or name; a weekday may be 7, so that Sunday can end a week (5-7) or begin one (7-2)."""
     if kind.names and text.isalpha():
         return _named(kind, term, text)
     value = _number(kind, term, text)

@@ -81,7 +81,7 @@ def _block(zone: tzinfo, number: int) -> tuple[Stretch, ...]:
     passed = begun + offset
     for at, changed in [*_changes(zone, begun, end), (end, 0)]:
         stretches.append(Stretch(begun, at, offset, passed))
-        passed = max(passed, at + offset)
+        passed = at + offset  # the furthest yet: changes are days apart, offsets less than a day
         begun, offset = at, changed
     return tuple(_cut(stretch, start) for stretch in stretches if stretch.end > start)
 

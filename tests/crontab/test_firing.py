@@ -89,6 +89,8 @@ def test_seconds_follow_the_same_rule():
         ("0 0 L-1,L * *", ["2026-02-27", "2026-02-28", "2026-03-30", "2026-03-31", "2026-04-29"]),
         ("0 0 15W * *", ["2026-02-16", "2026-03-16", "2026-04-15", "2026-05-15", "2026-06-15"]),
         ("0 0 1W * *", ["2026-02-02", "2026-03-02", "2026-04-01", "2026-05-01", "2026-06-01"]),
+        ("0 0 1W 8 *", ["2026-08-03", "2027-08-02", "2028-08-01", "2029-08-01", "2030-08-01"]),  # a Saturday
+        ("0 0 31W 5 *", ["2026-05-29", "2027-05-31", "2028-05-31", "2029-05-31", "2030-05-31"]),  # a Sunday
         ("0 0 LW * *", ["2026-02-27", "2026-03-31", "2026-04-30", "2026-05-29", "2026-06-30"]),
         ("0 0 * * 2#2", ["2026-02-10", "2026-03-10", "2026-04-14", "2026-05-12", "2026-06-09"]),
         ("0 0 * * MON#5", ["2026-03-30", "2026-06-29", "2026-08-31", "2026-11-30", "2027-03-29"]),
@@ -185,6 +187,22 @@ def test_latest_due_folds_what_was_missed():
     assert cron.latest_due(due, due, zone) == (due, 1)
     assert cron.latest_due(due, AT("2026-03-29T00:54:59Z"), zone) == (due, 1)
     assert cron.latest_due(due, AT("2026-03-29T01:12Z"), zone) == (AT("2026-03-29T01:10Z"), 5)
+
+
+def test_latest_due_counts_the_end_of_a_gap_once():
+    """What was skipped fires at 03:00 together with what is due at 03:00 anyway (F31)."""
+    cron, zone = Crontab.parse("0 2,3 * * *"), ZoneInfo("Europe/Berlin")
+    latest = cron.latest_due(AT("2026-03-28T03:00+01:00"), AT("2026-03-29T12:00+02:00"), zone)
+    assert latest == (AT("2026-03-29T03:00+02:00"), 2)
+
+
+def test_latest_due_looks_behind_a_repeated_day():
+    """Sitka lived 18 and 19 October 1867 twice: the last 10:55 of the 19th can lie before this evening of the 18th."""
+    cron, zone = Crontab.parse("*/5 10 19 10 *"), ZoneInfo("America/Sitka")
+    first = cron.next_after(AT("1867-10-01T00:00Z"), zone)
+    last_before = first + timedelta(minutes=55)
+    assert cron.latest_due(first, last_before + timedelta(hours=8), zone) == (last_before, 12)
+    assert cron.next_after(last_before, zone) == first + timedelta(days=1)
 
 
 def test_latest_due_years_later_is_quick_and_capped():
