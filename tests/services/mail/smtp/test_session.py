@@ -18,7 +18,7 @@ from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Phase, Sess
 from jobrunner.services.mail.smtp import login as login_module
 from tests.services.mail.smtp.scripted_server import CLOSE, SILENT, Action, Late, ScriptedServer
 
-pytestmark = pytest.mark.filterwarnings("ignore:Overriding the \"event_loop_policy\" fixture")
+pytestmark = pytest.mark.filterwarnings('ignore:Overriding the "event_loop_policy" fixture')
 
 MESSAGE = b"Subject: hello\r\n\r\nHello\r\n.leading dot\r\n"
 PASSWORD = "canary-5ecret"
