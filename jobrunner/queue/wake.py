@@ -38,17 +38,15 @@ class Listener(DatabaseLoop):
         on_wake: Callable[[str], None],
         on_change: Callable[[str], None],
         on_connect: Callable[[], None],
-        keep_alive: float = KEEP_ALIVE,
-        keep_alive_limit: float = KEEP_ALIVE_LIMIT,
     ) -> None:
         """`on_wake` gets a queue's name, `on_change` a topic, `on_connect` is called after each LISTEN."""
-        super().__init__("listener", interval=keep_alive)
+        super().__init__("listener", interval=KEEP_ALIVE)
         self._dsn = dsn
         self._own_channel = f"jobrunner_daemon_{daemon_id}"
         self._on_wake = on_wake
         self._on_change = on_change
         self._on_connect = on_connect
-        self._limit = keep_alive_limit
+        self._limit = KEEP_ALIVE_LIMIT
         self._line: Any = None
         self._heard = asyncio.Event()
         self._warned = False
