@@ -60,3 +60,14 @@ def patient(seconds: float) -> float:
 def ends_process(code: int) -> None:
     """Poison: ends its process each time."""
     os._exit(code)
+
+
+@job("DiesAfterEffect", max_attempts=3, pause=0.1)
+async def dies_after_effect(ctx: JobContext) -> None:
+    """Its daemon is gone between the effect and the finish, the first time."""
+    import signal
+
+    async with ctx.connection() as connection:
+        await connection.execute(RECORD_RUN, ctx.job_id, ctx.attempt, os.getpid())
+    if ctx.attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -88,9 +88,7 @@ async def test_a_frozen_daemon_that_wakes_changes_nothing(database_url: str, con
         await asyncio.to_thread(first.wait_for, "registers anew")
         extra = await connection.fetchval("SELECT jobrunner.enqueue('Quick')")
         await until(connection, "SELECT count(*) = 1 FROM jobrunner.job_history WHERE id = $1", extra)
-        after = await connection.fetch(
-            "SELECT id, daemon, finished_at, attempt FROM jobrunner.job_history WHERE id = ANY($1) ORDER BY id", jobs
-        )
+        after = await connection.fetch(f"{columns} WHERE id = ANY($1) ORDER BY id", jobs)
         assert after == before
         assert await connection.fetchval("SELECT count(*) FROM jobrunner.job") == 0
     finally:

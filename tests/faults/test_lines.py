@@ -174,7 +174,8 @@ async def test_a_frozen_backend_is_left_behind(database_url: str, connection: An
     async with daemon(database_url, noop_registry(), statement_timeout=1) as running:
         await quiet(running)
         pid = await connection.fetchval(
-            "SELECT pid FROM pg_stat_activity WHERE application_name = 'jobrunner claim' AND datname = current_database()"
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE application_name = 'jobrunner claim' AND datname = current_database()"
         )
         os.kill(pid, signal.SIGSTOP)
         try:
