@@ -78,9 +78,8 @@ async def test_a_frozen_daemon_that_wakes_changes_nothing(database_url: str, con
         first.send(signal.SIGSTOP)
         second = await DaemonProcess(database_url, imports=IMPORTS, name="second", lease=2).ready()
         await until(connection, "SELECT count(*) = 20 FROM jobrunner.job_history")
-        before = await connection.fetch(
-            "SELECT id, daemon, finished_at, attempt FROM jobrunner.job_history ORDER BY id"
-        )
+        columns = "SELECT id, daemon, finished_at, attempt FROM jobrunner.job_history"
+        before = await connection.fetch(f"{columns} ORDER BY id")
         assert {row["daemon"] for row in before} == {"second"}
         assert {row["attempt"] for row in before} == {2}
         first.send(signal.SIGCONT)
