@@ -13,13 +13,24 @@ SELECT
             LIMIT 1  -- so that each is looked up by its id, whatever the planner thinks of the number of claims
         ) AS j
     ) AS running,
-    (SELECT count(*) FROM (SELECT FROM jobrunner.job AS j WHERE j.hold IS NULL LIMIT $1) AS j) AS open,
+    -- The orders are those of indexes: without one, the rows of other kinds could all be walked over.
     (
         SELECT count(*)
         FROM (
             SELECT
             FROM jobrunner.job AS j
-            WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= clock_timestamp()
+            WHERE j.hold IS NULL
+            ORDER BY j.queue, j.blocking, j.priority, j.execute_at, j.id
+            LIMIT $1
+        ) AS j
+    ) AS open,
+    (
+        SELECT count(*)
+        FROM (
+            SELECT
+            FROM jobrunner.job AS j
+            WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= statement_timestamp()
+            ORDER BY j.execute_at, j.id
             LIMIT $1
         ) AS j
     ) AS due

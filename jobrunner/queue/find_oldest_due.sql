@@ -55,7 +55,7 @@ WITH RECURSIVE lane AS (
         j.scheduled_job_id,
         j.execute_at
     FROM jobrunner.job AS j
-    WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= clock_timestamp()
+    WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= statement_timestamp()
     ORDER BY j.execute_at, j.id
     LIMIT 20
 ), oldest AS (

@@ -184,7 +184,8 @@ class _Waiting:
             state = "no job is open in it: the next look of a daemon lets the first one go"
             return Reason("Group", f"{group} runs one job at a time; {state}", facts)
         first = rows[0]
-        before = (await self.runner.fetch(COUNT_BEFORE_IN_GROUP, job.id, MOST_COUNTED + 1))[0][0]
+        place = (job.priority, job.execute_at, job.id, MOST_COUNTED + 1)
+        before = (await self.runner.fetch(COUNT_BEFORE_IN_GROUP, job.group_name, *place))[0][0]
         facts |= {"open_job": first["id"], "open_job_status": first["status"], "before": before}
         match first["status"], first["hold"]:
             case "Running", _:
@@ -228,7 +229,8 @@ class _Waiting:
 
     async def _place(self, *, served: bool) -> Reason:
         job = self.job
-        before = (await self.runner.fetch(COUNT_BEFORE_IN_QUEUE, job.id, MOST_COUNTED + 1))[0][0]
+        place = (job.priority, job.execute_at, job.id, MOST_COUNTED + 1)
+        before = (await self.runner.fetch(COUNT_BEFORE_IN_QUEUE, job.queue, job.blocking, *place))[0][0]
         kind = "blocking" if job.blocking else "coroutine"
         facts = {"queue": job.queue, "before": before}
         if before == 1:

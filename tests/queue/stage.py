@@ -88,14 +88,32 @@ class Stage:
         )
         assert len(rows) == 1
 
+    async def take(self, job_id: int, daemon_id: int) -> None:
+        """Claim just this job, whatever else is ready."""
+        token = next(tokens)
+        await self.connection.execute(
+            "INSERT INTO jobrunner.claim VALUES ($1, $2, now() + interval '1 minute', ARRAY[$3::bigint])",
+            token,
+            daemon_id,
+            job_id,
+        )
+        await self.connection.execute(
+            "UPDATE jobrunner.job SET status = 'Running', claim_id = $1, attempt = attempt + 1, hold = NULL,"
+            " started_at = clock_timestamp() WHERE id = $2",
+            token,
+            job_id,
+        )
+
     async def run(
         self, status: str = "Success", *, error: str | None = None, name: str = "Send", **options: Any
     ) -> int:
-        """Enqueue, claim and finish one job."""
+        """Enqueue one job, run it and store its end; neither claim nor daemon is left."""
         job_id = await self.enqueue(name, **options)
-        await self.look()
-        assert job_id in await self.claim(await self.daemon("runner"), names=[name], queue=options.get("queue", "main"))
+        daemon_id = await self.daemon("runner")
+        await self.take(job_id, daemon_id)
         await self.finish(job_id, status, error)
+        await self.connection.execute("DELETE FROM jobrunner.claim WHERE daemon_id = $1", daemon_id)
+        await self.connection.execute("DELETE FROM jobrunner.daemon WHERE id = $1", daemon_id)
         return job_id
 
     async def log(self, job_id: int, *messages: str, attempt: int = 1, level: int = 20) -> None:
