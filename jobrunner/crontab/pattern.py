@@ -69,11 +69,10 @@ class Pattern:
         while first < end:
             today = date.fromordinal(first + EPOCH)
             length = month_length(today.year, today.month)
-            following = first + length - today.day + 1
             if self.month >> today.month & 1:
                 month = self.days[shape(length, (first + EPOCH - today.day + 1) % 7)] >> today.day
-                days += below(month, end - first).bit_count() if following > end else month.bit_count()
-            first = following
+                days += below(month, end - first).bit_count()
+            first += length - today.day + 1
         return days
 
     def _day_from(self, day: int) -> int | None:

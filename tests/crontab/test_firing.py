@@ -187,6 +187,8 @@ def test_latest_due_folds_what_was_missed():
     assert cron.latest_due(due, due, zone) == (due, 1)
     assert cron.latest_due(due, AT("2026-03-29T00:54:59Z"), zone) == (due, 1)
     assert cron.latest_due(due, AT("2026-03-29T01:12Z"), zone) == (AT("2026-03-29T01:10Z"), 5)
+    each_second, later = Crontab.parse("* * * * * *"), due + timedelta(seconds=1)
+    assert each_second.latest_due(due, later, zone) == (later, 2)
 
 
 def test_latest_due_counts_the_end_of_a_gap_once():
