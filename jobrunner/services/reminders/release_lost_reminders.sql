@@ -8,10 +8,11 @@ WITH lost AS (
             r.sender_until < now()
             OR (
                 r.sender_job IS NOT NULL
-                AND NOT EXISTS (
-                    SELECT
+                -- One look by key for each of the few rows; EXISTS may be planned as a scan of all jobs.
+                AND r.sender_claim IS DISTINCT FROM (
+                    SELECT j.claim_id
                     FROM jobrunner.job AS j
-                    WHERE j.id = r.sender_job AND j.claim_id = r.sender_claim
+                    WHERE j.id = r.sender_job
                 )
             )
         )
