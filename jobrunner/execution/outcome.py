@@ -14,6 +14,8 @@ TRACEBACK_LIMIT = 32 * 1024
 DEPTH_LIMIT = 200
 """Lists and objects that a result may hold in one another: every reader of jsonb copes with that many."""
 
+TOO_DEEP = f"the job's result cannot be kept as JSON: it is nested more than {DEPTH_LIMIT} deep"
+
 # PostgreSQL holds neither: NUL, and halves of surrogate pairs.
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not one whose backslash is itself escaped
@@ -39,24 +41,19 @@ def result_json(value: Any) -> str:
     Raises:
         ValueError: the result cannot be written as JSON; the message says why.
     """
-    text: str | None = None
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except RecursionError:
-        pass
+        raise ValueError(TOO_DEEP) from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"the job's result cannot be kept as JSON: {error}") from None
-    if text is not None:
-        if "\\u0000" in text:
-            text = ESCAPED_NUL.sub(rf"\1{REPLACEMENT}", text)
-        text = UNSTORABLE.sub(REPLACEMENT, text)
-        size = len(text.encode())
-        if size > RESULT_LIMIT:
-            note = f"The result was {size:,} bytes of JSON; over {RESULT_LIMIT:,} only its beginning is kept."
-            return json.dumps({"note": note, "beginning": text[:1000]}, ensure_ascii=False)
-    if text is None or _depth(text) > DEPTH_LIMIT:
-        raise ValueError(f"the job's result cannot be kept as JSON: it is nested more than {DEPTH_LIMIT} deep")
-    return text
+    size = len(text.encode(errors="surrogatepass"))
+    if size > RESULT_LIMIT:
+        note = f"The result was {size:,} bytes of JSON; over {RESULT_LIMIT:,} only its beginning is kept."
+        return json.dumps({"note": note, "beginning": _storable(text[:1000])}, ensure_ascii=False)
+    if _depth(text) > DEPTH_LIMIT:
+        raise ValueError(TOO_DEEP)
+    return _storable(text)
 
 
 def error_text(error: BaseException) -> str:
@@ -83,6 +80,12 @@ def traceback_text(error: BaseException, *, skip: int = 0) -> str:
     except Exception:  # an error's own methods may fail in any way
         lines = [*traceback.format_tb(frames), error_text(error)]
     return shortened("".join(lines), TRACEBACK_LIMIT)
+
+
+def _storable(text: str) -> str:
+    if "\\u0000" in text:
+        text = ESCAPED_NUL.sub(rf"\1{REPLACEMENT}", text)
+    return UNSTORABLE.sub(REPLACEMENT, text)
 
 
 def _depth(text: str) -> int:

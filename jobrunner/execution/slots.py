@@ -31,6 +31,8 @@ SUPPORTED = sys.platform != "win32"
 OPENING_THREADS = 4
 CHANCES = 3
 """Slots that a run may be given, where their processes end before it has begun."""
+TRIES = 3
+"""Failures to open a slot in a row, while there is none, after which runs that wait are told."""
 BACKOFF = (0.1, 10.0)
 """Seconds of the first and the longest pause after a slot could not be opened."""
 
@@ -65,10 +67,8 @@ class ProcessSlots(Service):
     async def _start(self) -> None:
         if not SUPPORTED:
             raise ConfigurationError("blocking jobs cannot run in parallel on Windows: set jobs_run_in_parallel to off")
-        from jobrunner.execution.forkserver import ForkServer
-
-        self._server = ForkServer(["jobrunner.execution.child", *self._preload])
         self._threads = ThreadPoolExecutor(OPENING_THREADS, "jobrunner-slots")
+        self._server = await self._call(lambda: _fork_server(self._preload))
         self._open = True
         self._closing.clear()
         self._failures = 0
@@ -90,14 +90,14 @@ class ProcessSlots(Service):
             await self._ended.wait()
         for slot in list(self._slots):
             self._retire(slot)
-        if self._server is None or self._threads is None:
-            return
-        if self._opening:
+        if self._server is not None and self._opening:
             self._server.refuse()
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._call(self._server.stop)
-        self._threads.shutdown(wait=True)
+        if self._server is not None:
+            await self._call(self._server.stop)
+        if self._threads is not None:
+            self._threads.shutdown(wait=True)
         self._server = self._threads = None
 
     @property
@@ -238,7 +238,7 @@ class ProcessSlots(Service):
             self._failures += 1
             if self._open:
                 log.error("%s; it is tried again", error)
-                if not self._slots:  # else one of them will become free
+                if not self._slots and self._failures >= TRIES:  # else there will be one that becomes free
                     self._turn_away(JobrunnerError(str(error)))
         finally:
             self._opening -= 1
@@ -289,6 +289,14 @@ class ProcessSlots(Service):
     async def _call(self, function: Callable[[], T]) -> T:
         assert self._threads is not None
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+
+def _fork_server(preload: Sequence[str]) -> "ForkServer":
+    """Make the fork server, not started yet: in a thread, for the time that its imports take."""
+    from jobrunner.execution import slot  # noqa: F401
+    from jobrunner.execution.forkserver import ForkServer
+
+    return ForkServer(["jobrunner.execution.child", *preload])
 
 
 def _encoded(request: dict[str, Any]) -> bytes:

@@ -194,13 +194,11 @@ def start_family(file):
         subprocess.Popen(["sleep", "1000"], start_new_session=True),
         subprocess.Popen(["sh", "-c", "trap '' HUP TERM; sleep 1000 & wait"]),
     ]
-    orphan = subprocess.run(
-        [sys.executable, "-c", "import subprocess as s; print(s.Popen(['sleep', '1000'], start_new_session=True,"
-         " stdout=s.DEVNULL).pid)"],
-        capture_output=True,
-        check=True,
-        text=True,
-    )  # fmt: skip
+    start_orphan = (
+        "import subprocess as s; "
+        "print(s.Popen(['sleep', '1000'], start_new_session=True, stdout=s.DEVNULL, stderr=s.DEVNULL).pid)"
+    )
+    orphan = subprocess.run([sys.executable, "-c", start_orphan], capture_output=True, check=True, text=True)
     Path(file).write_text(" ".join(map(str, [*(child.pid for child in children), int(orphan.stdout)])))
 
 
