@@ -54,7 +54,10 @@ VALUES ('Every five seconds', 'EveryFiveSeconds', '*/5 * * * * *'), ('Every minu
 ON CONFLICT (name) DO NOTHING
 """
 COUNTS = """
-SELECT j.name, count(*) FILTER (WHERE j.status = 'Success') AS succeeded, count(*) FILTER (WHERE j.status = 'Failed') AS failed
+SELECT
+    j.name,
+    count(*) FILTER (WHERE j.status = 'Success') AS succeeded,
+    count(*) FILTER (WHERE j.status = 'Failed') AS failed
 FROM jobrunner.jobs AS j
 WHERE j.created_at >= to_timestamp($1)
 GROUP BY j.name
@@ -124,7 +127,7 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
         await connection.close()
         say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
         say("There are two scheduled jobs of the demo (every five seconds; every minute, in a process of its own), and")
-        say("a meeting that begins in 80 seconds. Ada wants an e-mail one minute before: it arrives in about 20 seconds.")
+        say("a meeting that begins in 80 seconds. Ada wants an e-mail one minute before: it arrives in 20 seconds.")
         say("Ctrl-C stops all of it.")
         say("")
         configuration = load(
