@@ -447,27 +447,49 @@ BEGIN
 END;
 $$;
 
--- What jsonb holds but a job cannot: numbers beyond a double, more than 100 levels, more than 1 MiB.
+-- What jsonb holds but a job cannot: more than 1 MiB, more than 100 levels, numbers beyond a double. The limits are
+-- those of jobrunner/queue/data.py; NUL characters, halves of surrogate pairs and NaN are refused by jsonb itself.
 CREATE FUNCTION jobrunner.refuse_data(data jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+DECLARE
+    size integer := pg_catalog.octet_length(data::text);
 BEGIN
     IF pg_catalog.jsonb_typeof(data) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'a job''s data must be a JSON object, got %', coalesce(pg_catalog.jsonb_typeof(data), 'NULL')
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF data = '{}' THEN
-        RETURN;
-    END IF;
-    IF pg_catalog.octet_length(data::text) > 1048576 THEN
-        RAISE EXCEPTION 'a job''s data may have 1 MiB, got % bytes: store it elsewhere and pass its id', pg_catalog.octet_length(data::text)
+    IF size > 1048576 THEN
+        RAISE EXCEPTION 'a job''s data may have 1 MiB, got % bytes: store it elsewhere and pass its id', size
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF pg_catalog.jsonb_path_exists(data, '$.**{101}') THEN
+    -- 101 levels need more letters than this, and so do 309 digits.
+    IF size <= 200 THEN
+        RETURN;
+    END IF;
+    IF pg_catalog.jsonb_path_exists(data, 'strict $.**{101}') THEN
         RAISE EXCEPTION 'a job''s data may be nested 100 levels deep'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF pg_catalog.jsonb_path_exists(data, '$.** ? (@.type() == "number" && (@ > 1.7976931348623157e308 || @ < -1.7976931348623157e308))') THEN
+    IF size > 308 AND pg_catalog.jsonb_path_exists(
+        data,
+        'strict $.** ? (@.type() == "number" && (@ > 1.7976931348623157e308 || @ < -1.7976931348623157e308))'
+    ) THEN
         RAISE EXCEPTION 'a job''s data may hold numbers up to 1.8e308 only'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END;
+$$;
+
+-- Refuses a name of something that has to do with a job. The rules are those of jobrunner/queue/new_job.py.
+CREATE FUNCTION jobrunner.refuse_name(what text, name text, longest integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    IF length(name) NOT BETWEEN 1 AND longest THEN
+        RAISE EXCEPTION '% must have 1 to % letters, got %', what, longest, length(name)
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF name ~ '[\u0001-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069\uFEFF]' THEN
+        RAISE EXCEPTION '% may not contain control characters or marks of writing direction', what
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 END;
@@ -495,14 +517,32 @@ DECLARE
     due timestamptz := coalesce(execute_at, now()) + coalesce(delay, interval '0');
     new_id bigint;
 BEGIN
-    IF name IS NULL OR name = '' OR length(name) > 255 OR name ~ '[[:cntrl:]]' THEN
-        RAISE EXCEPTION 'a job''s name must have 1 to 255 letters and no control characters' USING ERRCODE = 'invalid_parameter_value';
+    IF name IS NULL THEN
+        RAISE EXCEPTION 'a job must have a name' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- One look at all names together; each for itself only where there may be something.
+    IF greatest(length(name), length(queue), length(group_name), length(unique_key), length(target_type), length(target_id)) > 64
+        OR least(length(name), length(queue), length(group_name), length(unique_key), length(target_type), length(target_id)) < 1
+        OR pg_catalog.concat(name, queue, group_name, unique_key, target_type, target_id) ~ '[^ -~]'
+    THEN
+        PERFORM jobrunner.refuse_name('a job''s name', name, 255);
+        PERFORM jobrunner.refuse_name('a queue''s name', queue, 64);
+        PERFORM jobrunner.refuse_name('a group''s name', group_name, 255);
+        PERFORM jobrunner.refuse_name('a unique key', unique_key, 255);
+        PERFORM jobrunner.refuse_name('a target''s type', target_type, 255);
+        PERFORM jobrunner.refuse_name('a target''s id', target_id, 255);
+    END IF;
+    IF queue LIKE ANY (ARRAY['%,%', ' %', '% ']) THEN
+        RAISE EXCEPTION 'a queue''s name may not contain commas or have blanks around it, got %', queue USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF group_name LIKE '~%' THEN
         RAISE EXCEPTION 'a group''s name may not begin with ~, got %', group_name USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF max_attempts < 1 OR max_attempts > 1000 THEN
         RAISE EXCEPTION 'max_attempts must be from 1 to 1000, got %', max_attempts USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF delay < interval '0' OR delay > interval '36500 days' THEN
+        RAISE EXCEPTION 'delay must be from 0 to 3153600000 s (a hundred years), got %', delay USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF NOT pg_catalog.isfinite(due) THEN
         RAISE EXCEPTION 'execute_at must be a finite time, got %', due USING ERRCODE = 'invalid_parameter_value';

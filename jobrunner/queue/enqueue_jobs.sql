@@ -1,26 +1,14 @@
--- Adds many jobs at once and returns their ids in the order given, NULL where a unique key is taken.
-WITH given AS (
-    SELECT
-        n.*,
-        coalesce(n.at, now()) + make_interval(secs => coalesce(n.delay, 0)) AS due,
-        d.queue AS default_queue,
-        d.max_attempts AS default_attempts,
-        coalesce(d.blocking, false) AS blocking
-    FROM unnest(
-        $1::text[], $2::jsonb[], $3::text[], $4::text[], $5::timestamptz[], $6::double precision[], $7::integer[],
-        $8::text[], $9::text[], $10::integer[], $11::text[]
-    ) WITH ORDINALITY AS n (
-        name, data, queue, group_name, at, delay, priority, target_type, target_id, max_attempts, unique_key, place
-    )
-    LEFT JOIN jobrunner.definition AS d ON d.name = n.name
-), added AS (
+-- Adds many jobs, and returns those that were added: ids beside unique keys. A job whose key is taken is passed over.
+-- $1 is a JSON array of their data. Each other column comes once for all jobs ($2 to $12), or, where they differ, as an
+-- array ($13 to $23); the array is NULL where it is not needed. $24 names the queues that are to be woken.
+WITH added AS (
     INSERT INTO jobrunner.job AS j (
-        name,
         data,
+        name,
         queue,
         group_name,
-        execute_at,
         priority,
+        execute_at,
         target_type,
         target_id,
         max_attempts,
@@ -29,27 +17,46 @@ WITH given AS (
         hold
     )
     SELECT
-        g.name,
-        g.data,
-        coalesce(g.queue, g.default_queue, 'main'),
-        g.group_name,
-        g.due,
-        coalesce(g.priority, 0),
-        g.target_type,
-        g.target_id,
-        coalesce(g.max_attempts, g.default_attempts, 3),
-        g.unique_key,
-        g.blocking,
-        CASE WHEN g.group_name IS NOT NULL OR g.due > now() THEN 'Time'::jobrunner.job_hold END
-    FROM given AS g
-    ORDER BY g.place
+        n.data,
+        coalesce(n.name, $2::text),
+        coalesce(n.queue, $3::text),
+        coalesce(n.group_name, $4::text),
+        coalesce(n.priority, $5::integer),
+        due.at,
+        coalesce(n.target_type, $8::text),
+        coalesce(n.target_id, $9::text),
+        coalesce(n.max_attempts, $10::integer),
+        coalesce(n.unique_key, $11::text),
+        coalesce(n.blocking, $12::boolean),
+        CASE WHEN coalesce(n.group_name, $4::text) IS NOT NULL OR due.at > now() THEN 'Time'::jobrunner.job_hold END
+    FROM ROWS FROM (
+        jsonb_array_elements($1::text::jsonb),
+        unnest($13::text[]),
+        unnest($14::text[]),
+        unnest($15::text[]),
+        unnest($16::integer[]),
+        unnest($17::double precision[]),
+        unnest($18::timestamptz[]),
+        unnest($19::text[]),
+        unnest($20::text[]),
+        unnest($21::integer[]),
+        unnest($22::text[]),
+        unnest($23::boolean[])
+    ) AS n (
+        data, name, queue, group_name, priority, delay, at, target_type, target_id, max_attempts, unique_key, blocking
+    )
+    CROSS JOIN LATERAL (
+        SELECT coalesce(n.at, $7::timestamptz, now()) + make_interval(secs => coalesce(n.delay, $6::double precision)) AS at
+    ) AS due
     ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING
-    RETURNING j.id, j.queue, j.unique_key
+    RETURNING j.id, j.unique_key
 ), woken AS (
-    SELECT count(jobrunner.wake(q.queue))
-    FROM (SELECT DISTINCT added.queue FROM added) AS q
+    SELECT count(jobrunner.wake(q.queue)) AS queues
+    FROM unnest($24::text[]) AS q (queue)
 )
 SELECT
-    added.id,
-    added.unique_key
-FROM added, woken
+    array_agg(added.id) AS ids,
+    array_agg(added.unique_key) AS keys,
+    min(woken.queues) AS queues
+FROM added
+CROSS JOIN woken

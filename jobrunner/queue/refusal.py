@@ -47,10 +47,9 @@ def refusals(dsn: str | None = None) -> Iterator[None]:
 
 
 def _unavailable(reason: str, dsn: str | None) -> DatabaseUnavailable:
-    from jobrunner.db.connection import mask
+    from jobrunner.config import mask_url
 
-    place = f"the database at {mask(dsn)}" if dsn else "the database"
-    return DatabaseUnavailable(f"cannot use {place}: {reason}")
+    return DatabaseUnavailable(mask_url(f"cannot use the database{f' {dsn}' if dsn else ''}: {reason}"))
 
 
 def _first_line(error: BaseException) -> str:
