@@ -81,7 +81,8 @@ class Bench:
 
     async def define(self, name: str, *, often: bool = False, fans_out: bool = False, **options: Any) -> None:
         await self.connection.fetch(
-            "INSERT INTO jobrunner.definition (name, blocking, queue, max_attempts, often, fans_out, parameters, crontab)"
+            "INSERT INTO jobrunner.definition"
+            " (name, blocking, queue, max_attempts, often, fans_out, parameters, crontab)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             name,
             options.get("blocking", False),

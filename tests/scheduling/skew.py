@@ -19,7 +19,8 @@ class WallClock:
         self.wrong = wrong
 
 
-current: ContextVar[WallClock] = ContextVar("current", default=WallClock())
+RIGHT = WallClock()
+current: ContextVar[WallClock] = ContextVar("current", default=RIGHT)
 
 
 class SkewedDatetime(datetime):

@@ -1,5 +1,6 @@
 """Firing as the statement does it, by itself; tests/scheduling/test_scheduler.py has the daemons' side."""
 
+import asyncio
 from datetime import timedelta
 
 import asyncpg
@@ -175,6 +176,29 @@ async def test_a_row_that_somebody_holds_is_passed_over_in_silence(own, bench, m
     assert len(await bench.jobs()) == 2
 
 
+async def test_a_job_that_ends_while_the_next_one_is_placed(own, bench, minute, connection):
+    """Stepped: the firing still sees its former job, whose daemon then finds nothing to let go on: it must wait for
+    the firing's commit, else the new job would be left behind."""
+    id_ = await bench.schedule(next_fire_at=minute - MINUTE)
+    await fire(own, [await read(own, id_)], minute - MINUTE)
+    running = await bench.claim()
+    async with connection.transaction():
+        await connection.fetch(
+            "SELECT * FROM jobrunner.fire($1, $2, $3, $4, $5, $6)",
+            [id_],
+            [1],
+            [minute],
+            [minute],
+            [1],
+            [minute + MINUTE],
+        )
+        finishing = asyncio.create_task(bench.finish(running))
+        while not await own.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") and not finishing.done():
+            await asyncio.sleep(0.005)
+    await finishing
+    assert len(await bench.claim()) == 1
+
+
 async def test_two_daemons_in_one_transaction_after_the_other_fire_once(own, bench, minute, connection):
     """F26: the second one's snapshot is older than the first one's commit; it is told what the row is now."""
     id_ = await bench.schedule(next_fire_at=minute)
@@ -203,11 +227,13 @@ async def test_a_batch_is_fired_as_one_or_not_at_all(own, bench, minute):
 
 
 async def test_the_answer_tells_who_was_edited_paused_or_removed(own, bench, minute):
+    """F32: also where the new expression happens to have the same next fire time."""
     ids = [
         await bench.schedule(name=name, next_fire_at=minute) for name in ("edited", "paused", "removed", "as it was")
     ]
     schedules = [await read(own, id_) for id_ in ids]
     await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET crontab = '5 5 5 5 *' WHERE id = $1", ids[0])
+    await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET next_fire_at = $2 WHERE id = $1", ids[0], minute)
     await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET status = 'Inactive' WHERE id = $1", ids[1])
     await bench.connection.fetch("DELETE FROM jobrunner.scheduled_job WHERE id = $1", ids[2])
     outcomes = await fire(own, schedules, minute)

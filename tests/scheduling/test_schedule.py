@@ -76,7 +76,7 @@ def test_one_that_never_comes_in_its_zone():
 
 
 async def test_settling_is_a_compare_and_set(own, bench):
-    """Two daemons that read the same row; the second one finds another revision, or another time, and writes nothing."""
+    """Two daemons that read the same row: the second finds another revision, or another time, and writes nothing."""
     id_ = await bench.schedule("0 * * * *")
     [first] = (await read_schedules(own, [id_], "UTC")).values()
     [second] = (await read_schedules(own, [id_], "Asia/Kathmandu")).values()

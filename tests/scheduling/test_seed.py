@@ -16,7 +16,7 @@ def registry_of(**crontabs: str | None) -> Registry:
     return registry
 
 
-async def names(bench) -> list[str]:
+async def names_of(bench) -> list[str]:
     rows = await bench.connection.fetch("SELECT name FROM jobrunner.scheduled_job ORDER BY name")
     return [row["name"] for row in rows]
 
@@ -37,7 +37,7 @@ async def test_one_that_was_removed_stays_removed(own, bench):
     assert await seed(own, registry_of(Cleanup="1 1 * * *", CheckEmailAccounts="*/1 * * * *")) == [
         "Check Email Accounts"
     ]
-    assert await names(bench) == ["Check Email Accounts"]
+    assert await names_of(bench) == ["Check Email Accounts"]
 
 
 async def test_one_that_was_edited_stays_as_it_is(own, bench):
@@ -45,14 +45,14 @@ async def test_one_that_was_edited_stays_as_it_is(own, bench):
     await seed(own, registry)
     await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET crontab = '5 5 * * *', name = 'Sweep'")
     assert await seed(own, registry) == []
-    assert await names(bench) == ["Sweep"]
+    assert await names_of(bench) == ["Sweep"]
 
 
 async def test_what_a_person_made_before_is_enough(own, bench):
     await bench.schedule(name="Mine", job="Cleanup")
     await bench.schedule(name="Check Email Accounts", job="SomethingElse")
     assert await seed(own, registry_of(Cleanup="1 1 * * *", CheckEmailAccounts="* * * * *")) == ["CheckEmailAccounts"]
-    assert await names(bench) == ["Check Email Accounts", "CheckEmailAccounts", "Mine"]
+    assert await names_of(bench) == ["Check Email Accounts", "CheckEmailAccounts", "Mine"]
 
 
 async def test_several_daemons_at_once(own, bench, database_url):
@@ -62,8 +62,8 @@ async def test_several_daemons_at_once(own, bench, database_url):
     made = await asyncio.gather(*(seed(connection, registry) for connection in connections))
     for connection in connections:
         await connection.close()
-    assert sorted(sum(made, [])) == [f"Job {letter}" for letter in "ABCDEFGH"]
-    assert len(await names(bench)) == 8
+    assert sorted(name for names in made for name in names) == [f"Job {letter}" for letter in "ABCDEFGH"]
+    assert len(await names_of(bench)) == 8
 
 
 async def test_nothing_to_seed(own):
