@@ -12,7 +12,7 @@ from jobrunner.queue.settings import Queryable
 
 LIST_JOBS = load(__package__, "list_jobs")
 LIST_RUNNING = load(__package__, "list_running")
-FIND_NAMES = load(__package__, "find_names")
+LIST_NAMES = load(__package__, "list_names")
 FIND_SCHEDULED_JOB = load(__package__, "find_scheduled_job")
 
 STATUSES = ("Pending", "Running", "Success", "Failed", "Cancelled")
@@ -176,12 +176,17 @@ def _summary(row: Any) -> JobSummary:
     return JobSummary(**{name: row[name] for name in JobSummary.__dataclass_fields__})
 
 
+async def list_names(runner: Queryable) -> list[str]:
+    """Return the names of jobs that daemons have published or schedules have."""
+    return [row["name"] for row in await runner.fetch(LIST_NAMES)]
+
+
 async def find_name(runner: Queryable, name: str) -> str:
     """Return the job's name that a person means: as it is published if it is known in CamelCase or kebab-case.
 
     A name that nobody knows comes back as it is: jobs of that name may wait for a daemon that knows them.
     """
-    known = [row["name"] for row in await runner.fetch(FIND_NAMES)]
+    known = await list_names(runner)
     if name in known:
         return name
     wanted = plain_name(name)
