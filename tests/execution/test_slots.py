@@ -865,26 +865,31 @@ async def test_when_the_daemon_is_killed_everything_ends(tmp_path, fork_server):
     """
     process = daemon(tmp_path)
     pids = await all_run(process)
-    started = {*family(tmp_path / "family"), *family(tmp_path / "hidden")}
-    assert len(pids) >= 12
-    assert started <= set(pids)
-    escaped: set[int] = set()
-    if fork_server == "is killed first":
-        server = next(pid for pid in pids if len(psutil.Process(pid).children()) >= 5)
-        session = os.getsid(process.pid)
-        escaped = {pid for pid in pids if os.getsid(pid) != session or "tracker" in str(psutil.Process(pid).cmdline())}
-        assert len(escaped) == 5  # only the fork server could find these; the tracker waits for them
-        os.kill(process.pid, signal.SIGSTOP)
-        os.kill(server, signal.SIGKILL)
-    process.kill()
-    began = time.monotonic()
-    await gone(*set(pids) - escaped, limit=5)
-    print(f"all gone after {time.monotonic() - began:.3f} s")
-    for pid in escaped:
-        os.kill(pid, signal.SIGKILL)
-    await gone(*pids, limit=5)
-    process.wait()
-    process.stdout.close()
+    known = [psutil.Process(pid) for pid in pids]
+    try:
+        started = {*family(tmp_path / "family"), *family(tmp_path / "hidden")}
+        assert len(pids) >= 12
+        assert started <= set(pids)
+        escaped: set[int] = set()
+        if fork_server == "is killed first":
+            server = next(pid for pid in pids if len(psutil.Process(pid).children()) >= 5)
+            session = os.getsid(process.pid)
+            escaped = {p.pid for p in known if os.getsid(p.pid) != session or "tracker" in " ".join(p.cmdline())}
+            assert len(escaped) == 5  # only the fork server could find these; the tracker waits for them
+            os.kill(process.pid, signal.SIGSTOP)
+            os.kill(server, signal.SIGKILL)
+        process.kill()
+        began = time.monotonic()
+        await gone(*set(pids) - escaped, limit=5)
+        print(f"all gone after {time.monotonic() - began:.3f} s")
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        for each in known:
+            if each.is_running():
+                each.kill()
 
 
 async def test_a_daemon_that_ends_without_stopping_its_slots_ends_all_the_same(tmp_path):
