@@ -2,7 +2,7 @@
 
 The process slots
 =================
-A blocking job (`def`) may hold the interpreter, leak, crash, or never end, so it runs in a process of its own kind,
+A blocking job (`def`) may hold the interpreter, leak, crash, or never end, so it runs in another process,
 and there is only one way to stop it for certain: to kill that process. Everything here follows from this.
 
 * **One slot, one process, one executor** (`slot`). `concurrent.futures` fails every call of a pool when one of its

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from multiprocessing import connection, forkserver, process, reduction
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -122,11 +122,16 @@ class BlockingContext:
         self.data: Mapping[str, Any] = context.get("data") or {}
         firing = context.get("firing")
         self.firing = datetime.fromisoformat(firing) if firing else None
-        self.log = logging.getLogger(f"jobrunner.job.{self.name}")
-        self.log.handlers[:] = [_capture.handler]
-        self.log.propagate = self.log.disabled = False  # whatever a module's own set-up of logging did
-        self.log.setLevel(logging.INFO)
         self.said_more = False
+
+    @cached_property
+    def log(self) -> logging.Logger:
+        """Its lines are the job's log, from level INFO on."""
+        logger = logging.getLogger(f"jobrunner.job.{self.name}")
+        logger.handlers[:] = [_capture.handler]
+        logger.propagate = logger.disabled = False  # whatever a module's own set-up of logging did
+        logger.setLevel(logging.INFO)
+        return logger
 
     @property
     def target(self) -> "Target | None":
