@@ -16,7 +16,7 @@ from jobrunner.definitions import Definition, Target
 from jobrunner.queue.carrier import portion_for, run
 from jobrunner.queue.control import cancel_job
 from jobrunner.queue.enqueue import PORTION, Batch, enqueue_all, enqueue_one
-from jobrunner.queue.lines import Line, Lines
+from jobrunner.queue.lines import Line, Lines, OwnConnections, PoolOfApplication
 from jobrunner.queue.new_job import NO_DATA, NewJob
 from jobrunner.queue.record import JobRecord, find_job
 from jobrunner.queue.refusal import refusals
@@ -49,7 +49,8 @@ class Client:
             limit: seconds that the wait for a connection, and each statement, may take.
             pooled: the URL leads to a transaction pooler such as PgBouncer.
         """
-        self._lines = Lines(database_url, pool=pool, size=pool_size, limit=limit, pooled=pooled)
+        own = OwnConnections(database_url, size=pool_size, pooled=pooled)
+        self._lines = Lines(own if pool is None else PoolOfApplication(pool), limit)
 
     @classmethod
     def sync(
@@ -74,7 +75,7 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close the client's own connections; may be called twice."""
+        """Close the client's own connections; may be called twice. It cannot be used afterwards."""
         await self._lines.close()
 
     async def enqueue(

@@ -105,15 +105,19 @@ class Batch:
 
     def _check(self) -> list[Options]:
         """Check each combination of options once: the jobs of a batch mostly share a few."""
-        combinations = list(map(options_of, self._jobs))
         checked: dict[Any, Options] = {}
-        try:
-            for index, combination in enumerate(combinations):
-                if combination not in checked:
-                    checked[combination] = _check_options(self._jobs[index], index)
-        except TypeError:  # something in them cannot be hashed, a target's data for example
-            return [_check_options(new_job, index) for index, new_job in enumerate(self._jobs)]
-        return [checked[combination] for combination in combinations]
+        options: list[Options] = []
+        for index, new_job in enumerate(self._jobs):
+            combination = options_of(new_job)
+            try:
+                known = checked.get(combination)
+            except TypeError:  # something in it cannot be hashed, a target's data for example
+                options.append(_check_options(new_job, index))
+                continue
+            if known is None:
+                known = checked[combination] = _check_options(new_job, index)
+            options.append(known)
+        return options
 
     def complete(self) -> Steps[None]:
         """Read from the database what definitions say that this process does not know."""

@@ -9,14 +9,16 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from jobrunner.db.connection import CONNECT_LIMIT, REPEATABLE, SESSION
-from jobrunner.errors import ConfigurationError, LimitExceeded
+from jobrunner.db.connection import CONNECT_LIMIT, REPEATABLE, connect
+from jobrunner.errors import ConfigurationError, InvalidInput, LimitExceeded
 from jobrunner.queue.refusal import refusals
 
 Result = TypeVar("Result")
 
 REPEATS = 5
 """How often work is repeated after a deadlock or a serialization failure, which undo all of it."""
+LONGEST_REST = 300.0
+"""Seconds after which an unused line is not trusted any more: something on the way may have forgotten it."""
 
 
 class Line:
@@ -33,8 +35,7 @@ class Line:
             LimitExceeded: no answer came in time; what the statement did is not known.
         """
         try:
-            async with asyncio.timeout(self._limit):
-                return await self._raw.fetch(query, *args)  # type: ignore[no-any-return]
+            return await self._raw.fetch(query, *args, timeout=self._limit)  # type: ignore[no-any-return]
         except TimeoutError:
             raise LimitExceeded(f"the database gave no answer within the client's limit of {self._limit:g} s") from None
 
@@ -51,25 +52,97 @@ class Line:
         await self.fetch("COMMIT")
 
 
-class Lines:
-    """Lends lines of a pool: its own, or one of the application's."""
+class OwnConnections:
+    """At most `size` connections to a database; the last one used is taken first.
 
-    def __init__(
-        self,
-        database_url: str | None = None,
-        *,
-        pool: Any = None,
-        size: int,
-        limit: float,
-        pooled: bool = False,
-    ) -> None:
-        self._url = database_url
-        self._pool = pool
-        self._is_own = pool is None
-        self._size = size
-        self._limit = limit
+    They come back without a round trip to reset them, since we leave no state in them: with a pool of asyncpg, one
+    enqueue cost half as much again.
+    """
+
+    def __init__(self, database_url: str | None, *, size: int, pooled: bool) -> None:
+        self.url = database_url
         self._pooled = pooled
-        self._opening = asyncio.Lock()
+        self._free = asyncio.Semaphore(size)
+        self._resting: list[tuple[Any, float]] = []
+        self._is_closed = False
+
+    async def take(self, limit: float) -> Any:
+        """Return a connection, a new one where none rests; TimeoutError if none is free for `limit` seconds."""
+        if self._is_closed:
+            raise InvalidInput("the client is closed: make a new one")
+        if self._free.locked():
+            async with asyncio.timeout(limit):
+                await self._free.acquire()
+        else:
+            await self._free.acquire()
+        try:
+            while self._resting:
+                raw, since = self._resting.pop()
+                if raw.is_closed():
+                    continue
+                if _now() - since <= LONGEST_REST:
+                    return raw
+                raw.terminate()
+            return await connect(self._where(), name="client", pooled=self._pooled)
+        except BaseException:
+            self._free.release()
+            raise
+
+    async def give_back(self, raw: Any) -> None:
+        """Let a connection rest until it is wanted again."""
+        if self._is_closed:
+            raw.terminate()
+        elif not raw.is_closed():
+            self._resting.append((raw, _now()))
+        self._free.release()
+
+    async def close(self) -> None:
+        """Close them all; those that are in use are closed when they come back."""
+        self._is_closed = True
+        while self._resting:
+            raw, _ = self._resting.pop()
+            try:
+                await raw.close(timeout=2)  # a server that does not answer is not waited for
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                raw.terminate()
+
+    def _where(self) -> str:
+        self.url = self.url or os.environ.get("JOBRUNNER_DATABASE_URL")
+        if not self.url:
+            raise ConfigurationError(
+                "the client has no database: give it a URL, or set JOBRUNNER_DATABASE_URL in the environment"
+            )
+        return self.url
+
+
+class PoolOfApplication:
+    """Connections of an asyncpg pool that is not ours."""
+
+    url = None
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    async def take(self, limit: float) -> Any:
+        """Acquire a connection; TimeoutError as above."""
+        async with asyncio.timeout(limit):
+            return await self._pool.acquire()
+
+    async def give_back(self, raw: Any) -> None:
+        """Release it."""
+        await self._pool.release(raw, timeout=CONNECT_LIMIT)
+
+    async def close(self) -> None:
+        """Leave the pool to the application."""
+
+
+class Lines:
+    """Lends lines for pieces of work."""
+
+    def __init__(self, source: OwnConnections | PoolOfApplication, limit: float) -> None:
+        """`limit` is how many seconds the wait for a line, and each statement, may take."""
+        self._source = source
+        self._limit = limit
 
     async def work(self, task: Callable[[Line], Awaitable[Result]]) -> Result:
         """Lend a line to a task and return its result; what PostgreSQL refuses is raised as an error of ours.
@@ -78,62 +151,33 @@ class Lines:
         """
         for attempt in range(REPEATS):
             try:
-                with refusals(self._url):
-                    async with self._lend() as line:
-                        return await task(line)
+                with refusals(self._source.url):
+                    return await self._work_once(task)
             except REPEATABLE:
                 if attempt == REPEATS - 1:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
-    @asynccontextmanager
-    async def _lend(self) -> AsyncIterator[Line]:
+    async def _work_once(self, task: Callable[[Line], Awaitable[Result]]) -> Result:
         try:
-            async with asyncio.timeout(self._limit):
-                async with self._opening:
-                    pool = self._pool if self._pool is not None else await self._open()
-                raw = await pool.acquire()
+            raw = await self._source.take(self._limit)
         except TimeoutError:
             raise LimitExceeded(
                 f"no connection to the database was free or came up within the client's limit of {self._limit:g} s"
             ) from None
         try:
-            yield Line(raw, self._limit)
+            return await task(Line(raw, self._limit))
         except (asyncio.CancelledError, LimitExceeded):
             raw.terminate()  # in the midst of a statement, and perhaps of a transaction: it is not used again
             raise
         finally:
-            await pool.release(raw, timeout=CONNECT_LIMIT)
-
-    async def _open(self) -> Any:
-        self._url = self._url or os.environ.get("JOBRUNNER_DATABASE_URL")
-        if not self._url:
-            raise ConfigurationError(
-                "the client has no database: give it a URL, or set JOBRUNNER_DATABASE_URL in the environment"
-            )
-        options: dict[str, Any] = (
-            {"statement_cache_size": 0}
-            if self._pooled
-            else {"server_settings": {**SESSION, "application_name": "jobrunner client"}}
-        )
-        self._pool = await asyncpg.create_pool(
-            self._url, min_size=0, max_size=self._size, timeout=CONNECT_LIMIT, reset=_nothing, **options
-        )
-        return self._pool
+            await self._source.give_back(raw)
 
     async def close(self) -> None:
-        """Close what is its own; may be called twice. A server that does not answer is not waited for."""
-        pool = self._pool
-        if pool is None or not self._is_own:
-            return
-        self._pool = None
-        try:
-            async with asyncio.timeout(CONNECT_LIMIT):
-                await pool.close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            pool.terminate()
+        """Close the lines that are our own; may be called twice."""
+        await self._source.close()
 
 
-async def _nothing(connection: Any) -> None:
-    """Reset nothing when a line comes back: we leave no state in it, and so save a round trip."""
+def _now() -> float:
+    return asyncio.get_running_loop().time()
