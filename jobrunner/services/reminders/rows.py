@@ -1,6 +1,5 @@
 """Reminders in the database: taken, settled, missed."""
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ KEPT = timedelta(days=15)
 """How long a finished reminder stays to be looked at."""
 PORTION = 500
 """The most that one run sends, and the most rows that one statement changes."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
