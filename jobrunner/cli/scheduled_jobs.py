@@ -227,30 +227,23 @@ class Here:
 
     connection: "Connection"
     settings: "Settings"
-    imports: tuple[str, ...]
 
     def registry(self) -> "Registry":
         """Return the definitions that this process can find."""
+        from jobrunner.cli.session import load_configuration
         from jobrunner.definitions import registry
 
-        registry.load(self.imports)
+        registry.load(load_configuration().imports)
         return registry
 
 
 @asynccontextmanager
 async def _connected() -> AsyncIterator[Here]:
-    from jobrunner.cli.session import session
-    from jobrunner.db.connection import Connection
-    from jobrunner.queue.refusal import refusals
+    from jobrunner.cli.database import connected
     from jobrunner.queue.settings import load_settings
 
-    async with session() as here:
-        connection = Connection(here.direct_dsn, "scheduled-jobs")
-        try:
-            with refusals(here.direct_dsn):
-                yield Here(connection, await load_settings(connection), tuple(here.configuration.imports))
-        finally:
-            await connection.close()
+    async with connected("scheduled-jobs") as connection:
+        yield Here(connection, await load_settings(connection))
 
 
 async def _all_exist(connection: "Connection", names: list[str]) -> None:
@@ -268,19 +261,9 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def _parse(data: str | None) -> Mapping[str, Any] | None:
-    from json import loads
+    from jobrunner.queue.data import parse
 
-    from jobrunner.errors import InvalidJobData
-
-    if data is None:
-        return None
-    try:
-        parsed = loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InvalidJobData(f"--data is no JSON: {error}") from None
-    if not isinstance(parsed, dict):
-        raise InvalidJobData('--data must be a JSON object, written as {"name": value, …}')
-    return parsed
+    return None if data is None else parse(data)
 
 
 def _report(verb: str, *scheduled_jobs: "ScheduledJob", json: bool) -> None:

@@ -11,6 +11,7 @@ from jobrunner.crontab import Crontab, zone
 from jobrunner.db.sql import load
 from jobrunner.definitions import Definition, Registry
 from jobrunner.errors import InvalidInput, InvalidJobData, UnknownDefinition, nearest
+from jobrunner.queue.data import encode
 from jobrunner.queue.listing import plain_name
 from jobrunner.queue.settings import Queryable
 
@@ -103,7 +104,7 @@ def check_data(data: Mapping[str, Any], definition: Definition | Published) -> s
     """
     if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
         raise InvalidJobData('a job\'s data must be a JSON object, written as {"name": value, …}')
-    text = as_json(data)
+    text = encode(data)
     if isinstance(definition, Definition) and definition.targets is None:
         definition.arguments(data)
         return text
@@ -120,20 +121,6 @@ def check_data(data: Mapping[str, Any], definition: Definition | Published) -> s
     for field in required:
         if field not in data:
             raise InvalidJobData(f"{definition.name}: {field!r} is missing")
-    return text
-
-
-def as_json(data: Mapping[str, Any]) -> str:
-    """Return data as JSON text that PostgreSQL holds; InvalidJobData for what it does not."""
-    try:
-        text = json.dumps(data, allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidJobData("a job's data may not hold half a surrogate pair: it is no character") from None
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidJobData(f"a job's data must be JSON: {str(error).lower()}") from None
-    if "\\u0000" in text.replace("\\\\", ""):
-        raise InvalidJobData("a job's data may not hold the character NUL")
     return text
 
 

@@ -1,13 +1,16 @@
 """Default scheduled jobs: one for each definition that has a crontab, made once."""
 
+import logging
 import re
 
-from jobrunner.crontab import Crontab
+from jobrunner.crontab import Crontab, CrontabError
 from jobrunner.db.connection import Connection
 from jobrunner.db.sql import load
 from jobrunner.definitions import Registry
 
 SEED_SCHEDULES = load(__package__, "seed_schedules")
+
+log = logging.getLogger("jobrunner.scheduling")
 
 
 async def seed(connection: Connection, registry: Registry) -> list[str]:
@@ -16,14 +19,17 @@ async def seed(connection: Connection, registry: Registry) -> list[str]:
     One that an administrator removed stays removed, and where a definition has a scheduled job already it gets no
     second one.
     """
-    defaults = [definition for definition in registry if definition.crontab is not None]
+    defaults: dict[str, str] = {}
+    for definition in registry:
+        if definition.crontab is not None:
+            try:
+                defaults[definition.name] = Crontab.parse(definition.crontab).text
+            except CrontabError as error:
+                log.error("%s gets no default scheduled job: %s", definition.name, error)
     if not defaults:
         return []
     rows = await connection.fetch(
-        SEED_SCHEDULES,
-        [definition.name for definition in defaults],
-        [in_words(definition.name) for definition in defaults],
-        [Crontab.parse(definition.crontab or "").text for definition in defaults],
+        SEED_SCHEDULES, list(defaults), [in_words(name) for name in defaults], list(defaults.values())
     )
     return sorted(row["name"] for row in rows)
 

@@ -13,6 +13,7 @@ import asyncpg
 from jobrunner.db.sql import load
 from jobrunner.definitions import Registry
 from jobrunner.errors import Conflict
+from jobrunner.queue.data import encode
 from jobrunner.queue.settings import Queryable
 from jobrunner.scheduling import entry
 from jobrunner.scheduling.listing import ScheduledJob, find_scheduled_job
@@ -102,7 +103,7 @@ async def edit_scheduled_job(
     """
     former = await find_scheduled_job(runner, reference)
     checked_job, checked_data = former.job, former.data
-    text = entry.as_json(former.data)
+    text = encode(former.data)
     if job is not None or data is not None:
         definition = entry.find_definition(job or former.job, registry, await entry.read_published(runner))
         checked_job = definition.name

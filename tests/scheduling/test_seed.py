@@ -66,6 +66,13 @@ async def test_several_daemons_at_once(own, bench, database_url):
     assert len(await names_of(bench)) == 8
 
 
+async def test_a_crontab_that_cannot_be_read_stops_nobody(own, bench, caplog):
+    """F33: the others are made, and it is named."""
+    assert await seed(own, registry_of(Broken="0 0 30 2 *", Cleanup="1 1 * * *")) == ["Cleanup"]
+    assert "Broken" in caplog.text
+    assert await seed(own, registry_of(Broken="0 0 28 2 *")) == ["Broken"]
+
+
 async def test_nothing_to_seed(own):
     assert await seed(own, registry_of(ByHand=None)) == []
 
