@@ -370,7 +370,9 @@ async def _filter(
     from jobrunner.queue.listing import STATUSES, JobFilter, find_name, find_scheduled_job
 
     capitals = {status.lower(): status for status in STATUSES}
-    target_type, _, target_id = (target or "").rpartition(":")
+    target_type, colon, target_id = (target or "").partition(":")
+    if not colon:
+        target_type, target_id = "", target or ""
     return JobFilter(
         statuses=[capitals.get(status.lower(), status) for status in statuses or ()],
         name=None if name is None else await find_name(connection, name),
