@@ -1,0 +1,46 @@
+import pytest
+
+from jobrunner.queue.settings import set_setting
+from tests.cli.calling import caller
+from tests.queue.stage import Stage
+
+
+@pytest.fixture
+def stage(connection):
+    return Stage(connection)
+
+
+@pytest.fixture
+def call(capsys, database_url, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
+    return caller(capsys)
+
+
+async def test_the_most_decisive_reason_comes_first(call, stage):
+    job = await stage.enqueue()
+    await set_setting(stage.connection, "paused", True, "ada")
+    done = await call("why", job)
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[0].startswith(f"job {job} (Send) is Pending: processing is paused by ada since 2")
+    assert done.lines[1:] == [
+        "  also: no daemon is running: `jobrunner daemon` starts one",
+        "  also: it is ready, and first of the coroutine jobs of the queue 'main'",
+    ]
+
+
+async def test_as_json(call, stage):
+    first, second = [await stage.enqueue(group_name="g") for _ in range(2)]
+    await stage.look()
+    answer = (await call("why", second, "--json")).json
+    assert (answer["job_id"], answer["name"], answer["status"]) == (second, "Send", "Pending")
+    assert [reason["code"] for reason in answer["reasons"]] == ["Group", "NoDaemon"]
+    assert answer["reasons"][0]["facts"]["open_job"] == first
+    assert "runs one job at a time" in answer["reasons"][0]["sentence"]
+
+
+async def test_of_a_job_that_has_ended(call, stage):
+    job = await stage.run("Failed", error="ValueError: no")
+    done = await call("why", job)
+    assert done.out.startswith(f"job {job} (Send) is Failed: it failed at 2")
+    assert done.out.endswith("after 1 attempt: ValueError: no\n")
