@@ -1,5 +1,7 @@
 """What a command needs to work: the configuration, and a database that answers."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,7 +33,24 @@ def load_configuration(**own: object) -> "Configuration":
     """
     from jobrunner.config import load
 
-    return load(**options.given.as_settings() | {name: value for name, value in own.items() if value is not None})
+    settings = {name: value for name, value in own.items() if value is not None}
+    configuration = load(**options.given.as_settings() | settings)
+    if configuration.imports:
+        _import_from_here()
+    return configuration
+
+
+def _import_from_here() -> None:
+    """Have modules of jobs found in the current folder, too: last, so that nothing installed is hidden by a file there.
+
+    `python -m jobrunner` looks there anyway, the installed command does not.
+    """
+    try:
+        here = os.getcwd()
+    except OSError:  # the folder is gone
+        return
+    if not {"", here} & set(sys.path):
+        sys.path.append(here)
 
 
 @asynccontextmanager

@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -55,3 +56,14 @@ def test_a_mistake_is_found_before_any_server_is_started(monkeypatch: pytest.Mon
     with pytest.raises(ConfigurationError, match=r"absent\.toml cannot be read"):
         load_configuration()
     assert os.listdir(tmp_path) == []
+
+
+def test_modules_of_jobs_are_found_in_the_current_folder_last(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    load_configuration()
+    assert str(tmp_path) not in sys.path
+    options.given.imports = ["myjobs"]
+    load_configuration()
+    load_configuration()
+    assert sys.path.count(str(tmp_path)) == 1
+    assert sys.path[-1] == str(tmp_path), "a file there hides nothing that is installed"
