@@ -18,12 +18,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from typing import Any
 
 from jobrunner.db.connection import Connection
 from jobrunner.db.loop import DatabaseLoop
 from jobrunner.definitions import Registry
 from jobrunner.execution.runner import Runner
-from jobrunner.queue.claim import claim_jobs, look, new_token
+from jobrunner.queue.claim import BEGINNING, Place, claim_jobs, look, new_token
 from jobrunner.queue.daemons import mark_asleep, mark_awake
 from jobrunner.queue.settings import Settings
 
@@ -38,6 +39,9 @@ BUSY_WITHIN = 0.1
 """So many rounds with work within so many seconds make a sleeping daemon wake."""
 OVERLAP_PAUSES = (0.01, 1.0)
 """First and longest pause, in seconds, between looks while old transactions are open after falling asleep."""
+RESTART_AFTER = 20.0
+RESTART_LIMIT = 1.0
+"""A busy queue is claimed from the beginning after so many times what that took last, at most so many seconds."""
 DEAF_POLL = 1.0
 """Seconds between two looks while notifications do not arrive."""
 
@@ -81,6 +85,8 @@ class Claimer(DatabaseLoop):
         # A fan-out's preparator is a coroutine, whatever its children are: the row's kind is the definition's.
         self._hot: set[Lane] = set()
         self._served: dict[str, float] = {}
+        self._places: dict[Lane, Place] = {}
+        self._from_start_at: dict[Lane, float] = {}
         self._look_at = 0.0
         self._due_at: float | None = None
         self._asleep = True
@@ -192,9 +198,9 @@ class Claimer(DatabaseLoop):
                 blocking=blocking,
                 limit=want,
                 names=names,
+                begin=self._place(lane),
             )
-            if len(rows) < want:
-                self._hot.discard(lane)
+            self._note_place(lane, rows, began, drained=len(rows) < want)
             if rows:
                 worked = True
                 self.claimed += len(rows)
@@ -203,6 +209,25 @@ class Claimer(DatabaseLoop):
                 if not self.open:  # it was stopped while the answer was on its way
                     break
         return worked
+
+    def _place(self, lane: Lane) -> Place:
+        """Where the next claim of a lane begins: where the last one ended, now and then at the beginning."""
+        if time.monotonic() >= self._from_start_at.get(lane, 0.0):
+            self._places.pop(lane, None)
+        return self._places.get(lane, BEGINNING)
+
+    def _note_place(self, lane: Lane, rows: list[Any], began: float, *, drained: bool) -> None:
+        if lane not in self._places:
+            # From the beginning again after a while in proportion to what that took: it may walk over dead entries.
+            now = time.monotonic()
+            self._from_start_at[lane] = now + min(max(LOOK_EVERY, RESTART_AFTER * (now - began)), RESTART_LIMIT)
+            if drained:
+                self._hot.discard(lane)
+        elif drained:
+            self._from_start_at[lane] = 0.0
+        if rows:
+            last = rows[-1]
+            self._places[lane] = (last["priority"], last["execute_at"], last["id"])
 
     def _charge(self, queue: str, cost: float) -> None:
         # A queue that comes back does not get what it never asked for: it starts level with the least served.

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from jobrunner.db.connection import Connection
@@ -9,6 +10,10 @@ from jobrunner.db.sql import load
 
 CLAIM_JOBS = load(__package__, "claim_jobs")
 LOOK = load(__package__, "look")
+
+Place = tuple[int, datetime, int]
+"""Priority, execute_at and id: a place in the order in which a queue's jobs are claimed."""
+BEGINNING: Place = (-(2**31), datetime.min.replace(tzinfo=UTC), 0)
 
 RELEASE_PORTION = 1000
 """The most jobs that one look lets go because their time has come."""
@@ -29,12 +34,13 @@ async def claim_jobs(
     blocking: bool,
     limit: int,
     names: Sequence[str],
+    begin: Place = BEGINNING,
 ) -> list[Any]:
-    """Take up to `limit` ready jobs of a queue, in claim order; `lease` in seconds.
+    """Take up to `limit` ready jobs of a queue, in claim order from `begin` on; `lease` in seconds.
 
     If the answer is lost, the claim may stand without anybody running it: its lease then brings the jobs back.
     """
-    return await connection.fetch(CLAIM_JOBS, claim_id, daemon_id, lease, queue, blocking, limit, names)
+    return await connection.fetch(CLAIM_JOBS, claim_id, daemon_id, lease, queue, blocking, limit, names, *begin)
 
 
 async def look(connection: Connection) -> list[Any]:

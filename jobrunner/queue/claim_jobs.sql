@@ -1,5 +1,7 @@
 -- Takes up to $6 ready jobs of one queue and kind for the daemon $2 under the new claim $1.
 -- Rows that another daemon holds at this moment are passed over, so that claims never wait for each other.
+-- It begins at the place ($8, $9, $10) in claim order: what was claimed before leaves dead entries in the index until
+-- a vacuum, and as long as some transaction is open none can clean them.
 WITH ready AS (
     SELECT j.id
     FROM jobrunner.job AS j
@@ -8,6 +10,7 @@ WITH ready AS (
         AND j.blocking = $5
         AND j.hold IS NULL
         AND j.status = 'Pending'
+        AND (j.priority, j.execute_at, j.id) >= ($8::integer, $9::timestamptz, $10::bigint)
         AND j.name = ANY($7)  -- what this daemon does not know is left for one that does
     ORDER BY j.priority, j.execute_at, j.id
     LIMIT $6
