@@ -11,7 +11,6 @@ where there is one are the values themselves walked through, which is slower, bu
 import dataclasses
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,9 +25,10 @@ LARGEST = 1024 * 1024
 """Bytes of JSON text that one job's data may have."""
 DEEPEST = 100
 """Levels that lists and objects may be nested in a job's data."""
-LARGEST_NUMBER = int(sys.float_info.max)
+LARGEST_NUMBER = 17976931348623157 * 10**292
+"""The largest double, as it is written."""
 LONGEST_NUMBER = 308
-"""Digits: what is longer may lie beyond the largest double, 1.8e308."""
+"""Digits: what is longer may lie beyond the largest double."""
 
 DIGITS = "0123456789"
 EXPLANATIONS = {
@@ -90,8 +90,10 @@ def parse(text: str) -> dict[str, Any]:
         raise InvalidJobData(f"a job's data must be JSON: {error.msg.lower()} (column {error.pos + 1})") from None
     except ValueError:
         raise _too_large_a_number() from None
+    if not isinstance(data, dict):
+        raise _no_object("null" if data is None else _kind(data))
     encode(data)
-    return data  # type: ignore[no-any-return]
+    return data
 
 
 def as_object(data: Any) -> dict[str, Any]:
@@ -104,9 +106,18 @@ def as_object(data: Any) -> dict[str, Any]:
         except TypeError:
             pass
     if not isinstance(data, Mapping):
-        kind = {list: "array", tuple: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-        raise InvalidJobData(f"a job's data must be a JSON object, got {kind.get(type(data), type(data).__name__)}")
+        raise _no_object(_kind(data))
     return dict(data)
+
+
+def _kind(value: Any) -> str:
+    """Return what JSON calls a value."""
+    kinds = {list: "array", tuple: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+def _no_object(kind: str) -> InvalidJobData:
+    return InvalidJobData(f"a job's data must be a JSON object, got {kind}")
 
 
 def convert(value: Any) -> Any:
@@ -148,7 +159,7 @@ def _is_suspect(text: str, objects: int) -> bool:
     """Return whether a text may hold what is refused; few texts that hold nothing of it look so."""
     if "\\" in text and "\\u0000" in text:
         return True
-    if text.count("{") + text.count("[") > objects + DEEPEST:
+    if text.count("{") + text.count("[") >= objects + DEEPEST:
         return True
     # A number of 309 digits covers one of these places at least.
     for step, letter in enumerate(text[LONGEST_NUMBER :: LONGEST_NUMBER + 1]):
