@@ -69,22 +69,34 @@ async def until(connection: Any, query: str, *arguments: Any, limit: float = 20.
 class DaemonProcess:
     """`jobrunner daemon` as a process of its own, with what it wrote to standard error."""
 
-    def __init__(self, database_url: str, *, imports: str, name: str = "one", **settings: Any) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        imports: str,
+        name: str = "one",
+        command: str | os.PathLike[str] | None = None,
+        folder: Path | None = None,
+        **settings: Any,
+    ) -> None:
+        """`command`: a jobrunner that is installed elsewhere; it gets no path to this one. `folder`: where it runs."""
         self.name = name
+        inherited = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         environment = {
-            **os.environ,
+            **inherited,
             "JOBRUNNER_DATABASE_URL": database_url,
             "JOBRUNNER_IMPORT": imports,
             "JOBRUNNER_DAEMON_NAME": name,
             "JOBRUNNER_MIGRATE_ON_START": "false",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            **({} if command else {"PYTHONPATH": str(Path(__file__).parents[2])}),
             **{f"JOBRUNNER_{key.upper()}": str(value) for key, value in {**QUICK, **settings}.items()},
         }
         self.lines: list[str] = []
         self._arrived = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jobrunner", "daemon"],
+            [*([command] if command else [sys.executable, "-m", "jobrunner"]), "daemon"],
             env=environment,
+            cwd=folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
