@@ -109,7 +109,7 @@ def show(job_id: JobId, json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from jobrunner.cli.database import connected
-    from jobrunner.cli.output import note, print_json, record, run, table
+    from jobrunner.cli.output import clean, note, print_json, record, run, table
     from jobrunner.queue.record import MAX_LINES_COUNTED, count_log_lines, find_job, list_attempts
 
     async def read() -> tuple[Any, Any, int]:
@@ -125,11 +125,17 @@ def show(job_id: JobId, json: AsJson = False) -> None:
         print_json({**fields, "attempts": tries, "log_lines": lines})
         return
     kept = {key: value for key, value in fields.items() if value is not None}
+    if job.error is not None:
+        kept["error"] = job.error.partition("\n")[0]
     many = f"more than {MAX_LINES_COUNTED:,}" if lines >= MAX_LINES_COUNTED else lines
     record({**kept, "log_lines": many})
     if tries:
         print()
+        for attempt in tries:
+            attempt["error"] = (attempt["error"] or "").partition("\n")[0] or None
         table(tries, ["attempt", "outcome", "started_at", "duration", "daemon", "error"])
+    if job.error is not None and "\n" in job.error:
+        print(f"\n{clean(job.error.rstrip(), lines=True)}")
     if lines:
         note(f"\n`jobrunner logs {job_id}` shows what it logged.")
 

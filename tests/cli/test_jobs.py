@@ -156,6 +156,14 @@ async def test_a_job_is_shown_with_attempts_and_data(call, stage):
     assert f"`jobrunner logs {job}`" in done.err
 
 
+async def test_the_whole_error_is_shown_and_harmless(call, stage):
+    """H17: over several lines, as a traceback is, and without what a terminal would obey."""
+    job = await stage.run("Failed", error="ValueError: no\nin module:\n  line 1 \x1b[31mred")
+    done = await call("jobs", "show", job)
+    assert "error\tValueError: no" in done.lines
+    assert done.out.endswith("\n\nValueError: no\nin module:\n  line 1 \\x1b[31mred\n")
+
+
 @pytest.mark.parametrize("command", [["jobs", "show"], ["jobs", "cancel"], ["jobs", "retry"], ["logs"], ["why"]])
 @pytest.mark.parametrize("job_id", ["77", "0", str(2**70)])
 async def test_an_unknown_id_is_two(call, command, job_id):

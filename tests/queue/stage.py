@@ -5,12 +5,20 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from jobrunner.queue.claim import CLAIM_JOBS
-from jobrunner.queue.daemons import PUBLISH_DEFINITIONS, REGISTER_DAEMON
-from jobrunner.queue.finish import FINISH_JOBS, REQUEUE_JOBS
-from jobrunner.queue.heartbeat import RENEW_CLAIMS
+from jobrunner.definitions import Definition
+from jobrunner.queue.claim import claim_jobs
+from jobrunner.queue.daemons import Identity, publish_definitions, register_daemon
+from jobrunner.queue.finish import Finishes, Requeues, finish_jobs, requeue_jobs
 
 tokens = count(2**62 + 1)
+
+
+async def coroutine_job() -> None:
+    """Runs on the event loop."""
+
+
+def blocking_job() -> None:
+    """Runs in a process."""
 
 
 class Stage:
@@ -41,52 +49,57 @@ class Stage:
         lease: float = 60.0,
         **state: Any,
     ) -> int:
-        daemon_id = next(tokens)
-        self.daemons[daemon_id] = name
-        await self.connection.fetch(
-            REGISTER_DAEMON, daemon_id, name, "host", 42, "0.1.0", lease, queues, list(definitions)
+        """Register one that says this of itself."""
+        identity = Identity(next(tokens), name, "0.1.0", "host", 42)
+        self.daemons[identity.id] = name
+        await register_daemon(self.connection, identity, lease=lease, queues=queues, definitions=definitions)
+        await self.connection.execute(
+            "UPDATE jobrunner.daemon SET state = $2, asleep = true WHERE id = $1", identity.id, json.dumps(state)
         )
-        await self.connection.fetch(RENEW_CLAIMS, daemon_id, lease, json.dumps(state))
-        return daemon_id
+        return identity.id
 
     async def publish(
         self, name: str, *, blocking: bool = False, queue: str = "main", crontab: str | None = None
     ) -> None:
-        await self.connection.fetch(
-            PUBLISH_DEFINITIONS, [name], [blocking], [queue], [3], [None], [False], [False], [crontab], ["{}"]
-        )
+        function = blocking_job if blocking else coroutine_job
+        await publish_definitions(self.connection, [Definition(name, function, queue=queue, crontab=crontab)])
 
     async def claim(
-        self, daemon_id: int, *, names: Sequence[str] = ("Send",), limit: int = 15, lease: float = 60.0, **lane: Any
+        self,
+        daemon_id: int,
+        *,
+        names: Sequence[str] = ("Send",),
+        limit: int = 15,
+        lease: float = 60.0,
+        queue: str = "main",
+        blocking: bool = False,
     ) -> list[int]:
         """Claim ready jobs and return their ids."""
-        rows = await self.connection.fetch(
-            CLAIM_JOBS,
-            next(tokens),
-            daemon_id,
-            lease,
-            lane.get("queue", "main"),
-            lane.get("blocking", False),
-            limit,
-            list(names),
+        rows = await claim_jobs(
+            self.connection,
+            claim_id=next(tokens),
+            daemon_id=daemon_id,
+            lease=lease,
+            queue=queue,
+            blocking=blocking,
+            limit=limit,
+            names=list(names),
         )
         return [row["id"] for row in rows]
 
     async def finish(self, job_id: int, status: str = "Success", error: str | None = None, result: Any = None) -> None:
         claim_id, daemon = await self._holder(job_id)
-        rows = await self.connection.fetch(
-            FINISH_JOBS, [job_id], [claim_id], [status], [error], [json.dumps(result)], daemon, []
-        )
-        assert len(rows) == 1
+        finishes = Finishes()
+        finishes.add(job_id, claim_id, status, error, json.dumps(result))
+        assert await finish_jobs(self.connection, finishes, [], daemon) == {job_id}
 
     async def requeue(
         self, job_id: int, outcome: str = "Error", error: str = "ValueError: no", pause: float = 60
     ) -> None:
         claim_id, daemon = await self._holder(job_id)
-        rows = await self.connection.fetch(
-            REQUEUE_JOBS, [job_id], [claim_id], [outcome], [error], [float(pause)], daemon, []
-        )
-        assert len(rows) == 1
+        requeues = Requeues()
+        requeues.add(job_id, claim_id, outcome, error, float(pause))
+        assert await requeue_jobs(self.connection, requeues, [], daemon) == {job_id}
 
     async def take(self, job_id: int, daemon_id: int) -> None:
         """Claim just this job, whatever else is ready."""
