@@ -391,3 +391,27 @@ async def test_every_enqueue_is_heard_also_while_it_falls_asleep(database_url: s
             assert row["status"] == "Success"
     finally:
         await other.close()
+
+
+async def test_jobs_queued_before_their_definition_was_known_become_what_it_says(
+    database_url: str, connection: Any
+) -> None:
+    """F09: a firing of a fan-out that no daemon knew yet prepares once one does."""
+    registry = Registry()
+    seen: list[str | None] = []
+
+    async def accounts(ctx: JobContext) -> list[Target]:
+        return [Target("account", "a")]
+
+    async def check(ctx: JobContext) -> None:
+        seen.append(ctx.target.id if ctx.target else None)
+
+    schedule = await connection.fetchval(
+        "INSERT INTO jobrunner.scheduled_job (name, job, crontab) VALUES ('check', 'check', '0 0 1 1 *') RETURNING id"
+    )
+    await connection.fetch("SELECT jobrunner.run_scheduled_job($1)", schedule)
+    assert await connection.fetchval("SELECT preparing FROM jobrunner.job") is False
+    define(registry, check, targets=accounts)
+    async with daemon(database_url, registry):
+        await until(connection, "SELECT count(*) = 2 FROM jobrunner.job_history WHERE status = 'Success'")
+    assert seen == ["a"]
