@@ -133,8 +133,8 @@ class ScriptedServer:
         self.reached.setdefault(f"connection {self.connections}", asyncio.Event()).set()
         try:
             await self._talk(reader, writer, self.connections)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+            pass  # a cancellation ends this task in any case; asyncio's streams complain of one that goes on
         finally:
             self.open -= 1
             writer.close()
