@@ -67,7 +67,7 @@ class OwnConnections:
         self._is_closed = False
 
     async def take(self, limit: float) -> Any:
-        """Return a connection, a new one where none rests; TimeoutError if none is free for `limit` seconds."""
+        """Return a connection, a new one where none rests; TimeoutError if there is none within `limit` seconds."""
         if self._is_closed:
             raise InvalidInput("the client is closed: make a new one")
         if self._free.locked():
@@ -83,7 +83,8 @@ class OwnConnections:
                 if _now() - since <= LONGEST_REST:
                     return raw
                 raw.terminate()
-            return await connect(self._where(), name="client", pooled=self._pooled)
+            async with asyncio.timeout(limit):
+                return await connect(self._where(), name="client", pooled=self._pooled)
         except BaseException:
             self._free.release()
             raise
