@@ -13,6 +13,7 @@ import pytest
 from jobrunner.config import Configuration
 from jobrunner.definitions import registry
 from jobrunner.errors import ConfigurationError
+from jobrunner.jobs.send_email_reminders import send_email_reminders
 from jobrunner.services.records import add_meeting, add_user
 from tests.services.mail.smtp.scripted_server import ScriptedServer
 
@@ -87,8 +88,7 @@ async def test_it_sends_what_is_due_as_it_is_configured(pool: Any):
                 "local_hostname": "app.example.com",
             },
         )
-        definition = registry.find("SendEmailReminders")
-        result = await definition(context)
+        result = await send_email_reminders(context)
 
     assert result == {
         "sent": 2,
@@ -106,15 +106,14 @@ async def test_it_sends_what_is_due_as_it_is_configured(pool: Any):
 
 
 async def test_without_a_server_it_fails_with_one_sentence_only_when_something_is_due(pool: Any):
-    definition = registry.find("SendEmailReminders")
     context = Context(pool, {})
-    assert (await definition(context))["sent"] == 0
+    assert (await send_email_reminders(context))["sent"] == 0
 
     await remind(pool, "ann")
     with pytest.raises(
         ConfigurationError, match=r"^1 reminder is due and no mail server is configured: set JOBRUNNER_SMTP__HOST"
     ):
-        await definition(context)
+        await send_email_reminders(context)
     assert await pool.fetchval("SELECT count(*) FROM jobrunner.reminder WHERE state = 'Waiting'") == 1
 
 
