@@ -60,12 +60,12 @@ class Json(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self._scrub(record.getMessage()),  # here, since JSON may write a secret otherwise
             **_job(record),
         }
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return self._scrub(json.dumps(entry, ensure_ascii=False))
+            entry["traceback"] = self._scrub(self.formatException(record.exc_info))
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def _job(record: logging.LogRecord) -> dict[str, object]:

@@ -39,7 +39,10 @@ class Journal(DatabaseLoop):
             [attempt.job_id for attempt in fresh],
             [attempt.claim.id for attempt in fresh],
             [attempt.progress[0] if attempt.progress else 0.0 for attempt in fresh],
-            [attempt.progress[1] if attempt.progress else None for attempt in fresh],
+            [
+                self._scrub(attempt.progress[1]) if attempt.progress and attempt.progress[1] else None
+                for attempt in fresh
+            ],
         )
 
     async def write_lines(self, attempts: Sequence[Attempt]) -> None:
