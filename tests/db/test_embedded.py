@@ -308,7 +308,8 @@ async def test_zombie_of_a_killed_server_is_not_taken_for_a_server(
     said = frozen.said()
     orphan = await ask(said["url"], "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
     frozen.process.send_signal(signal.SIGSTOP)
-    await until(lambda: state_of(frozen.process.pid) == "T")
+    threads = os.listdir(f"/proc/{frozen.process.pid}/task")
+    await until(lambda: {state_of(int(thread)) for thread in threads} == {"T"})  # also the one that reaps
     os.kill(said["pid"], signal.SIGKILL)
     if wait_for_orphans:
         await until(lambda: state_of(orphan) in {None, "Z"})
