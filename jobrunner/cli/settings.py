@@ -1,17 +1,11 @@
 """`jobrunner settings`: what the administrator sets while daemons run."""
 
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from jobrunner.db.connection import Connection
-
 app = typer.Typer(help="Show and change the job settings; every daemon follows within a second.")
 
-Result = TypeVar("Result")
 Name = Annotated[str, typer.Argument(help="The setting, such as jobs_max_portion or queue_q0_weight.", metavar="NAME")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with range, meaning, and who changed it when.")]
 
@@ -21,14 +15,15 @@ def list_all(json: AsJson = False) -> None:
     """List all settings with value, default, unit and range."""
     from dataclasses import asdict
 
-    from jobrunner.cli.output import note, table
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import note, run, table
     from jobrunner.queue.settings import list_settings
 
     async def read() -> list[Any]:
-        async with _connected() as connection:
+        async with connected("settings") as connection:
             return await list_settings(connection)
 
-    rows = _run(read())
+    rows = run(read())
     columns = ["name", "value", "unit", "default", "range", "changed_at", "changed_by"]
     table([asdict(row) for row in rows], columns, json=json)
     if not json:
@@ -40,13 +35,15 @@ def list_all(json: AsJson = False) -> None:
 @app.command()
 def get(name: Name, json: AsJson = False) -> None:
     """Print the value of one setting."""
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import run
     from jobrunner.queue.settings import get_setting
 
     async def read() -> Any:
-        async with _connected() as connection:
+        async with connected("settings") as connection:
             return await get_setting(connection, name)
 
-    _show(_run(read()), json=json)
+    _show(run(read()), json=json)
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})  # so that -1 is a value, to be refused as one
@@ -56,25 +53,29 @@ def set_value(
     json: AsJson = False,
 ) -> None:
     """Change one setting; it is live on every daemon within a second."""
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import run
     from jobrunner.queue.settings import set_setting
 
     async def write() -> Any:
-        async with _connected() as connection:
+        async with connected("settings") as connection:
             return await set_setting(connection, name, value, _who())
 
-    _show(_run(write()), json=json)
+    _show(run(write()), json=json)
 
 
 @app.command()
 def reset(name: Name, json: AsJson = False) -> None:
     """Set one setting back to its default."""
+    from jobrunner.cli.database import connected
+    from jobrunner.cli.output import run
     from jobrunner.queue.settings import reset_setting
 
     async def write() -> Any:
-        async with _connected() as connection:
+        async with connected("settings") as connection:
             return await reset_setting(connection, name)
 
-    _show(_run(write()), json=json)
+    _show(run(write()), json=json)
 
 
 def _show(row: Any, *, json: bool) -> None:
@@ -106,24 +107,3 @@ def _who() -> str:
 
         user = f"user {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    from jobrunner.cli.output import run
-
-    return run(work)
-
-
-@asynccontextmanager
-async def _connected() -> AsyncIterator["Connection"]:
-    from jobrunner.cli.session import session
-    from jobrunner.db.connection import Connection
-    from jobrunner.queue.refusal import refusals
-
-    async with session() as here:
-        connection = Connection(here.direct_dsn, "settings")
-        try:
-            with refusals(here.direct_dsn):
-                yield connection
-        finally:
-            await connection.close()

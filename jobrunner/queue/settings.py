@@ -220,8 +220,5 @@ def _read(name: str, text: str) -> tuple[Setting | None, Value, str | None]:
             raise setting.refusal(value)
         return setting, setting.check(value), None
     except (InvalidInput, ValueError) as error:
-        return (
-            setting,
-            setting.default,
-            f"{error} (in the table jobrunner.setting): {json.dumps(setting.default)} counts",
-        )
+        default = json.dumps(setting.default)
+        return setting, setting.default, f"{error} (in the table jobrunner.setting); {default} counts instead"
