@@ -105,7 +105,7 @@ class ForkServer(forkserver.ForkServer):
             self._kill(pid)
 
     def _kill(self, pid: int) -> None:
-        end_family(Identity.of(pid))
+        end_family(Identity.of(pid), patience=0.02)
 
     def _runs(self) -> bool:
         if self._forkserver_pid is None:

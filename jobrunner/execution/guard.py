@@ -72,7 +72,7 @@ def _end(owner: int, daemon: int) -> None:
         if not (found := children(owner)):
             break
         for pid in found:  # what they leave behind comes to us, for the next round
-            end_family(Identity.of(pid))
+            end_family(Identity.of(pid), patience=0.1)
         time.sleep(0.005)
     if os.getppid() != daemon:  # it was killed, so it could not tidy up
         address = getattr(forkserver._forkserver, "_forkserver_address", None)

@@ -48,6 +48,8 @@ class Output:
                 fcntl.fcntl(outside, fcntl.F_SETPIPE_SZ, CHUNK)
             except OSError:
                 pass  # the user's limit for pipes is reached; the usual size does too
+        self.inodes = frozenset((os.fstat(lines).st_ino, os.fstat(outside).st_ino))
+        """What the pipes are known by in every process that holds an end."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_end: Callable[[], None] | None = None
         self._resume: asyncio.TimerHandle | None = None

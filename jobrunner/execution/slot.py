@@ -25,13 +25,15 @@ from jobrunner.execution.forkserver import ForkServer, SlotContext
 from jobrunner.execution.loglines import OnLog, OnProgress
 from jobrunner.execution.outcome import TRACEBACK_LIMIT, shortened
 from jobrunner.execution.output import Output
-from jobrunner.execution.processes import Identity, end_family, send
+from jobrunner.execution.processes import Identity, Traces, end_family, end_orphans, send
 from jobrunner.execution.slotresult import SlotLost, SlotResult, SlotsStopped
 
 START_LIMIT = 60.0
 """Seconds until a slot's process must work; the first one's include what the fork server imports ahead."""
 KILL_LIMIT = 1.0
 """Seconds within which a killed process must be gone."""
+KILL_PATIENCE = 0.003
+"""Seconds that a kill may hold up the event loop, for one that is just forking."""
 WHERE_LIMIT = 0.05
 """Seconds that a job past its deadline gets to write down where it is."""
 
@@ -200,7 +202,12 @@ class Slot:
         if self._killed or self._identity is None:
             return 0
         self._killed = True
-        return end_family(self._identity, self.mark, self._server.pid)
+        return end_family(self._identity, self._traces(), KILL_PATIENCE)
+
+    def _traces(self) -> Traces | None:
+        if self._server.pid is None or self._output is None:
+            return None
+        return Traces(self._server.pid, self.mark, self._output.inodes)
 
     def stop(self) -> None:
         """Kill the process; a run ends with SlotsStopped."""
@@ -223,6 +230,8 @@ class Slot:
             process.join(KILL_LIMIT)
             if process.exitcode is not None:
                 process.close()
+            if (traces := self._traces()) is not None:
+                end_orphans(traces)  # of a process that was just forking when it was killed
         if self._output is not None:
             self._output.close()
         if self._scratch is not None:

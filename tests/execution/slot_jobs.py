@@ -224,6 +224,20 @@ def hide(ctx, file):
     time.sleep(1000)
 
 
+def leave_hidden_behind(ctx, file):
+    """Die, while a process that was only forked, and has lost its parent, lives on in a session of its own."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            Path(file).write_text(str(os.getpid()))
+            time.sleep(1000)
+        os._exit(0)
+    os.wait()
+    while not Path(file).exists() or not Path(file).read_text():
+        time.sleep(0.01)
+    os._exit(1)
+
+
 def leave_a_child(file):
     child = subprocess.Popen(["sleep", "1000"])
     Path(file).write_text(str(child.pid))

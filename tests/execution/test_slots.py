@@ -374,9 +374,10 @@ async def test_one_process_dies_and_only_its_job_fails(tmp_path):
     assert [result.value for result in results] == [other.pid for other in others]
 
 
-async def test_what_a_dead_job_had_started_dies_too(slots, tmp_path):
+@pytest.mark.parametrize("name", ["leave_family_behind", "leave_hidden_behind"])
+async def test_what_a_dead_job_had_started_dies_too(slots, tmp_path, name):
     file = tmp_path / "family"
-    result = await run(slots, "leave_family_behind", file=str(file))
+    result = await run(slots, name, file=str(file))
     assert result.exit_description == "its process ended with exit code 1"
     await gone(*family(file))
 
