@@ -82,7 +82,7 @@ async def _claim_once(host: Host, done: Pass) -> int:
         )
         if limit <= 0:
             continue
-        claim_id, began = new_token(), time.monotonic()
+        claim_id = new_token()
         names = [definition.name for definition in host.registry if definition.blocking is blocking]
         rows = await claim_jobs(
             host.claiming,
@@ -97,5 +97,5 @@ async def _claim_once(host: Host, done: Pass) -> int:
         done.taken[queue] += len(rows)
         took += len(rows)
         if rows:
-            runner.take(claim_id, rows, began)
+            runner.take(claim_id, rows)
     return took

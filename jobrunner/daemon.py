@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from jobrunner.config import Configuration
 from jobrunner.db import migrations
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.loop import DatabaseLoop
 from jobrunner.definitions import Registry
 from jobrunner.execution.claimer import Claimer
 from jobrunner.execution.host import Host
@@ -87,7 +88,12 @@ class Daemon(Service):
         host.on_room = self.claimer.room
         host.on_due = self.claimer.due_in
         self.scheduler = Scheduler(host.connection("schedule"), lambda: host.settings, on_fired=self.claimer.look_now)
-        self.sweep = Sweep(host.upkeep, interval=configuration.sweep_interval, on_returned=self.claimer.look_now)
+        self.sweep = Sweep(
+            host.upkeep,
+            interval=configuration.sweep_interval,
+            patience=configuration.heartbeat_interval + 2 * max(DatabaseLoop.backoff),
+            on_returned=self.claimer.look_now,
+        )
         self.watch = Watch(
             host.connection("watch"),
             {

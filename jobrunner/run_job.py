@@ -132,7 +132,7 @@ async def _run(
 ) -> list[Ended]:
     if not targets:
         return []
-    claim_id, began = new_token(), time.monotonic()
+    claim_id = new_token()
     rows = await host.claiming.fetch(
         START_JOBS,
         claim_id,
@@ -145,7 +145,7 @@ async def _run(
         [target.type if target else None for target in targets],
         [target.id if target else None for target in targets],
     )
-    host.runner.take(claim_id, rows, began)
+    host.runner.take(claim_id, rows)
     attempts = list(host.runner.attempts.values())
     ended: list[Ended] = []
     tasks = {attempt.task: attempt for attempt in attempts if attempt.task is not None}

@@ -325,17 +325,18 @@ LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     arrived text[];
     woken text;
+    moment timestamptz := clock_timestamp();  -- called once: a volatile function is no condition for an index
 BEGIN
     released := 0;
     IF EXISTS (
         SELECT FROM jobrunner.job AS j
-        WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= clock_timestamp()
+        WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= moment
     ) THEN
         PERFORM jobrunner.lock_groups();
         WITH due AS (
             SELECT j.id
             FROM jobrunner.job AS j
-            WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= clock_timestamp()
+            WHERE j.hold IN ('Time', 'Retry') AND j.execute_at <= moment
             ORDER BY j.execute_at, j.id
             LIMIT portion
             FOR UPDATE SKIP LOCKED
@@ -631,11 +632,13 @@ BEGIN
         PERFORM jobrunner.announce('cancellations');
         RETURN 'Requested';
     END IF;
-    -- Between the two it may have gone back to Pending: the daemon that claims it next sees the request.
+    -- Between the two it may have gone back to Pending, or even on to Running: then once more, with the wish noted,
+    -- which whoever claims it next sees.
     UPDATE jobrunner.job AS j SET cancel_requested = true WHERE j.id = job_id;
     IF FOUND THEN
+        PERFORM jobrunner.announce('cancellations');
         PERFORM jobrunner.cancel_pending(ARRAY[job_id], coalesce(reason, 'cancelled by ' || current_user));
-        RETURN 'Cancelled';
+        RETURN CASE WHEN EXISTS (SELECT FROM jobrunner.job AS j WHERE j.id = job_id) THEN 'Requested' ELSE 'Cancelled' END;
     END IF;
     SELECT h.status::text INTO found_status FROM jobrunner.job_history AS h WHERE h.id = job_id LIMIT 1;
     RETURN found_status;
@@ -745,7 +748,7 @@ BEGIN
     LIMIT 1;
     IF partition IS NOT NULL THEN
         PERFORM pg_catalog.set_config('lock_timeout', '500ms', true);
-        EXECUTE pg_catalog.format('DROP TABLE jobrunner.%I', partition);
+        EXECUTE pg_catalog.format('DROP TABLE IF EXISTS jobrunner.%I', partition);
     END IF;
     RETURN partition;
 END;

@@ -24,7 +24,7 @@ class HeldClaim:
     def __init__(self, claim_id: int, made_at: float, jobs: int) -> None:
         self.id = claim_id
         self.made_at = made_at
-        """Monotonic time at which the claim was answered."""
+        """Monotonic time at which the claim was answered: a renewal that began later has seen it."""
         self.open = jobs
 
 

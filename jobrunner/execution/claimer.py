@@ -205,7 +205,7 @@ class Claimer(DatabaseLoop):
                 worked = True
                 self.claimed += len(rows)
                 self._charge(queue, len(rows) / settings.weight(queue))
-                self._runner.take(claim_id, rows, began)
+                self._runner.take(claim_id, rows)
                 if not self.open:  # it was stopped while the answer was on its way
                     break
         return worked

@@ -54,6 +54,7 @@ class Host(Service):
         self._connections: list[Connection] = []
         self.more_state: Callable[[], dict[str, Any]] = dict
         self._blocked: dict[str, Any] | None = None
+        self._blocked_since = 0.0
         self._registering: asyncio.Task[None] | None = None
 
     async def _start(self) -> None:
@@ -160,17 +161,21 @@ class Host(Service):
         job = self.runner.attempt_of(asyncio.current_task(self.heartbeat.jobs_loop))
         name = job.label if job is not None else "something that is no job"
         log.error("%s has been blocking the event loop for %.1f s at %s", name, seconds, place)
-        self._blocked = {"job": job.job_id if job else None, "line": place, "seconds": round(seconds, 1)}
+        self._blocked = {"job": job.job_id if job else None, "line": place}
+        self._blocked_since = time.monotonic() - seconds
 
     def state(self) -> dict[str, Any]:
         """How this daemon is, as `jobrunner status` reads it from the database. Called on the heartbeat's thread."""
         runner = self.runner
+        blocked = self._blocked
+        if blocked is not None:
+            blocked = {**blocked, "seconds": round(time.monotonic() - self._blocked_since, 1)}
         return {
             "running": len(runner.attempts),
             "held": runner.held,
             "slots": runner.slots.count,
             "slots_busy": runner.blocking,
-            "blocked": self._blocked,
+            "blocked": blocked,
             "fenced": runner.finisher.fenced,
             "did_not_stop": runner.did_not_stop,
             "unhealthy": [part.name for part in runner.parts if not part.healthy],

@@ -125,7 +125,9 @@ class Runner(Service):
 
     def resize(self, slots: int) -> None:
         """Change how many blocking jobs may run at once."""
-        if slots != self.slots.count:
+        if not self._slots_started:
+            self.slots.count = slots
+        elif slots != self.slots.count:
             self.slots.resize(slots)
 
     @property
@@ -133,9 +135,9 @@ class Runner(Service):
         """How many blocking jobs could start now."""
         return max(self.slots.count - self.blocking, 0) if self._slots_started else 0
 
-    def take(self, claim_id: int, rows: Sequence[Any], made_at: float) -> None:
-        """Start the jobs of a claim."""
-        claim = HeldClaim(claim_id, made_at, len(rows))
+    def take(self, claim_id: int, rows: Sequence[Any]) -> None:
+        """Start the jobs of a claim whose answer has just come."""
+        claim = HeldClaim(claim_id, time.monotonic(), len(rows))
         self.claims[claim_id] = claim
         self.held += len(rows)
         loop = asyncio.get_running_loop()
@@ -176,7 +178,7 @@ class Runner(Service):
         except InvalidJobData as error:
             attempt.status, attempt.error = "Failed", str(error)
         except asyncio.CancelledError:
-            if not attempt.given_up:
+            if not (attempt.given_up or attempt.completed):
                 self._note_stopped(attempt)
         except BaseException as error:  # a job may raise anything, SystemExit too
             if not attempt.given_up:

@@ -40,7 +40,10 @@ WITH outcome AS (
         progress_message = NULL
     FROM held
     WHERE j.id = held.id
-    RETURNING j.id
+    RETURNING
+        j.id,
+        j.queue,
+        j.hold
 ), noted AS (
     INSERT INTO jobrunner.attempt (
         job_id,
@@ -74,5 +77,7 @@ WITH outcome AS (
     DELETE FROM jobrunner.claim AS c
     WHERE c.id = ANY($7::bigint[])
 )
-SELECT returned.id
+SELECT
+    returned.id,
+    CASE WHEN returned.hold IS NULL THEN jobrunner.wake(returned.queue) END AS woken
 FROM returned

@@ -13,6 +13,7 @@ import pytest
 
 from jobrunner.db import migrations
 from jobrunner.db.embedded import EmbeddedServer
+from tests.faults.conftest import UNSEED
 from tests.faults.test_kill import CREATE_RUN, IMPORTS, account
 from tests.support.daemons import DaemonProcess, until
 
@@ -55,6 +56,9 @@ async def own_server() -> AsyncIterator[OwnServer]:
         server = OwnServer(Path(folder) / "data")
         await server.up()
         await migrations.upgrade(server.url)
+        connection = await asyncpg.connect(server.url)
+        await connection.execute(UNSEED)
+        await connection.close()
         yield server
         await server.close()
 

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -209,11 +211,18 @@ async def test_a_row_is_deleted_while_its_job_runs(database_url: str, connection
         assert row["status"] == "Success"
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the account nobody may enter."""
+    with TemporaryDirectory(prefix="jobrunner-pgbouncer-") as folder:
+        yield Path(folder)
+
+
 async def test_pgbouncer_in_transaction_mode(
-    database_url: str, connection: Any, require_tool: Any, tmp_path: Path
+    database_url: str, connection: Any, require_tool: Any, open_folder: Path
 ) -> None:
     """F14: LISTEN is accepted but mute: one warning, polling, and everything else works."""
-    program = require_tool("pgbouncer")
+    program, tmp_path = require_tool("pgbouncer"), open_folder
     async with Proxy(database_url) as direct:
         port = direct.url.rsplit(":", 1)[1].split("/")[0]
         database = direct.url.rsplit("/", 1)[1]
@@ -227,7 +236,7 @@ async def test_pgbouncer_in_transaction_mode(
             f"auth_file = {tmp_path}/users.txt\npool_mode = transaction\nunix_socket_dir =\n"
             "default_pool_size = 5\n"
         )
-        for path in (tmp_path, *tmp_path.iterdir(), *list(tmp_path.parents)[:2]):
+        for path in (tmp_path, *tmp_path.iterdir()):
             path.chmod(0o755)
         options = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
         bouncer = await asyncio.create_subprocess_exec(
@@ -241,6 +250,7 @@ async def test_pgbouncer_in_transaction_mode(
                         await (await asyncpg.connect(url, statement_cache_size=0)).close()
                         break
                     except OSError:
+                        assert bouncer.returncode is None, "pgbouncer did not start"
                         await asyncio.sleep(0.05)
             registry = noop_registry()
 
@@ -262,5 +272,6 @@ async def test_pgbouncer_in_transaction_mode(
                         await asyncio.sleep(0.01)
                 assert not running.listener.listening
         finally:
-            bouncer.terminate()
+            if bouncer.returncode is None:
+                bouncer.terminate()
             await bouncer.wait()
