@@ -248,7 +248,7 @@ class Registry:
         if "jobrunner.jobs" not in names:
             names.insert(0, "jobrunner.jobs")
         for name in dict.fromkeys([*names, *modules]):
-            problem = import_within_limit(name)
+            problem = import_within_limit(name, IMPORT_LIMIT)
             if problem:
                 self.problems.append(problem)
                 log.error("%s", problem)
@@ -258,7 +258,7 @@ registry = Registry()
 """What `@job` fills."""
 
 
-def import_within_limit(module: str, limit: float = IMPORT_LIMIT) -> str | None:
+def import_within_limit(module: str, limit: float) -> str | None:
     """Import a module of jobs; return one sentence if it raised or did not end within `limit` seconds (H24)."""
     fault: list[BaseException] = []
 
