@@ -25,13 +25,13 @@ def run_job(
     async def work() -> list[Any]:
         from jobrunner.db import migrations
         from jobrunner.definitions import registry
-        from json import loads as parse_object
+        from jobrunner.queue.data import parse
         from jobrunner.run_job import run_job as run_now
 
         async with session() as given:
             set_up_logging(given.configuration)
             registry.load(given.configuration.imports)
-            given_data = None if data is None else parse_object(data)
+            given_data = None if data is None else parse(data)
             registry.find(name)
             if given.configuration.migrate_on_start:
                 await migrations.upgrade(given.direct_dsn)
