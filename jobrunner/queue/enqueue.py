@@ -88,12 +88,8 @@ class Batch:
     def __init__(self, new_jobs: Iterable[NewJob]) -> None:
         """Raises InvalidJobData with the index of the job whose options are refused."""
         self._jobs = list(new_jobs)
-        for index, new_job in enumerate(self._jobs):
-            if not isinstance(new_job, NewJob):
-                raise InvalidJobData(f"a job to enqueue must be a NewJob, got {type(new_job).__name__}", index)
         self._options = self._check()
         self._kinds = set(self._options)
-        self._are_defined = any(kind.definition for kind in self._kinds)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -108,6 +104,8 @@ class Batch:
         checked: dict[Any, Options] = {}
         options: list[Options] = []
         for index, new_job in enumerate(self._jobs):
+            if not isinstance(new_job, NewJob):
+                raise InvalidJobData(f"a job to enqueue must be a NewJob, got {type(new_job).__name__}", index)
             combination = options_of(new_job)
             try:
                 known = checked.get(combination)
@@ -120,9 +118,12 @@ class Batch:
         return options
 
     def complete(self) -> Steps[None]:
-        """Read from the database what definitions say that this process does not know."""
+        """Read from the database what definitions say that this process does not know.
+
+        The statement for jobs that are alike does that by itself.
+        """
         unknown = sorted({kind.name for kind in self._kinds if kind.definition is None})
-        if not unknown:
+        if self.is_alike or not unknown:
             return
         found = {name: defaults for name, *defaults in (yield Statement(READ_DEFAULTS, [unknown]))}
         completed: dict[Options, Options] = {}
@@ -151,7 +152,7 @@ class Batch:
         data = [self._jobs[place].data for place in places]
         text = encode_all(data, places)
         options = [self._options[place] for place in places]
-        if self._are_defined:
+        if any(kind.definition for kind in self._kinds):
             for place, one, own in zip(places, options, data, strict=True):
                 _check_arguments(one.definition, own, place)
         if self.is_alike:

@@ -1,7 +1,13 @@
 -- Adds many jobs that share all but their data, and returns their ids in order. $1 is a JSON array of the data; nothing
--- has a unique key.
+-- has a unique key. What is not given is taken from the published definition.
 WITH shared AS MATERIALIZED (
-    SELECT coalesce($7::timestamptz, now()) + make_interval(secs => $6::double precision) AS execute_at
+    SELECT
+        coalesce($3::text, d.queue, 'main') AS queue,
+        coalesce($7::timestamptz, now()) + make_interval(secs => $6::double precision) AS execute_at,
+        coalesce($10::integer, d.max_attempts, 3) AS max_attempts,
+        coalesce($11::boolean, d.blocking, false) AS blocking
+    FROM (SELECT) AS one
+    LEFT JOIN jobrunner.definition AS d ON d.name = $2::text
 ), added AS (
     INSERT INTO jobrunner.job AS j (
         data,
@@ -19,14 +25,15 @@ WITH shared AS MATERIALIZED (
     SELECT
         n.data,
         $2::text,
-        $3::text,
+        -- Each of these is looked up once, not for each row.
+        (SELECT s.queue FROM shared AS s),
         $4::text,
         $5::integer,
         (SELECT s.execute_at FROM shared AS s),
         $8::text,
         $9::text,
-        $10::integer,
-        $11::boolean,
+        (SELECT s.max_attempts FROM shared AS s),
+        (SELECT s.blocking FROM shared AS s),
         (
             SELECT CASE WHEN $4::text IS NOT NULL OR s.execute_at > now() THEN 'Time'::jobrunner.job_hold END
             FROM shared AS s
@@ -36,5 +43,5 @@ WITH shared AS MATERIALIZED (
 )
 SELECT
     array_agg(added.id) AS ids,
-    (SELECT jobrunner.wake($3::text)) AS woken
+    (SELECT jobrunner.wake(s.queue) FROM shared AS s) AS woken
 FROM added
