@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -35,21 +36,28 @@ def calls(document: Path) -> set[str]:
     return {call for call in found if not call.startswith(("jobrunner COMMAND", "jobrunner GROUP", "jobrunner --"))}
 
 
+def words_of(call: str) -> list[str]:
+    """Return the words of a call as a shell reads them, up to its end or what follows it."""
+    reader = shlex.shlex(call, posix=True, punctuation_chars=True)
+    reader.whitespace_split = True
+    return list(takewhile(lambda word: not set(word) <= set("();<>|&"), reader))
+
+
 @pytest.mark.parametrize("document", [path for path in documents() if path.name != "commands.md"], ids=lambda p: p.name)
 def test_every_command_that_is_named_exists(document: Path):
     for call in calls(document):
-        words = shlex.split(
-            re.sub(r"[#&|;).].*$", "", call) if "'" not in call and '"' not in call else call, comments=True
-        )
-        words = [word.rstrip("&)|;,") for word in words[1:]]
-        words = [word for word in words if word]
-        if not words:
-            continue
-        name = " ".join(words[:2]) if words[0] in GROUPS else words[0]
+        _, first, *rest = words_of(call)
+        name = f"{first} {rest[0]}" if first in GROUPS and rest else first
         if name in GROUPS:
             continue
         assert name in COMMANDS, f"{call!r}: there is no such command"
-        for word in words:
+        for word in rest:
             option = word.partition("=")[0]
             if re.fullmatch(r"--?[a-z][\w-]*", option):
                 assert option in COMMANDS[name].options | EVERYWHERE, f"{call!r}: {name} has no {option}"
+
+
+def test_the_documents_name_commands_at_all():
+    named = {" ".join(words_of(call)[1:2]) for document in documents() for call in calls(document)}
+    assert {"daemon", "cron", "run-job", "jobs", "logs", "why", "status", "settings", "scheduled-jobs"} <= named
+    assert words_of("jobrunner logs -f $job) &")[1:] == ["logs", "-f", "$job"]
