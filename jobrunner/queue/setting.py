@@ -4,6 +4,7 @@ Names are the labels of the settings screen in snake case. Each queue has three 
 theirs; those of a queue that nobody has set stand at their defaults.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ SETTINGS = {
             "Paused",
             "yes or no",
             False,
-            "No daemon starts jobs or fires schedules; what runs ends normally, what is due waits.",
+            "No daemon starts jobs or fires schedules; what runs ends as usual, what is due waits.",
         ),
         Setting(
             "jobs_run_in_parallel",
@@ -179,7 +180,7 @@ SETTINGS = {
             "Cleanup Job Period",
             "whole number",
             30,
-            "How long jobs that succeeded or were cancelled are kept, in whole days; 0 removes them at each clean-up.",
+            "How long jobs that succeeded or were cancelled are kept. The jobs of one day (UTC) are removed together.",
             "days",
             0,
             36_500,
@@ -189,7 +190,7 @@ SETTINGS = {
             "Cleanup Failed Job Period",
             "whole number",
             90,
-            "How long failed jobs are kept, in whole days.",
+            "How long failed jobs are kept, likewise.",
             "days",
             0,
             36_500,
@@ -199,20 +200,10 @@ SETTINGS = {
             "Cleanup Job Log Period",
             "whole number",
             30,
-            "How long the log lines of jobs are kept, in whole days.",
+            "How long the log lines of jobs are kept, likewise.",
             "days",
             1,
             36_500,
-        ),
-        Setting(
-            "scheduled_job_log_kept",
-            "Scheduled Job Log Kept",
-            "whole number",
-            10,
-            "How many of the latest runs of each scheduled job stay in its log, however old they are.",
-            "runs",
-            0,
-            1000,
         ),
     )
 }
@@ -291,3 +282,19 @@ def find_setting(name: str) -> Setting:
     if queue == MAIN_QUEUE and what == "max_portion":
         raise InvalidInput(f"{name.strip()} is called jobs_max_portion: set that")
     return queue_setting(queue, what)
+
+
+def reference() -> str:
+    """Return the table of all settings in Markdown, as it stands in docs/settings.md."""
+    lines = ["| name | label | default | range | meaning |", "| --- | --- | --- | --- | --- |"]
+    for setting in (*SETTINGS.values(), *settings_of_queue("NAME")):
+        match setting.name:
+            case "jobs_run_in_parallel":
+                default = "where the platform can"
+            case "queue_NAME_max_portion":
+                own = ", ".join(f"{queue} {portion}" for queue, portion in QUEUE_PORTIONS.items())
+                default = f"{QUEUE_PORTION} ({own})"
+            case _:
+                default = json.dumps(setting.default).strip('"')
+        lines.append(f"| `{setting.name}` | {setting.label} | {default} | {setting.range} | {setting.meaning} |")
+    return "\n".join(lines)

@@ -52,13 +52,11 @@ class Settings:
     time_zone: str = "UTC"
     force_utc_time_zone: bool = False
     cleanup_job_period: int = 30
-    """Days; 0 keeps none."""
+    """Days."""
     cleanup_failed_job_period: int = 90
-    """Days; 0 keeps none."""
+    """Days."""
     cleanup_job_log_period: int = 30
     """Days."""
-    scheduled_job_log_kept: int = 10
-    """Latest runs of each scheduled job that stay whatever their age."""
     paused: bool = False
     paused_by: str | None = None
     paused_since: datetime | None = None

@@ -1,7 +1,9 @@
 """The public client, on an event loop and without one."""
 
 import asyncio
+import dataclasses
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -328,3 +330,29 @@ def test_importing_jobrunner_loads_no_database_code() -> None:
         [sys.executable, "-c", textwrap.dedent(program)], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "module 'jobrunner' has no attribute 'Klient'\n", done.stderr
+
+
+PAGE = (ROOT / "docs" / "enqueueing.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_documentation_run(example: str, database_url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", example],
+        env={**os.environ, "JOBRUNNER_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_the_sql_of_the_documentation_runs(connection: Any) -> None:
+    (statement,) = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    assert await connection.fetchval(statement) > 0
+
+
+def test_the_documentation_has_every_option() -> None:
+    options = [field.name for field in dataclasses.fields(NewJob) if field.name != "job"]
+    assert not [option for option in options if f"`{option}`" not in PAGE.partition("## Many at once")[0]]

@@ -1,10 +1,12 @@
 import asyncio
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+import jobrunner
 from jobrunner.errors import InvalidInput
-from jobrunner.queue.setting import SETTINGS, can_run_in_parallel, find_setting
+from jobrunner.queue.setting import SETTINGS, can_run_in_parallel, find_setting, reference
 from jobrunner.queue.settings import Settings, get_setting, list_settings, load_settings, reset_setting, set_setting
 
 
@@ -21,7 +23,6 @@ def test_defaults_are_those_of_each_setting():
         "cleanup_job_period": 30,
         "cleanup_failed_job_period": 90,
         "cleanup_job_log_period": 30,
-        "scheduled_job_log_kept": 10,
     }
     assert {name: setting.default for name, setting in SETTINGS.items()} == {
         name: getattr(settings, name) for name in SETTINGS
@@ -200,3 +201,9 @@ def test_every_name_can_be_found_by_its_label():
     for name, setting in SETTINGS.items():
         assert find_setting(setting.label).name == name
         assert find_setting(name.replace("_", "-")).name == name
+
+
+def test_the_documentation_has_every_setting():
+    """`jobrunner.queue.setting.reference()` prints the table."""
+    page = (Path(jobrunner.__file__).parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert reference() in page
