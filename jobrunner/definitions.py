@@ -45,7 +45,11 @@ class Target:
 
 
 class JobContext(Protocol):
-    """What a running job may use. In a blocking job `connection` and `complete_in_transaction` are not there."""
+    """What a running job may use.
+
+    In a blocking job, which runs in another process, `configuration`, `connection` and `complete_in_transaction` are
+    not there, and `cancelled` is never true: it is stopped by ending its process.
+    """
 
     job_id: int
     name: str

@@ -207,6 +207,7 @@ class Runner(Service):
                 "max_attempts": row["max_attempts"],
                 "target_type": row["target_type"],
                 "target_id": row["target_id"],
+                "firing": None if row["firing"] is None else row["firing"].isoformat(),
                 "data": data,
             },
             deadline=definition.deadline,

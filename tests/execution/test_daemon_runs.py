@@ -3,12 +3,14 @@
 import asyncio
 import json
 import logging
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
 from jobrunner.definitions import JobContext, Registry, Target
+from tests.execution import slot_jobs
 from tests.support.daemons import daemon, define, ended, until
 
 
@@ -415,3 +417,22 @@ async def test_jobs_queued_before_their_definition_was_known_become_what_it_says
     async with daemon(database_url, registry):
         await until(connection, "SELECT count(*) = 2 FROM jobrunner.job_history WHERE status = 'Success'")
     assert seen == ["a"]
+
+
+async def test_a_blocking_job_knows_its_target_and_the_firing_it_stands_for(database_url: str, connection: Any) -> None:
+    registry = Registry()
+
+    async def accounts(ctx: JobContext) -> list[Target]:
+        return [Target("account", "7")]
+
+    define(registry, slot_jobs.told, targets=accounts)
+    async with daemon(database_url, registry):
+        await connection.execute(
+            "INSERT INTO jobrunner.scheduled_job (name, job, crontab, data) "
+            "VALUES ('told', 'told', '* * * * * *', '{\"extra\": \"x\"}')"
+        )
+        row = await until(connection, "SELECT h FROM jobrunner.job_history AS h WHERE NOT h.preparing LIMIT 1")
+    assert row["status"] == "Success", row["error"]
+    told = json.loads(row["result"])
+    assert told["target"] == ["account", "7"]
+    assert datetime.fromisoformat(told["firing"]) == row["firing"]
