@@ -81,8 +81,8 @@ class Batch:
 
     Their data travels as one JSON array, which Python writes and PostgreSQL takes apart faster than a parameter for
     each job. Jobs that share all else go in a statement that has the rest once; otherwise the columns in which they
-    differ are arrays. Measured for alike jobs with little data, in CPU of both sides: 8 µs a job, arrays for all 14, COPY 9
-    (which needs the ids beforehand, and could not pass over unique keys).
+    differ are arrays. Measured for alike jobs with little data, in CPU of both sides: 8 µs a job, arrays for all 14,
+    COPY 9 (which needs the ids beforehand, and could not pass over unique keys).
     """
 
     def __init__(self, new_jobs: Iterable[NewJob]) -> None:
