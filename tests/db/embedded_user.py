@@ -22,9 +22,11 @@ async def use(data_dir: Path) -> None:
     except JobrunnerError as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return
-    print(json.dumps({"url": url, "pid": server.pid}), flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await server.stop()
+    try:
+        print(json.dumps({"url": url, "pid": server.pid}), flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+    finally:
+        await server.stop()  # also when nobody listens any more
 
 
 if __name__ == "__main__":
