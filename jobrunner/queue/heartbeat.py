@@ -77,6 +77,8 @@ class Heartbeat(Service):
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._jobs_thread = 0
         self._turned_at = 0.0
+        self._told = 0.0
+        """The turn after which the loop was last said to be blocked."""
         self._turn: asyncio.TimerHandle | None = None
         self.last_renewal = 0.0
         """Monotonic time at which the last renewal that worked began."""
@@ -89,6 +91,7 @@ class Heartbeat(Service):
 
     async def _start(self) -> None:
         self._over = False
+        self._turned_at = 0.0
         self.jobs_loop = asyncio.get_running_loop()
         self._jobs_thread = threading.get_ident()
         self._note_turn()
@@ -114,7 +117,14 @@ class Heartbeat(Service):
             self._own_loop.call_soon_threadsafe(self._now.set)
 
     def _note_turn(self) -> None:
-        self._turned_at = time.monotonic()
+        now = time.monotonic()
+        still = now - self._turned_at
+        if self._turned_at and still > 2 * BLOCKED_AFTER and self._told != self._turned_at:
+            # The thread that names what blocks the loop did not run either.
+            log.warning(
+                "this process stood still for %.1f s: a job held the interpreter, or the process was stopped", still
+            )
+        self._turned_at = now
         self._turn = self.jobs_loop.call_later(BLOCKED_AFTER / 4, self._note_turn)
 
     def _live(self) -> None:
@@ -163,14 +173,13 @@ class Heartbeat(Service):
 
     async def _watch(self) -> None:
         """Name what blocks the jobs' loop, once for each time."""
-        told = 0.0
         while True:
             await asyncio.sleep(BLOCKED_AFTER / 2)
             turned = self._turned_at
             still = time.monotonic() - turned
-            if still < BLOCKED_AFTER or turned == told:
+            if still < BLOCKED_AFTER or turned == self._told:
                 continue
-            told = turned
+            self._told = turned
             frame = sys._current_frames().get(self._jobs_thread)
             place = f"{frame.f_code.co_filename}:{frame.f_lineno} ({frame.f_code.co_name})" if frame else "?"
             self._on_blocked(place, still)
