@@ -133,7 +133,7 @@ async def _run(
     if not targets:
         return []
     claim_id = new_token()
-    rows = await host.claiming.fetch(
+    rows = await host.upkeep.fetch(
         START_JOBS,
         claim_id,
         host.identity.id,

@@ -6,7 +6,7 @@ connection stop none of them (failures F16), and a lost line is repaired where i
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import asyncpg
@@ -48,6 +48,7 @@ TRANSIENT = (
 )
 """What passes by itself: loops back off and resume."""
 
+NO_SETTINGS: Mapping[str, str] = {}
 SESSION = {
     "application_name": "jobrunner",
     "default_transaction_isolation": "read committed",
@@ -63,8 +64,10 @@ def unavailable(dsn: str, error: BaseException) -> DatabaseUnavailable:
     return DatabaseUnavailable(mask_url(f"cannot use the database {dsn}: {reason}"))
 
 
-async def connect(dsn: str, *, name: str, pooled: bool = False) -> asyncpg.Connection:
-    """Open a connection called `name` (seen in pg_stat_activity).
+async def connect(
+    dsn: str, *, name: str, pooled: bool = False, session: Mapping[str, str] = NO_SETTINGS
+) -> asyncpg.Connection:
+    """Open a connection called `name` (seen in pg_stat_activity); `session` are more settings of PostgreSQL for it.
 
     `pooled` is for a URL that leads to a transaction pooler such as PgBouncer: no prepared statements are kept and no
     session settings are sent.
@@ -72,7 +75,7 @@ async def connect(dsn: str, *, name: str, pooled: bool = False) -> asyncpg.Conne
     options: dict[str, Any] = (
         {"statement_cache_size": 0}
         if pooled
-        else {"server_settings": {**SESSION, "application_name": f"jobrunner {name}"}}
+        else {"server_settings": {**SESSION, "application_name": f"jobrunner {name}", **session}}
     )
     return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, **options)
 
@@ -80,15 +83,23 @@ async def connect(dsn: str, *, name: str, pooled: bool = False) -> asyncpg.Conne
 class Connection:
     """A single connection that one part of the engine owns. One statement runs at a time; others wait in line."""
 
-    def __init__(self, dsn: str, name: str, *, limit: float = 30.0, pooled: bool = False) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        name: str,
+        *,
+        limit: float = 30.0,
+        pooled: bool = False,
+        session: Mapping[str, str] = NO_SETTINGS,
+    ) -> None:
         """`limit` is how many seconds a statement may take, the wait for the server included."""
         self.name = name
         self.dsn = dsn
         self.limit = limit
         self._pooled = pooled
+        self._session = session
         self._raw: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
-        self.on_connect: Callable[[asyncpg.Connection], Any] | None = None
 
     async def fetch(self, statement: str, *arguments: Any, limit: float | None = None) -> list[Any]:
         """Run a statement in a transaction of its own and return its rows.
@@ -153,13 +164,7 @@ class Connection:
             raise LimitExceeded(f"the {self.name} connection got no answer within its limit of {limit:g} s") from None
 
     async def _connect(self) -> asyncpg.Connection:
-        raw = await connect(self.dsn, name=self.name, pooled=self._pooled)
-        if self.on_connect is not None:
-            try:
-                await self.on_connect(raw)
-            except BaseException:
-                raw.terminate()
-                raise
+        raw = await connect(self.dsn, name=self.name, pooled=self._pooled, session=self._session)
         self._raw = raw
         return raw
 
