@@ -172,8 +172,11 @@ async def test_it_migrates_and_runs_jobs_from_another_folder(
     )
     try:
         await daemon.ready()
-        listed = json.loads(installation.run("app-info", "--jobs", "--json", **environment))
-        assert {row["name"] for row in listed} >= {"Where", "WhereBlocking", "SendEmailReminders"}
+        listed = json.loads(
+            installation.run("app-info", "--jobs", "--json", "--import", "elsewhere_jobs", **environment)
+        )
+        here = {row["name"] for row in listed if row["is_here"]}
+        assert here >= {"Where", "WhereBlocking", "SendEmailReminders"}, "found in the folder where the command runs"
         jobs = [int(installation.run("jobs", "enqueue", name, **environment)) for name in ("where", "where-blocking")]
         rows = await ended(connection, *jobs)
         assert [row["status"] for row in rows] == ["Success", "Success"]
