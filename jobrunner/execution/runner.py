@@ -33,8 +33,6 @@ from jobrunner.lifecycle import Loop, Service
 
 STOP_LIMIT = 5.0
 """Seconds that a coroutine may go on after it was cancelled; then it is given up."""
-SLOT_LIMIT = 30.0
-"""Seconds that the children may take to end when the runner stops."""
 ERROR_LIMIT = 16 * 1024
 """Characters that are kept of an error with its traceback."""
 
