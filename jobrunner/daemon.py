@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from jobrunner.config import Configuration
@@ -20,8 +20,9 @@ from jobrunner.db.loop import DatabaseLoop
 from jobrunner.definitions import Registry
 from jobrunner.execution.claimer import Claimer
 from jobrunner.execution.host import Host
-from jobrunner.lifecycle import Service
+from jobrunner.lifecycle import Group, Service
 from jobrunner.queue.retention import Retention
+from jobrunner.queue.settings import Settings
 from jobrunner.queue.sweep import Sweep
 from jobrunner.queue.wake import Listener
 from jobrunner.queue.watch import Watch, find_cancellations
@@ -55,7 +56,8 @@ class Daemon(Service):
         )
         self.grace = configuration.grace
         self._hurry = asyncio.Event()
-        self._parts: list[Service] = []
+        self._services: Group | None = None
+        self.answer_for(self.host)
 
     async def _start(self) -> None:
         configuration, host = self._configuration, self.host
@@ -64,21 +66,13 @@ class Daemon(Service):
             if applied:
                 log.info("the database was migrated to %s", applied[-1])
         await _patiently(host.start)
-        self._parts.append(host)
         await seed(host.upkeep, self._registry)
-        self.listener = Listener(
-            self._direct_dsn,
-            host.identity.id,
-            on_wake=lambda queue: self.claimer.notified(queue),
-            on_change=lambda topic: self.watch.wake(),
-            on_connect=self._look_everywhere,
-        )
         self.claimer = Claimer(
             host.claiming,
             host.runner,
             daemon_id=host.identity.id,
             registry=self._registry,
-            settings=lambda: host.settings,
+            settings=self._settings,
             lease=configuration.lease,
             max_running=configuration.max_running,
             queues=configuration.queues,
@@ -87,13 +81,6 @@ class Daemon(Service):
         )
         host.on_room = self.claimer.room
         host.on_due = self.claimer.due_in
-        self.scheduler = Scheduler(host.connection("schedule"), lambda: host.settings, on_fired=self.claimer.look_now)
-        self.sweep = Sweep(
-            host.upkeep,
-            interval=configuration.sweep_interval,
-            patience=configuration.heartbeat_interval + 2 * max(DatabaseLoop.backoff),
-            on_returned=self.claimer.look_now,
-        )
         self.watch = Watch(
             host.connection("watch"),
             {
@@ -102,12 +89,33 @@ class Daemon(Service):
                 "cancellations": self._cancel,
             },
         )
-        self.retention = Retention(host.upkeep, lambda: host.settings)
+        self.listener = Listener(
+            self._direct_dsn,
+            host.identity.id,
+            on_wake=self.claimer.notified,
+            on_change=lambda topic: self.watch.wake(),
+            on_connect=self._look_everywhere,
+        )
+        self.sweep = Sweep(
+            host.upkeep,
+            interval=configuration.sweep_interval,
+            patience=configuration.heartbeat_interval + 2 * max(DatabaseLoop.backoff),
+            on_returned=self.claimer.look_now,
+        )
+        self.scheduler = Scheduler(host.connection("schedule"), self._settings, on_fired=self.claimer.look_now)
+        self.retention = Retention(host.upkeep, self._settings)
+        self._services = Group(
+            self.listener,
+            self.sweep,
+            self.claimer,
+            self.scheduler,
+            self.watch,
+            self.retention,
+            name="services of the daemon",
+        )
+        self.answer_for(self._services)
         host.more_state = self._state
-        for part in (self.listener, self.sweep, self.claimer, self.scheduler, self.watch, self.retention):
-            await part.start()
-            self._parts.append(part)
-            part.on_failure = lambda failed, error: self.fail(error)
+        await self._services.start()
         log.info(
             "%s is ready: %d job definitions, %s",
             host.identity.name,
@@ -116,29 +124,42 @@ class Daemon(Service):
         )
 
     async def _stop(self) -> None:
-        host = self.host
-        for part in reversed(self._parts):
-            if part is host:
-                continue
-            await part.stop()
-        if host in self._parts:
-            host.heartbeat.beat_now()
-            winding = asyncio.create_task(host.runner.wind_down(self.grace))
-            hurry = asyncio.create_task(self._hurry.wait())
-            await asyncio.wait([winding, hurry], return_when=asyncio.FIRST_COMPLETED)
-            hurry.cancel()
-            if not winding.done():
-                winding.cancel()
-                await asyncio.wait([winding])
-                await host.runner.cut_short()
-            await host.stop()
-        self._parts.clear()
+        services, self._services = self._services, None
+        try:
+            if services is not None:
+                try:
+                    await services.stop()
+                finally:
+                    await self._end_jobs()
+        finally:
+            await self.host.stop()
+
+    async def _end_jobs(self) -> None:
+        """Give running jobs the grace period, or until somebody hurries; then return them, and store all that."""
+        runner = self.host.runner
+        self.host.heartbeat.beat_now()
+        winding = asyncio.create_task(runner.wind_down(self.grace))
+        hurry = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait([winding, hurry], return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not winding.done():
+            winding.cancel()
+            await asyncio.wait([winding])
+            await runner.cut_short()
 
     def hurry(self) -> None:
         """Give running jobs no grace any more."""
         self._hurry.set()
 
+    @property
+    def services(self) -> Sequence[Service]:
+        """What works beside the host, for whoever watches health."""
+        return () if self._services is None else self._services.parts
+
     # What parts tell each other
+
+    def _settings(self) -> Settings:
+        return self.host.settings
 
     def _look_everywhere(self) -> None:
         self.claimer.look_now()
@@ -156,7 +177,7 @@ class Daemon(Service):
         self.host.runner.cancel(await find_cancellations(self.host.upkeep, self.host.identity.id))
 
     def _state(self) -> dict[str, Any]:
-        parts = [*self._parts[1:], *self.host.runner.parts]
+        parts = [*self.services, *self.host.runner.parts]
         return {
             "listening": self.listener.listening,
             "unhealthy": [part.name for part in parts if not part.healthy],

@@ -122,6 +122,14 @@ class Service:
         if self.on_failure is not None:
             self.on_failure(self, error)
 
+    def answer_for(self, *parts: "Service") -> None:
+        """Fail with whichever of these fails first."""
+        for part in parts:
+            part.on_failure = self._part_failed
+
+    def _part_failed(self, part: "Service", error: BaseException) -> None:
+        self.fail(error)
+
     async def failed(self) -> BaseException:
         """Wait until the service has ended against its will, and return why."""
         while self.failure is None:
@@ -304,16 +312,12 @@ class Group(Service):
     def __init__(self, *parts: Service, name: str | None = None) -> None:
         super().__init__(name)
         self.parts: Sequence[Service] = parts
-        for part in parts:
-            part.on_failure = self._part_failed
+        self.answer_for(*parts)
 
     @property
     def healthy(self) -> bool:
         """Whether it runs and each of its parts does its work."""
         return self.running and all(part.healthy for part in self.parts)
-
-    def _part_failed(self, part: Service, error: BaseException) -> None:
-        self.fail(error)
 
     async def _start(self) -> None:
         for part in self.parts:

@@ -15,11 +15,14 @@ from jobrunner.execution.attempt import Attempt
 from jobrunner.execution.loglines import LogLine
 from jobrunner.execution.runner import Runner
 from jobrunner.execution.scrub import scrubber
-from jobrunner.lifecycle import Service
+from jobrunner.lifecycle import Group, Service, cancel
 from jobrunner.queue.claim import new_token
 from jobrunner.queue.daemons import Identity, publish_definitions, register_daemon, remove_daemon
 from jobrunner.queue.heartbeat import Heartbeat, Pulse
 from jobrunner.queue.settings import Settings, load_settings
+
+LEAVE_LIMIT = 1.0
+"""Seconds that removing the host's row may take at its end; else the row runs out by itself."""
 
 log = logging.getLogger("jobrunner.daemon")
 
@@ -52,35 +55,35 @@ class Host(Service):
         self.on_due: Callable[[float], None] = lambda seconds: None
         self._on_lines = on_lines
         self._connections: list[Connection] = []
+        self._parts: Group | None = None
+        self._is_registered = False
+        self._registering: asyncio.Task[None] | None = None
         self.more_state: Callable[[], dict[str, Any]] = dict
+        """What else there is to say of its state."""
         self._blocked: dict[str, Any] | None = None
         self._blocked_since = 0.0
-        self._registering: asyncio.Task[None] | None = None
 
     async def _start(self) -> None:
         configuration = self.configuration
         self.pooled = await is_pooled(self.direct_dsn)
-        # A claim that the server loses in a crash only runs again, and the first one's finish is fenced; so its
-        # commit waits for no disk. A finish always does.
-        self.claiming = self.connection("claim", synchronous_commit="off")
+        self.claiming = self.connection("claim")
         self.finishing = self.connection("finish")
         self.upkeep = self.connection("upkeep")
-        self._journal_line = self.connection("journal")
         self.pool = Pool(
             self.dsn,
             size=configuration.pool_size,
             pooled=self.pooled if self.dsn == self.direct_dsn else await is_pooled(self.dsn),
         )
-        await self.load_settings()
+        self.settings = await load_settings(self.upkeep)
         await self._register()
+        self._is_registered = True
         await publish_definitions(self.upkeep, self.registry)
-        await self.pool.start()
         self.runner = Runner(
             registry=self.registry,
             configuration=configuration,
             pool=self.pool,
             finishing=self.finishing,
-            journal=self._journal_line,
+            journal=self.connection("journal"),
             daemon=self.identity.name,
             slots=self._slots(),
             scrub=scrubber(configuration),
@@ -88,7 +91,6 @@ class Host(Service):
             on_due=lambda seconds: self.on_due(seconds),
             on_lines=self._on_lines,
         )
-        await self.runner.start()
         self.heartbeat = Heartbeat(
             self.direct_dsn,
             self.identity.id,
@@ -100,17 +102,31 @@ class Host(Service):
             on_pulse=self._on_pulse,
             on_blocked=self._on_blocked,
         )
-        await self.heartbeat.start()
+        # In this order, so that leases are renewed for as long as the runner has something to store.
+        self._parts = Group(self.pool, self.heartbeat, self.runner, name="parts of the host")
+        self.answer_for(self._parts)
+        await self._parts.start()
 
     async def _stop(self) -> None:
-        for part in (getattr(self, "runner", None), getattr(self, "heartbeat", None), getattr(self, "pool", None)):
-            if part is not None:
-                await part.stop()
+        parts, self._parts = self._parts, None
         try:
-            async with asyncio.timeout(1.0):
-                await remove_daemon(self.upkeep, self.identity.id)
-        except (*TRANSIENT, TimeoutError, AttributeError):
-            pass  # its row runs out by itself
+            if parts is not None:
+                await parts.stop()
+        finally:
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Remove the row of this life, and close the connections."""
+        if self._registering is not None:
+            await cancel(self._registering)
+            self._registering = None
+        if self._is_registered:
+            self._is_registered = False
+            try:
+                async with asyncio.timeout(LEAVE_LIMIT):
+                    await remove_daemon(self.upkeep, self.identity.id)
+            except (*TRANSIENT, TimeoutError):
+                pass  # its row runs out by itself
         for connection in self._connections:
             await connection.close()
         self._connections.clear()
@@ -125,9 +141,8 @@ class Host(Service):
     async def load_settings(self) -> None:
         """Read the job settings; they apply at once."""
         self.settings = await load_settings(self.upkeep)
-        if hasattr(self, "runner"):
-            self.runner.resize(self._slots())
-            self.on_room()
+        self.runner.resize(self._slots())
+        self.on_room()
 
     def _slots(self) -> int:
         settings = self.settings
@@ -146,13 +161,16 @@ class Host(Service):
         """The row is gone: this daemon was frozen or cut off for longer than its lease, and was forgotten."""
         if self._registering is None or self._registering.done():
             log.warning("this daemon had been forgotten: it registers anew")
-            self._registering = asyncio.create_task(self._register())
-            self._registering.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._registering = asyncio.create_task(self._register_again())
+
+    async def _register_again(self) -> None:
+        try:
+            await self._register()
+        except TRANSIENT as error:
+            log.warning("this daemon could not register anew, the next heartbeat tries again: %s", error)
 
     def _on_pulse(self, pulse: Pulse) -> None:
         self._blocked = None
-        if not hasattr(self, "runner"):
-            return
         lost = [c.id for c in self.runner.claims.values() if c.made_at < pulse.began and c.id not in pulse.alive]
         if lost:
             # A claim that ended while the renewal was on its way is no loss: nothing of it runs any more.
@@ -181,7 +199,7 @@ class Host(Service):
             "blocked": blocked,
             "fenced": runner.finisher.fenced,
             "did_not_stop": runner.did_not_stop,
-            "unhealthy": [part.name for part in runner.parts if not part.healthy],
+            "unhealthy": [part.name for part in runner.parts if not part.healthy] if self.running else [],
             "problems": [*self.registry.problems, *self.settings.problems],
             "listening": True,
             "at": time.time(),

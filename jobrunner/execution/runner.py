@@ -90,6 +90,7 @@ class Runner(Service):
             finishing, self.journal, daemon, on_stored=self._stored, on_requeued=lambda pause: self._on_due(pause)
         )
         self._deadlines = Deadlines(self)
+        self.answer_for(*self.parts)
         self._capture = LogCapture()
         self._given_up: set[asyncio.Task[None]] = set()
 

@@ -65,8 +65,7 @@ class Scheduler(Service):
         self._triggers: Any = None
         self._watch = Watch(self, watch_interval)
         self._firing = Firing(self)
-        for part in (self._watch, self._firing):
-            part.on_failure = lambda _, error: self.fail(error)
+        self.answer_for(self._watch, self._firing)
         self._dirty = True
         self._edits: int | None = None
         self._zone: str | None = None

@@ -199,7 +199,7 @@ async def test_one_exception_in_each_service_is_survived(database_url: str, conn
 
     define(registry, noop)
     async with daemon(database_url, registry) as running:
-        parts = [part for part in (*running._parts[1:], *running.host.runner.parts) if isinstance(part, Loop)]
+        parts = [part for part in (*running.services, *running.host.runner.parts) if isinstance(part, Loop)]
         assert len(parts) >= 6
         for part in parts:
             original = type(part).once
@@ -223,3 +223,45 @@ async def test_one_exception_in_each_service_is_survived(database_url: str, conn
         (row,) = await ended(connection, job)
         assert row["status"] == "Success"
         assert running.failure is None
+
+
+async def test_a_service_that_does_not_stop_well_keeps_nothing_else_from_stopping(
+    database_url: str, connection: Any
+) -> None:
+    """Whatever one part does at the end, running jobs are returned and the daemon's row goes."""
+    from jobrunner.definitions import Registry
+    from tests.support.daemons import daemon, define
+
+    registry = Registry()
+    began = asyncio.Event()
+
+    async def endless() -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async def break_down() -> None:
+        await stop_well()
+        raise RuntimeError("it breaks while it stops")
+
+    define(registry, endless)
+    job = await connection.fetchval("SELECT jobrunner.enqueue('endless')")
+    given = daemon(database_url, registry, grace=0)
+    running = await given.__aenter__()
+    async with asyncio.timeout(10):
+        await began.wait()
+    stop_well, running.scheduler._stop = running.scheduler._stop, break_down  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="it breaks while it stops"):
+        await given.__aexit__(None, None, None)
+    assert await connection.fetchval("SELECT status::text FROM jobrunner.job WHERE id = $1", job) == "Pending"
+    assert await connection.fetchval("SELECT count(*) FROM jobrunner.daemon") == 0
+
+
+async def test_a_daemon_ends_when_its_heartbeat_has_ended(database_url: str) -> None:
+    """F19: nobody renews its leases any more, so it must not go on as if nothing were."""
+    from jobrunner.definitions import Registry
+    from tests.support.daemons import daemon
+
+    async with daemon(database_url, Registry()) as running:
+        running.host.heartbeat.fail(RuntimeError("its thread ended"))
+        async with asyncio.timeout(10):
+            assert str(await running.failed()) == "its thread ended"
