@@ -49,6 +49,12 @@ TRANSIENT = (
 """What passes by itself: loops back off and resume."""
 
 NO_SETTINGS: Mapping[str, str] = {}
+STEADY_PLANS: Mapping[str, str] = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+"""For the few statements that run all day: planned once, by index, whatever the tables' statistics say at that moment.
+
+Left to itself PostgreSQL either plans a claim anew each time, which costs as much as the claim, or keeps a plan that it
+made while the queue was empty: then each claim reads the whole table, until the next ANALYZE.
+"""
 SESSION = {
     "application_name": "jobrunner",
     "default_transaction_isolation": "read committed",

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from jobrunner.config import Configuration
-from jobrunner.db.connection import TRANSIENT, Connection, is_pooled
+from jobrunner.db.connection import STEADY_PLANS, TRANSIENT, Connection, is_pooled
 from jobrunner.db.pool import Pool
 from jobrunner.definitions import Registry
 from jobrunner.execution.attempt import Attempt
@@ -66,8 +66,10 @@ class Host(Service):
     async def _start(self) -> None:
         configuration = self.configuration
         self.pooled = await is_pooled(self.direct_dsn)
-        self.claiming = self.connection("claim")
-        self.finishing = self.connection("finish")
+        # A claim that the server loses in a crash only runs again, and the first one's finish is fenced; so its
+        # commit waits for no disk. A finish always does.
+        self.claiming = self.connection("claim", **STEADY_PLANS, synchronous_commit="off")
+        self.finishing = self.connection("finish", **STEADY_PLANS)
         self.upkeep = self.connection("upkeep")
         self.pool = Pool(
             self.dsn,

@@ -23,8 +23,8 @@ WITH ready AS (
         claim_id = $1,
         attempt = j.attempt + 1,
         started_at = clock_timestamp()
-    FROM ready
-    WHERE j.id = ready.id
+    -- An array and no join: whatever the planner thinks of $6, it goes by the primary key.
+    WHERE j.id = ANY(ARRAY(SELECT ready.id FROM ready))
     RETURNING
         j.id,
         j.name,
