@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from jobrunner.db.queryable import Queryable
     from jobrunner.errors import JobrunnerError
     from jobrunner.queue.listing import JobFilter
-    from jobrunner.queue.settings import Queryable
 
 app = typer.Typer(help="List, show, enqueue, retry and cancel jobs.")
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.definitions import Definition
-from jobrunner.queue.settings import Queryable
 
 LIST_DEFINITIONS = load(__package__, "list_definitions")
 LIST_SCHEDULES_OF_JOBS = load(__package__, "list_schedules_of_jobs")
@@ -63,7 +63,7 @@ class Entry:
         return "blocking" if self.blocking else "coroutine"
 
 
-async def list_definitions(runner: Queryable, known: Iterable[Definition]) -> list[Entry]:
+async def list_definitions(connection: Queryable, known: Iterable[Definition]) -> list[Entry]:
     """Return every definition that this process knows or a daemon has published, by name.
 
     The last run is that of its scheduled jobs, or one among the latest `RUNS_LOOKED_AT` finished jobs.
@@ -82,18 +82,18 @@ async def list_definitions(runner: Queryable, known: Iterable[Definition]) -> li
         )
         for definition in known
     }
-    for row in await runner.fetch(LIST_DEFINITIONS):
+    for row in await connection.fetch(LIST_DEFINITIONS):
         published = Entry(**dict(row), is_here=False)
         entry = entries.setdefault(published.name, published)
         entry.daemons[:] = published.daemons
-    for row in await runner.fetch(LIST_SCHEDULES_OF_JOBS):
+    for row in await connection.fetch(LIST_SCHEDULES_OF_JOBS):
         fields = dict(row)
         job = fields.pop("job")
         if job in entries:
             entries[job].schedules.append(Schedule(**fields))
     last = {
         row["name"]: LastRun(row["id"], row["status"], row["finished_at"])
-        for row in await runner.fetch(LIST_LAST_RUNS, RUNS_LOOKED_AT)
+        for row in await connection.fetch(LIST_LAST_RUNS, RUNS_LOOKED_AT)
     }
     return [_with(entries[name], last.get(name)) for name in sorted(entries)]
 

@@ -6,12 +6,12 @@ from typing import Literal
 
 import asyncpg
 
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, JobrunnerError
 from jobrunner.queue.listing import MAX_LIMIT, JobFilter, list_jobs
 from jobrunner.queue.record import FINISHED, JobState, find_state, fits
-from jobrunner.queue.settings import Queryable
-from jobrunner.queue.wording import moment
+from jobrunner.queue.wording import moment, printable
 
 CANCEL_JOB = load(__package__, "cancel_job")
 RETRY_JOBS = load(__package__, "retry_jobs")
@@ -21,7 +21,7 @@ RACES = 5
 """How often a retry is repeated when its unique key was taken while it ran."""
 
 
-async def cancel_job(runner: Queryable, job_id: int, *, by: str | None = None) -> Literal["Cancelled", "Requested"]:
+async def cancel_job(connection: Queryable, job_id: int, *, by: str | None = None) -> Literal["Cancelled", "Requested"]:
     """Cancel a job: a Pending one is Cancelled at once, the daemon of a Running one is asked to stop it.
 
     `by` says who; it is kept as the reason of a Pending job, else the database user is named.
@@ -30,13 +30,13 @@ async def cancel_job(runner: Queryable, job_id: int, *, by: str | None = None) -
         NotFound: there is no such job.
         Conflict: it is finished.
     """
-    state = await find_state(runner, job_id)
+    state = await find_state(connection, job_id)
     if state.status not in FINISHED:
         reason = f"cancelled by {printable(by)}" if by else None
-        outcome = (await runner.fetch(CANCEL_JOB, job_id, reason))[0]["outcome"]
+        outcome = (await connection.fetch(CANCEL_JOB, job_id, reason))[0]["outcome"]
         if outcome in ("Cancelled", "Requested"):
             return "Cancelled" if outcome == "Cancelled" else "Requested"
-        state = await find_state(runner, job_id)  # it ended in between
+        state = await find_state(connection, job_id)  # it ended in between
     raise Conflict(f"job {job_id} cannot be cancelled: {ended(state)}")
 
 
@@ -48,19 +48,19 @@ class Retried:
     refused: dict[int, JobrunnerError] = field(default_factory=dict)
 
 
-async def retry_jobs(runner: Queryable, job_ids: Sequence[int]) -> Retried:
+async def retry_jobs(connection: Queryable, job_ids: Sequence[int]) -> Retried:
     """Make failed and cancelled jobs Pending: same id, out of the history again, as many attempts as at first.
 
     A Success never runs again. What cannot be retried is named in `refused`, with NotFound or Conflict.
     """
     wanted = list(dict.fromkeys(job_ids))
-    retried = await _retry(runner, [job_id for job_id in wanted if fits(job_id)])
+    retried = await _retry(connection, [job_id for job_id in wanted if fits(job_id)])
     done = set(retried)
-    refused = {job_id: await _refusal(runner, job_id) for job_id in wanted if job_id not in done}
+    refused = {job_id: await _refusal(connection, job_id) for job_id in wanted if job_id not in done}
     return Retried([job_id for job_id in wanted if job_id in done], refused)
 
 
-async def retry_failed(runner: Queryable, wanted: JobFilter) -> AsyncIterator[tuple[int, int]]:
+async def retry_failed(connection: Queryable, wanted: JobFilter) -> AsyncIterator[tuple[int, int]]:
     """Retry every failed job that the filter lets through, newest first, a thousand at a time.
 
     Yields for each portion how many are Pending again, and how many stay Failed since their unique key is taken.
@@ -72,19 +72,19 @@ async def retry_failed(runner: Queryable, wanted: JobFilter) -> AsyncIterator[tu
         raise InvalidInput("only failed jobs are retried by a filter; name the ids of others")
     before = None
     while True:
-        page = await list_jobs(runner, replace(wanted, statuses=["Failed"]), limit=MAX_LIMIT, before=before)
+        page = await list_jobs(connection, replace(wanted, statuses=["Failed"]), limit=MAX_LIMIT, before=before)
         if page.jobs:
-            retried = await _retry(runner, [job.id for job in page.jobs])
+            retried = await _retry(connection, [job.id for job in page.jobs])
             yield len(retried), len(page.jobs) - len(retried)
         if page.next_before is None:
             return
         before = page.next_before
 
 
-async def _retry(runner: Queryable, job_ids: list[int]) -> list[int]:
+async def _retry(connection: Queryable, job_ids: list[int]) -> list[int]:
     for attempt in range(RACES):
         try:
-            return [row["id"] for row in await runner.fetch(RETRY_JOBS, job_ids)]
+            return [row["id"] for row in await connection.fetch(RETRY_JOBS, job_ids)]
         except asyncpg.UniqueViolationError:
             # Somebody enqueued with the key between the look and the insert: the next look sees that job.
             if attempt == RACES - 1:
@@ -92,9 +92,9 @@ async def _retry(runner: Queryable, job_ids: list[int]) -> list[int]:
     raise AssertionError("unreachable")
 
 
-async def _refusal(runner: Queryable, job_id: int) -> JobrunnerError:
+async def _refusal(connection: Queryable, job_id: int) -> JobrunnerError:
     try:
-        state = await find_state(runner, job_id)
+        state = await find_state(connection, job_id)
     except JobrunnerError as error:
         return error
     match state.status:
@@ -104,7 +104,7 @@ async def _refusal(runner: Queryable, job_id: int) -> JobrunnerError:
             return Conflict(
                 f"job {job_id} cannot be retried: it succeeded, and a Success never runs again; enqueue a new job"
             )
-    holder = await runner.fetch(FIND_KEY_HOLDER, job_id)
+    holder = await connection.fetch(FIND_KEY_HOLDER, job_id)
     if holder:
         return Conflict(
             f"job {job_id} cannot be retried: job {holder[0]['id']} has its unique key {holder[0]['unique_key']!r}"
@@ -116,8 +116,3 @@ def ended(state: JobState) -> str:
     """Say how a job ended and when."""
     since = f" since {moment(state.finished_at)}" if state.finished_at else ""
     return f"it is {state.status}{since}"
-
-
-def printable(text: str) -> str:
-    """Return a name as it may be kept: without control characters, of sane length."""
-    return "".join(letter for letter in text if letter.isprintable())[:255]

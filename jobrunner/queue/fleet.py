@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.queue.settings import Queryable
 
 LIST_DAEMONS = load(__package__, "list_daemons")
 
@@ -80,10 +80,10 @@ def _words(value: Any) -> list[str]:
     return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
 
 
-async def list_daemons(runner: Queryable) -> list[DaemonRow]:
+async def list_daemons(connection: Queryable) -> list[DaemonRow]:
     """Return every daemon that has not been forgotten."""
     daemons: list[DaemonRow] = []
-    for row in await runner.fetch(LIST_DAEMONS):
+    for row in await connection.fetch(LIST_DAEMONS):
         fields = dict(row)
         state = json.loads(fields["state"])
         daemons.append(DaemonRow(**{**fields, "state": state if isinstance(state, dict) else {}}))

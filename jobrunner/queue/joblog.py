@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.queue.record import FINISHED, find_state
-from jobrunner.queue.settings import Queryable
 
 READ_LOG = load(__package__, "read_log")
 
@@ -35,18 +35,18 @@ class LogLine:
     message: str
 
 
-async def read_log(runner: Queryable, job_id: int, *, after: int = 0) -> AsyncIterator[LogLine]:
+async def read_log(connection: Queryable, job_id: int, *, after: int = 0) -> AsyncIterator[LogLine]:
     """Yield the lines that a job has logged after line `after`, oldest first.
 
     Raises:
         NotFound: there is no job of that id.
     """
-    await find_state(runner, job_id)
-    async for line in _lines(runner, job_id, after):
+    await find_state(connection, job_id)
+    async for line in _lines(connection, job_id, after):
         yield line
 
 
-async def follow_log(runner: Queryable, job_id: int) -> AsyncIterator[LogLine]:
+async def follow_log(connection: Queryable, job_id: int) -> AsyncIterator[LogLine]:
     """Yield the lines of a job as they come, until it is finished. A database that is away is waited for.
 
     Raises:
@@ -57,8 +57,8 @@ async def follow_log(runner: Queryable, job_id: int) -> AsyncIterator[LogLine]:
     while True:
         try:
             # Before the lines: what a finished job logged is all there once its end is.
-            ended = (await find_state(runner, job_id)).status in FINISHED
-            async for line in _lines(runner, job_id, seen):
+            ended = (await find_state(connection, job_id)).status in FINISHED
+            async for line in _lines(connection, job_id, seen):
                 seen = line.line
                 yield line
             away_since = None
@@ -72,9 +72,9 @@ async def follow_log(runner: Queryable, job_id: int) -> AsyncIterator[LogLine]:
         await asyncio.sleep(FOLLOW_PAUSE)
 
 
-async def _lines(runner: Queryable, job_id: int, after: int) -> AsyncIterator[LogLine]:
+async def _lines(connection: Queryable, job_id: int, after: int) -> AsyncIterator[LogLine]:
     while True:
-        rows = await runner.fetch(READ_LOG, job_id, after, PORTION)
+        rows = await connection.fetch(READ_LOG, job_id, after, PORTION)
         for row in rows:
             yield LogLine(**dict(row))
         if len(rows) < PORTION:

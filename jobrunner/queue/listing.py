@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput, NotFound, nearest
-from jobrunner.queue.settings import Queryable
 
 LIST_JOBS = load(__package__, "list_jobs")
 LIST_RUNNING = load(__package__, "list_running")
@@ -98,7 +98,7 @@ class Page:
 
 
 async def list_jobs(
-    runner: Queryable,
+    connection: Queryable,
     wanted: JobFilter | None = None,
     *,
     limit: int = 50,
@@ -121,12 +121,12 @@ async def list_jobs(
             raise InvalidInput(f"no job has the status {status!r}{nearest(status, STATUSES)}")
     start = MAX_ID if before is None else before
     if set(wanted.statuses) == {"Running"}:
-        return await _list_running(runner, wanted, limit, start)
+        return await _list_running(connection, wanted, limit, start)
     deadline = time.monotonic() + seconds
     jobs: list[JobSummary] = []
     window = limit if not wanted.leaves_rows_out else max(FIRST_WINDOW, limit)
     while True:
-        page = await _look_through(runner, wanted, limit - len(jobs), start, window)
+        page = await _look_through(connection, wanted, limit - len(jobs), start, window)
         jobs += page.jobs
         if page.next_before is None or len(jobs) == limit or time.monotonic() > deadline:
             return Page(jobs, page.next_before)
@@ -134,9 +134,9 @@ async def list_jobs(
         window = min(window * 4, LAST_WINDOW)
 
 
-async def _look_through(runner: Queryable, wanted: JobFilter, limit: int, before: int, window: int) -> Page:
+async def _look_through(connection: Queryable, wanted: JobFilter, limit: int, before: int, window: int) -> Page:
     """Return those of the `window` newest jobs below an id that match."""
-    rows = await runner.fetch(
+    rows = await connection.fetch(
         LIST_JOBS,
         list(wanted.statuses or STATUSES),
         before,
@@ -155,8 +155,8 @@ async def _look_through(runner: Queryable, wanted: JobFilter, limit: int, before
     return Page(matches, rows[-1]["id"] if is_full else None)
 
 
-async def _list_running(runner: Queryable, wanted: JobFilter, limit: int, before: int) -> Page:
-    rows = await runner.fetch(
+async def _list_running(connection: Queryable, wanted: JobFilter, limit: int, before: int) -> Page:
+    rows = await connection.fetch(
         LIST_RUNNING,
         before,
         wanted.since,
@@ -176,17 +176,17 @@ def _summary(row: Any) -> JobSummary:
     return JobSummary(**{name: row[name] for name in JobSummary.__dataclass_fields__})
 
 
-async def list_names(runner: Queryable) -> list[str]:
+async def list_names(connection: Queryable) -> list[str]:
     """Return the names of jobs that daemons have published or schedules have."""
-    return [row["name"] for row in await runner.fetch(LIST_NAMES)]
+    return [row["name"] for row in await connection.fetch(LIST_NAMES)]
 
 
-async def find_name(runner: Queryable, name: str) -> str:
+async def find_name(connection: Queryable, name: str) -> str:
     """Return the job's name that a person means: as it is published if it is known in CamelCase or kebab-case.
 
     A name that nobody knows comes back as it is: jobs of that name may wait for a daemon that knows them.
     """
-    known = await list_names(runner)
+    known = await list_names(connection)
     if name in known:
         return name
     wanted = plain_name(name)
@@ -198,13 +198,13 @@ def plain_name(name: str) -> str:
     return name.replace("-", "").replace("_", "").lower()
 
 
-async def find_scheduled_job(runner: Queryable, name: str) -> int:
+async def find_scheduled_job(connection: Queryable, name: str) -> int:
     """Return the id of a scheduled job given by name or id.
 
     Raises:
         NotFound: there is none of that name; a number counts as the id of one that was removed since.
     """
-    for row in await runner.fetch(FIND_SCHEDULED_JOB, name):
+    for row in await connection.fetch(FIND_SCHEDULED_JOB, name):
         found: int = row["id"]
         return found
     if name.isdecimal() and name.isascii() and len(name) < 19:

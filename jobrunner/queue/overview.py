@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.queue.fleet import DaemonRow, list_daemons
-from jobrunner.queue.settings import Queryable, Settings, load_settings
+from jobrunner.queue.settings import Settings, load_settings
 from jobrunner.queue.wording import count, listed, moment, span
 
 COUNT_LIVE = load(__package__, "count_live")
@@ -163,25 +164,25 @@ def worst(exceptions: Iterable[Exceptional]) -> Level:
     return max((one.level for one in exceptions), key=LEVELS.index, default="Well")
 
 
-async def overview(runner: Queryable) -> Overview:
+async def overview(connection: Queryable) -> Overview:
     """Look at everything once."""
-    live = (await runner.fetch(COUNT_LIVE, COUNT_LIMIT))[0]
-    schedules = ScheduleCounts(**dict((await runner.fetch(COUNT_SCHEDULES, LATE_AFTER))[0]))
-    oldest = await runner.fetch(FIND_OLDEST_DUE)
-    transaction = await runner.fetch(FIND_OLDEST_TRANSACTION)
+    live = (await connection.fetch(COUNT_LIVE, COUNT_LIMIT))[0]
+    schedules = ScheduleCounts(**dict((await connection.fetch(COUNT_SCHEDULES, LATE_AFTER))[0]))
+    oldest = await connection.fetch(FIND_OLDEST_DUE)
+    transaction = await connection.fetch(FIND_OLDEST_TRANSACTION)
     facts = _Facts(
-        settings=await load_settings(runner),
-        daemons=await list_daemons(runner),
+        settings=await load_settings(connection),
+        daemons=await list_daemons(connection),
         due=max(live["open"] - live["running"], 0) + live["due"],
-        jobs=_job_counts(live, await runner.fetch(COUNT_FINISHED, COUNT_LIMIT)),
+        jobs=_job_counts(live, await connection.fetch(COUNT_FINISHED, COUNT_LIMIT)),
         schedules=schedules,
-        troubles=await runner.fetch(LIST_SCHEDULE_TROUBLES, LATE_AFTER, SHOWN),
-        fronts=await runner.fetch(LIST_FRONTS, FRONT),
-        expired=await runner.fetch(LIST_EXPIRED_CLAIMS, STUCK_AFTER, SHOWN),
+        troubles=await connection.fetch(LIST_SCHEDULE_TROUBLES, LATE_AFTER, SHOWN),
+        fronts=await connection.fetch(LIST_FRONTS, FRONT),
+        expired=await connection.fetch(LIST_EXPIRED_CLAIMS, STUCK_AFTER, SHOWN),
         oldest_due=OldestDue(**dict(oldest[0])) if oldest else None,
         oldest_transaction=OldTransaction(**dict(transaction[0])) if transaction else None,
     )
-    failures = [Failure(**dict(row)) for row in await runner.fetch(LIST_FAILURES, FAILURES, SHOWN)]
+    failures = [Failure(**dict(row)) for row in await connection.fetch(LIST_FAILURES, FAILURES, SHOWN)]
     exceptions = sorted(_exceptions(facts), key=lambda one: -LEVELS.index(one.level))
     return Overview(
         sentence=_sentence(facts, exceptions),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import NotFound
-from jobrunner.queue.settings import Queryable
 
 FIND_JOB = load(__package__, "find_job")
 FIND_STATUS = load(__package__, "find_status")
@@ -101,37 +101,37 @@ class JobState:
     error: str | None
 
 
-async def find_job(runner: Queryable, job_id: int) -> JobRecord:
+async def find_job(connection: Queryable, job_id: int) -> JobRecord:
     """Return a job with all its fields.
 
     Raises:
         NotFound: there is no job of that id, or it is not kept any more.
     """
-    rows = await runner.fetch(FIND_JOB, job_id) if fits(job_id) else []
+    rows = await connection.fetch(FIND_JOB, job_id) if fits(job_id) else []
     if not rows:
         raise no_job(job_id)
     fields = dict(rows[0])
     return JobRecord(**{**fields, "data": decode(fields["data"]), "result": decode(fields["result"])})
 
 
-async def find_state(runner: Queryable, job_id: int) -> JobState:
+async def find_state(connection: Queryable, job_id: int) -> JobState:
     """Return how far a job is.
 
     Raises:
         NotFound: there is no job of that id, or it is not kept any more.
     """
-    rows = await runner.fetch(FIND_STATUS, job_id) if fits(job_id) else []
+    rows = await connection.fetch(FIND_STATUS, job_id) if fits(job_id) else []
     if not rows:
         raise no_job(job_id)
     return JobState(**dict(rows[0]))
 
 
-async def list_attempts(runner: Queryable, job: JobRecord) -> list[Attempt]:
+async def list_attempts(connection: Queryable, job: JobRecord) -> list[Attempt]:
     """Return the attempts of a job, oldest first, the last or present one included.
 
     After a retry the numbers begin at 1 again.
     """
-    attempts = [Attempt(**dict(row)) for row in await runner.fetch(LIST_ATTEMPTS, job.id, MAX_ATTEMPTS_SHOWN)]
+    attempts = [Attempt(**dict(row)) for row in await connection.fetch(LIST_ATTEMPTS, job.id, MAX_ATTEMPTS_SHOWN)]
     if job.started_at is not None:
         error = job.error if job.status in FINISHED else None
         last = Attempt(job.attempt, job.status, job.started_at, job.finished_at, job.daemon, error)
@@ -139,9 +139,9 @@ async def list_attempts(runner: Queryable, job: JobRecord) -> list[Attempt]:
     return attempts
 
 
-async def count_log_lines(runner: Queryable, job_id: int) -> int:
+async def count_log_lines(connection: Queryable, job_id: int) -> int:
     """Return how many lines a job has logged, counted up to `MAX_LINES_COUNTED`."""
-    rows = await runner.fetch(COUNT_LOG_LINES, job_id, MAX_LINES_COUNTED)
+    rows = await connection.fetch(COUNT_LOG_LINES, job_id, MAX_LINES_COUNTED)
     count: int = rows[0][0]
     return count
 

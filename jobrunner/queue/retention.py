@@ -1,8 +1,9 @@
 """Retention: makes the days' tables ahead and drops those whose time is over."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from jobrunner.db.clock import database_time
 from jobrunner.db.connection import Connection
 from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.sql import load
@@ -26,7 +27,7 @@ class Retention(DatabaseLoop):
         """Make what is missing ahead, drop what is over."""
         await self._connection.fetch(CREATE_PARTITIONS, DAYS_AHEAD)
         settings = self._settings()
-        now = datetime.now(UTC)
+        now = await database_time(self._connection)
         for parent, days in (
             ("job_history_done", settings.cleanup_job_period),
             ("job_history_failed", settings.cleanup_failed_job_period),

@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput
 from jobrunner.queue.setting import (
@@ -24,19 +25,12 @@ from jobrunner.queue.setting import (
     queue_setting,
     settings_of_queue,
 )
+from jobrunner.queue.wording import printable
 
 SELECT_SETTINGS = load(__package__, "select_settings")
 WRITE_SETTING = load(__package__, "write_setting")
 DELETE_SETTING = load(__package__, "delete_setting")
 LIST_QUEUES = load(__package__, "list_queues")
-
-
-class Queryable(Protocol):
-    """What runs a statement and returns its rows: our `Connection`, or a connection or pool of asyncpg."""
-
-    async def fetch(self, query: str, /, *args: Any) -> list[Any]:
-        """Return the rows of a statement whose parameters are $1, $2, …"""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +124,7 @@ async def set_setting(connection: Queryable, name: str, value: object, by: str) 
     """
     setting = find_setting(name)
     checked = setting.check(value)
-    who = "".join(letter for letter in by if letter.isprintable())[:255]
-    await connection.fetch(WRITE_SETTING, setting.name, json.dumps(checked), who)
+    await connection.fetch(WRITE_SETTING, setting.name, json.dumps(checked), printable(by))
     return await get_setting(connection, setting.name)
 
 

@@ -5,18 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jobrunner.db.clock import database_time
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import nearest
 from jobrunner.queue.fleet import DaemonRow, list_daemons
 from jobrunner.queue.record import FINISHED, JobRecord, find_job
-from jobrunner.queue.settings import Queryable, Settings, load_settings
+from jobrunner.queue.settings import Settings, load_settings
 from jobrunner.queue.wording import count, listed, moment, span
 
 FIND_OPEN_IN_GROUP = load(__package__, "find_open_in_group")
 COUNT_BEFORE_IN_GROUP = load(__package__, "count_before_in_group")
 COUNT_BEFORE_IN_QUEUE = load(__package__, "count_before_in_queue")
 COUNT_RUNNING_IN_QUEUE = load(__package__, "count_running_in_queue")
-READ_CLOCK = load(__package__, "read_clock")
 
 MOST_COUNTED = 10_000
 """How many jobs before this one are counted; more are said to be more."""
@@ -46,20 +47,20 @@ class Why:
         return self.reasons[0].sentence
 
 
-async def why(runner: Queryable, job_id: int) -> Why:
+async def why(connection: Queryable, job_id: int) -> Why:
     """Say why a job does not run.
 
     Raises:
         NotFound: there is no job of that id, or it is not kept any more.
     """
-    job = await find_job(runner, job_id)
-    now: datetime = (await runner.fetch(READ_CLOCK))[0]["now"]
+    job = await find_job(connection, job_id)
+    now = await database_time(connection)
     if job.status in FINISHED:
         reasons = [_finished(job)]
     elif job.status == "Running":
-        reasons = list(_running(job, now, await list_daemons(runner)))
+        reasons = list(_running(job, now, await list_daemons(connection)))
     else:
-        reasons = [reason async for reason in _Waiting(runner, job, now).reasons()]
+        reasons = [reason async for reason in _Waiting(connection, job, now).reasons()]
     return Why(job.id, job.name, job.status, reasons)
 
 
@@ -123,8 +124,8 @@ def _running(job: JobRecord, now: datetime, daemons: list[DaemonRow]) -> Iterato
 class _Waiting:
     """The reasons of one Pending job, in the order in which they decide."""
 
-    def __init__(self, runner: Queryable, job: JobRecord, now: datetime) -> None:
-        self.runner = runner
+    def __init__(self, connection: Queryable, job: JobRecord, now: datetime) -> None:
+        self.connection = connection
         self.job = job
         self.now = now
 
@@ -136,10 +137,10 @@ class _Waiting:
         for reason in (self._time(), await self._group()):
             if reason is not None:
                 yield reason
-        settings = await load_settings(self.runner)
+        settings = await load_settings(self.connection)
         if settings.paused:
             yield _paused(settings)
-        daemons = [daemon for daemon in await list_daemons(self.runner) if daemon.alive]
+        daemons = [daemon for daemon in await list_daemons(self.connection) if daemon.alive]
         unserved = _unserved(job, daemons)
         if unserved is not None:
             yield unserved
@@ -179,13 +180,13 @@ class _Waiting:
         group = f"its group {job.group_name!r}"
         if job.scheduled_job is not None and job.group_name.startswith("~"):
             group = f"its scheduled job {job.scheduled_job!r}"  # which never overlaps itself
-        rows = await self.runner.fetch(FIND_OPEN_IN_GROUP, job.group_name)
+        rows = await self.connection.fetch(FIND_OPEN_IN_GROUP, job.group_name)
         if not rows:
             state = "no job is open in it: the next look of a daemon lets the first one go"
             return Reason("Group", f"{group} runs one job at a time; {state}", facts)
         first = rows[0]
         place = (job.priority, job.execute_at, job.id, MOST_COUNTED + 1)
-        before = (await self.runner.fetch(COUNT_BEFORE_IN_GROUP, job.group_name, *place))[0][0]
+        before = (await self.connection.fetch(COUNT_BEFORE_IN_GROUP, job.group_name, *place))[0][0]
         facts |= {"open_job": first["id"], "open_job_status": first["status"], "before": before}
         match first["status"], first["hold"]:
             case "Running", _:
@@ -201,7 +202,9 @@ class _Waiting:
 
     async def _concurrency(self, settings: Settings, serving: list[DaemonRow]) -> Reason | None:
         job, allowed = self.job, settings.concurrency(self.job.queue)
-        running = {row["daemon_id"]: row["jobs"] for row in await self.runner.fetch(COUNT_RUNNING_IN_QUEUE, job.queue)}
+        running = {
+            row["daemon_id"]: row["jobs"] for row in await self.connection.fetch(COUNT_RUNNING_IN_QUEUE, job.queue)
+        }
         if any(running.get(daemon.id, 0) < allowed for daemon in serving):
             return None
         return Reason(
@@ -230,7 +233,7 @@ class _Waiting:
     async def _place(self, *, served: bool) -> Reason:
         job = self.job
         place = (job.priority, job.execute_at, job.id, MOST_COUNTED + 1)
-        before = (await self.runner.fetch(COUNT_BEFORE_IN_QUEUE, job.queue, job.blocking, *place))[0][0]
+        before = (await self.connection.fetch(COUNT_BEFORE_IN_QUEUE, job.queue, job.blocking, *place))[0][0]
         kind = "blocking" if job.blocking else "coroutine"
         facts = {"queue": job.queue, "before": before}
         if before == 1:

@@ -34,3 +34,8 @@ def listed(names: list[str], limit: int = 5) -> str:
     if len(names) > limit:
         return f"{', '.join(names[:limit])} and {len(names) - limit:,} more"
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
+
+
+def printable(text: str) -> str:
+    """Return a name as it may be kept: without control characters, of sane length."""
+    return "".join(letter for letter in text if letter.isprintable())[:255]

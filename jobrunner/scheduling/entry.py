@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from jobrunner.crontab import Crontab, zone
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.definitions import Definition, Registry
 from jobrunner.errors import InvalidInput, InvalidJobData, UnknownDefinition, nearest
 from jobrunner.queue.data import encode
 from jobrunner.queue.listing import plain_name
-from jobrunner.queue.settings import Queryable
 
 READ_DEFINITIONS = load(__package__, "read_definitions")
 
@@ -70,11 +70,11 @@ class Published:
     """The data's JSON schema."""
 
 
-async def read_published(runner: Queryable) -> dict[str, Published]:
+async def read_published(connection: Queryable) -> dict[str, Published]:
     """Return what daemons have published, by name."""
     return {
         row["name"]: Published(row["name"], row["crontab"], row["fans_out"], json.loads(row["parameters"]))
-        for row in await runner.fetch(READ_DEFINITIONS)
+        for row in await connection.fetch(READ_DEFINITIONS)
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobrunner.db.clock import database_time
 from jobrunner.db.connection import Connection
 from jobrunner.db.sql import load
 from jobrunner.scheduling.clock import DatabaseClock
@@ -11,7 +12,6 @@ from jobrunner.scheduling.schedule import Schedule, ScheduleSettings, default_zo
 
 FIRE_SCHEDULES = load(__package__, "fire_schedules")
 FIRE_AGAIN = "SELECT jobrunner.fire_again($1)"
-READ_CLOCK = "SELECT clock_timestamp()"
 
 BATCH = 500
 """Scheduled jobs that one statement fires: it holds the lock of all groups meanwhile."""
@@ -66,7 +66,7 @@ async def fire_due(connection: Connection, settings: ScheduleSettings) -> int:
     if settings.paused:
         return 0
     clock = DatabaseClock()
-    clock.measure(await connection.fetchval(READ_CLOCK))
+    clock.measure(await database_time(connection))
     default = default_zone(settings)
     schedules = await read_schedules(connection, None, default)
     settled = await settle(connection, schedules.values(), clock.now(), verify=True)

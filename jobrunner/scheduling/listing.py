@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from jobrunner.crontab import Crontab, explain, zone
+from jobrunner.db.clock import database_time
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput, NotFound
 from jobrunner.queue.listing import target_words
 from jobrunner.queue.record import decode
-from jobrunner.queue.settings import Queryable
 from jobrunner.scheduling.entry import nearest_name
 from jobrunner.scheduling.schedule import NEVER
 
 LIST_SCHEDULED_JOBS = load(__package__, "list_scheduled_jobs")
 LIST_RUNS = load(__package__, "list_runs")
-READ_CLOCK = "SELECT clock_timestamp() AS now"
 
 MAX_RUNS = 1000
 NEXT_SHOWN = 5
@@ -105,12 +105,12 @@ class Outlook:
     warnings: tuple[str, ...]
 
 
-async def list_scheduled_jobs(runner: Queryable) -> list[ScheduledJob]:
+async def list_scheduled_jobs(connection: Queryable) -> list[ScheduledJob]:
     """Return all scheduled jobs, by name."""
-    return [_scheduled_job(row) for row in await runner.fetch(LIST_SCHEDULED_JOBS, None, None)]
+    return [_scheduled_job(row) for row in await connection.fetch(LIST_SCHEDULED_JOBS, None, None)]
 
 
-async def find_scheduled_job(runner: Queryable, reference: str | int) -> ScheduledJob:
+async def find_scheduled_job(connection: Queryable, reference: str | int) -> ScheduledJob:
     """Return the scheduled job of a name or an id.
 
     Raises:
@@ -118,15 +118,15 @@ async def find_scheduled_job(runner: Queryable, reference: str | int) -> Schedul
     """
     text = str(reference)
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-    for row in await runner.fetch(LIST_SCHEDULED_JOBS, text, number):
+    for row in await connection.fetch(LIST_SCHEDULED_JOBS, text, number):
         return _scheduled_job(row)
     if number is not None:
         raise NotFound(f"there is no scheduled job {number}: `jobrunner scheduled-jobs list` shows all")
-    names = [row["name"] for row in await runner.fetch(LIST_SCHEDULED_JOBS, None, None)]
+    names = [row["name"] for row in await connection.fetch(LIST_SCHEDULED_JOBS, None, None)]
     raise NotFound(f"no scheduled job is named {text[:255]!r}{nearest_name(text[:255], names)}")
 
 
-async def list_runs(runner: Queryable, scheduled_job_id: int, *, limit: int = 20) -> list[Run]:
+async def list_runs(connection: Queryable, scheduled_job_id: int, *, limit: int = 20) -> list[Run]:
     """Return the latest runs of a scheduled job: those under way first, then newest first.
 
     Raises:
@@ -134,16 +134,15 @@ async def list_runs(runner: Queryable, scheduled_job_id: int, *, limit: int = 20
     """
     if not 1 <= limit <= MAX_RUNS:
         raise InvalidInput(f"limit must be from 1 to {MAX_RUNS}, got {limit}")
-    return [Run(**dict(row)) for row in await runner.fetch(LIST_RUNS, scheduled_job_id, limit)]
+    return [Run(**dict(row)) for row in await connection.fetch(LIST_RUNS, scheduled_job_id, limit)]
 
 
-async def look_ahead(runner: Queryable, scheduled_job: ScheduledJob, default_zone: str) -> Outlook | None:
+async def look_ahead(connection: Queryable, scheduled_job: ScheduledJob, default_zone: str) -> Outlook | None:
     """Say in words when a scheduled job fires, and when next; None where its expression or zone cannot be read."""
     name = scheduled_job.time_zone or default_zone
     try:
         cron, place = Crontab.parse(scheduled_job.crontab), zone(name)
-        rows = await runner.fetch(READ_CLOCK)
-        meaning = explain(cron, place, rows[0]["now"], NEXT_SHOWN)
+        meaning = explain(cron, place, await database_time(connection), NEXT_SHOWN)
     except InvalidInput:
         return None
     coming = tuple(meaning.next) if scheduled_job.status == "Active" else ()

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 from jobrunner.crontab import Crontab, CrontabError, zone
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput
-from jobrunner.queue.settings import Queryable
 
 LIST_REVISIONS = load(__package__, "list_revisions")
 READ_SCHEDULES = load(__package__, "read_schedules")
@@ -112,22 +112,24 @@ class Schedule:
         return self.next_after(max(now, self.last_fire_at or now))
 
 
-async def list_revisions(runner: Queryable) -> dict[int, int]:
+async def list_revisions(connection: Queryable) -> dict[int, int]:
     """Return the revision of each Active scheduled job."""
-    return {row["id"]: row["revision"] for row in await runner.fetch(LIST_REVISIONS)}
+    return {row["id"]: row["revision"] for row in await connection.fetch(LIST_REVISIONS)}
 
 
-async def read_schedules(runner: Queryable, ids: Sequence[int] | None, default: str) -> dict[int, Schedule]:
+async def read_schedules(connection: Queryable, ids: Sequence[int] | None, default: str) -> dict[int, Schedule]:
     """Read Active scheduled jobs, all or those named, and parse them."""
     schedules: dict[int, Schedule] = {}
-    for row in await runner.fetch(READ_SCHEDULES, ids):
+    for row in await connection.fetch(READ_SCHEDULES, ids):
         if len(schedules) % AT_ONCE == AT_ONCE - 1:
             await asyncio.sleep(0)
         schedules[row["id"]] = Schedule.of_row(row, default)
     return schedules
 
 
-async def settle(runner: Queryable, schedules: Iterable[Schedule], now: datetime, *, verify: bool = False) -> list[int]:
+async def settle(
+    connection: Queryable, schedules: Iterable[Schedule], now: datetime, *, verify: bool = False
+) -> list[int]:
     """Write next fire times and problems where they are missing or, with `verify`, wrong.
 
     Each only if the row is still as it was read. Returns the ids that were to be written: read them again, since
@@ -143,5 +145,5 @@ async def settle(runner: Queryable, schedules: Iterable[Schedule], now: datetime
         if following != schedule.next_fire_at or problem != schedule.noted_problem:
             changes.append((schedule.id, schedule.revision, schedule.next_fire_at, following, problem))
     if changes:
-        await runner.fetch(SET_FIRE_TIMES, *map(list, zip(*changes, strict=True)))
+        await connection.fetch(SET_FIRE_TIMES, *map(list, zip(*changes, strict=True)))
     return [change[0] for change in changes]

@@ -10,11 +10,12 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
+from jobrunner.db.clock import database_time
+from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.definitions import Registry
 from jobrunner.errors import Conflict
 from jobrunner.queue.data import encode
-from jobrunner.queue.settings import Queryable
 from jobrunner.scheduling import entry
 from jobrunner.scheduling.listing import ScheduledJob, find_scheduled_job
 from jobrunner.scheduling.schedule import ScheduleSettings, default_zone, read_schedules, settle
@@ -25,7 +26,6 @@ UPDATE_SCHEDULED_JOB = load(__package__, "update_scheduled_job")
 SET_STATUS = load(__package__, "set_status")
 DELETE_SCHEDULED_JOB = load(__package__, "delete_scheduled_job")
 RUN_SCHEDULED_JOB = load(__package__, "run_scheduled_job")
-READ_CLOCK = "SELECT clock_timestamp() AS now"
 
 
 class Unchanged(Enum):
@@ -40,7 +40,7 @@ Kept = Literal[Unchanged.token]
 
 
 async def add_scheduled_job(
-    runner: Queryable,
+    connection: Queryable,
     registry: Registry,
     settings: ScheduleSettings,
     *,
@@ -61,11 +61,11 @@ async def add_scheduled_job(
         InvalidInput: names the field and what is allowed.
         Conflict: the name is taken.
     """
-    definition = entry.find_definition(job, registry, await entry.read_published(runner))
+    definition = entry.find_definition(job, registry, await entry.read_published(connection))
     checked_name = entry.check_name(in_words(definition.name) if name is None else name)
     if crontab is None:
         crontab = definition.crontab or entry.USUAL_CRONTAB
-    rows = await runner.fetch(
+    rows = await connection.fetch(
         INSERT_SCHEDULED_JOB,
         checked_name,
         definition.name,
@@ -76,11 +76,11 @@ async def add_scheduled_job(
     )
     if not rows:
         raise _taken(checked_name)
-    return await _settled(runner, settings, rows[0]["id"])
+    return await _settled(connection, settings, rows[0]["id"])
 
 
 async def edit_scheduled_job(
-    runner: Queryable,
+    connection: Queryable,
     registry: Registry,
     settings: ScheduleSettings,
     reference: str | int,
@@ -101,16 +101,16 @@ async def edit_scheduled_job(
         InvalidInput: names the field and what is allowed.
         Conflict: the name is taken, or somebody else edited it in the same moment.
     """
-    former = await find_scheduled_job(runner, reference)
+    former = await find_scheduled_job(connection, reference)
     checked_job, checked_data = former.job, former.data
     text = encode(former.data)
     if job is not None or data is not None:
-        definition = entry.find_definition(job or former.job, registry, await entry.read_published(runner))
+        definition = entry.find_definition(job or former.job, registry, await entry.read_published(connection))
         checked_job = definition.name
         checked_data = former.data if data is None else data
         text = entry.check_data(checked_data, definition)
     try:
-        rows = await runner.fetch(
+        rows = await connection.fetch(
             UPDATE_SCHEDULED_JOB,
             former.id,
             former.revision,
@@ -125,39 +125,39 @@ async def edit_scheduled_job(
         raise _taken(name or former.name) from None
     if not rows:
         raise Conflict(f"the scheduled job {former.name!r} was edited or removed by somebody else in this moment")
-    return await _settled(runner, settings, former.id)
+    return await _settled(connection, settings, former.id)
 
 
-async def pause_scheduled_job(runner: Queryable, settings: ScheduleSettings, reference: str | int) -> ScheduledJob:
+async def pause_scheduled_job(connection: Queryable, settings: ScheduleSettings, reference: str | int) -> ScheduledJob:
     """Make a scheduled job Inactive: it does not fire, what it had waiting is cancelled, what runs goes on.
 
     Raises:
         NotFound: there is none of that name or id.
     """
-    return await _set_status(runner, settings, reference, "Inactive")
+    return await _set_status(connection, settings, reference, "Inactive")
 
 
-async def resume_scheduled_job(runner: Queryable, settings: ScheduleSettings, reference: str | int) -> ScheduledJob:
+async def resume_scheduled_job(connection: Queryable, settings: ScheduleSettings, reference: str | int) -> ScheduledJob:
     """Make a scheduled job Active: it fires at its next time from now; what passed meanwhile is not made up for.
 
     Raises:
         NotFound: there is none of that name or id.
     """
-    return await _set_status(runner, settings, reference, "Active")
+    return await _set_status(connection, settings, reference, "Active")
 
 
-async def remove_scheduled_job(runner: Queryable, reference: str | int) -> ScheduledJob:
+async def remove_scheduled_job(connection: Queryable, reference: str | int) -> ScheduledJob:
     """Remove a scheduled job and return what it was: what it had waiting is cancelled, what runs goes on.
 
     Raises:
         NotFound: there is none of that name or id.
     """
-    former = await find_scheduled_job(runner, reference)
-    await runner.fetch(DELETE_SCHEDULED_JOB, former.id)
+    former = await find_scheduled_job(connection, reference)
+    await connection.fetch(DELETE_SCHEDULED_JOB, former.id)
     return former
 
 
-async def run_scheduled_job(runner: Queryable, reference: str | int) -> int:
+async def run_scheduled_job(connection: Queryable, reference: str | int) -> int:
     """Run a scheduled job now, whatever its crontab and status; return the id of its job.
 
     Where one of its jobs waits already, that one is returned and none is added; where one runs, the new one waits
@@ -166,26 +166,27 @@ async def run_scheduled_job(runner: Queryable, reference: str | int) -> int:
     Raises:
         NotFound: there is none of that name or id.
     """
-    former = await find_scheduled_job(runner, reference)
-    rows = await runner.fetch(RUN_SCHEDULED_JOB, former.id)
+    former = await find_scheduled_job(connection, reference)
+    rows = await connection.fetch(RUN_SCHEDULED_JOB, former.id)
     job_id: int | None = rows[0]["job_id"]
     if job_id is None:
         raise Conflict(f"the scheduled job {former.name!r} was removed by somebody else in this moment")
     return job_id
 
 
-async def _set_status(runner: Queryable, settings: ScheduleSettings, reference: str | int, status: str) -> ScheduledJob:
-    former = await find_scheduled_job(runner, reference)
-    await runner.fetch(SET_STATUS, former.id, status)
-    return await _settled(runner, settings, former.id)
+async def _set_status(
+    connection: Queryable, settings: ScheduleSettings, reference: str | int, status: str
+) -> ScheduledJob:
+    former = await find_scheduled_job(connection, reference)
+    await connection.fetch(SET_STATUS, former.id, status)
+    return await _settled(connection, settings, former.id)
 
 
-async def _settled(runner: Queryable, settings: ScheduleSettings, id_: int) -> ScheduledJob:
+async def _settled(connection: Queryable, settings: ScheduleSettings, id_: int) -> ScheduledJob:
     """Return a scheduled job with its next fire time, which is computed here if no daemon was quicker."""
-    rows = await runner.fetch(READ_CLOCK)
-    schedules = await read_schedules(runner, [id_], default_zone(settings))
-    await settle(runner, schedules.values(), rows[0]["now"])
-    return await find_scheduled_job(runner, id_)
+    schedules = await read_schedules(connection, [id_], default_zone(settings))
+    await settle(connection, schedules.values(), await database_time(connection))
+    return await find_scheduled_job(connection, id_)
 
 
 def _taken(name: str) -> Conflict:
