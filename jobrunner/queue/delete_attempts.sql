@@ -5,6 +5,7 @@ WITH old AS (
     WHERE a.ended_at < $1
     ORDER BY a.ended_at
     LIMIT $2
+    FOR UPDATE SKIP LOCKED  -- what another daemon is removing
 ), removed AS (
     DELETE FROM jobrunner.attempt AS a
     USING old

@@ -1,3 +1,4 @@
+-- How many e-mail reminders are due, counted up to a limit:
 -- $1 how long after the start it is too late, $2 where to stop counting
 SELECT count(*)::integer AS due
 FROM (

@@ -1,3 +1,4 @@
+-- Removes what finished long ago, a portion at a time:
 -- $1 how long finished ones are kept, $2 how many at most
 WITH old AS (
     SELECT r.id

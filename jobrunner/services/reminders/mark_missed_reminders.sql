@@ -1,3 +1,4 @@
+-- Ends reminders for which it is too late, a portion at a time:
 -- $1 how long after the start it is too late, $2 how many at most
 WITH late AS (
     SELECT r.id

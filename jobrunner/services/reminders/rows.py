@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from jobrunner.db.sql import load
+from jobrunner.services.records import EntityType, plan
 
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
 """Lends an asyncpg connection (`JobContext.connection`)."""
@@ -30,7 +31,7 @@ class DueReminder:
     remind_at: datetime
     start_at: datetime
     user_id: str
-    entity_type: str
+    entity_type: EntityType
     entity_id: str
     user_name: str | None
     """None where the user is gone."""
@@ -124,7 +125,8 @@ class Reminders:
 
     async def plan(self, reminder: DueReminder) -> None:
         """Plan the record anew, since nobody did when it was moved."""
-        await self._fetch("plan_reminders", reminder.entity_type, reminder.entity_id)
+        async with self._connect() as connection:
+            await plan(connection, reminder.entity_type, reminder.entity_id)
 
     async def wake(self) -> None:
         """Queue a job for now."""

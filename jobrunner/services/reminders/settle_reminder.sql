@@ -1,3 +1,4 @@
+-- Stores what became of a reminder that was taken, if it is still its sender's:
 -- $1 id, $2 the sender's token, $3 state, $4 reason, $5 delay of the next attempt or NULL, $6 whether the attempt
 -- counts, $7 whether it is in doubt, $8 Message-ID, $9 how long after the start it is too late
 WITH settled AS (

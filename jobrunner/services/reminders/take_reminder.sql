@@ -1,3 +1,4 @@
+-- Takes the oldest due reminder, with all that its mail says:
 -- $1 the sender's token, $2 its job or NULL, $3 for how long, $4 how long after the start it is too late
 WITH next AS (
     SELECT r.id

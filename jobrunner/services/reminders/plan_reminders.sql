@@ -1,1 +1,0 @@
-SELECT jobrunner.plan_reminders($1::text, $2::text)
