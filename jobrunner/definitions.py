@@ -25,9 +25,13 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, Protocol, overload
 
-from jobrunner.errors import ConfigurationError, InvalidJobData, UnknownDefinition
+from jobrunner.errors import ConfigurationError, InvalidJobData, UnknownDefinition, nearest
 
 ENTRY_POINT_GROUP = "jobrunner.jobs"
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,254}")
+"""What a job's name may be."""
+LONGEST_QUEUE = 64
+"""Letters that a queue's name may have."""
 IMPORT_LIMIT = 20.0
 """Seconds that importing one module of jobs may take before it is named and left out."""
 
@@ -166,6 +170,14 @@ class Definition:
             raise InvalidJobData(f"{self.name}: {_first_fault(error, list(self.parameters))}") from None
         return {name: getattr(valid, f"p{place}") for place, name in enumerate(self.parameters)}
 
+    async def targets_for(self, context: JobContext) -> list[Target]:
+        """Return what the preparator yields."""
+        assert self.targets is not None
+        yielded = self.targets(context)
+        if isinstance(yielded, AsyncIterable):
+            return [target async for target in yielded]
+        return list(await yielded)
+
     def parameters_schema(self) -> dict[str, Any]:
         """Return the data's JSON schema, as daemons publish it."""
         if not self.has_data:
@@ -188,8 +200,6 @@ def _first_fault(error: Any, names: list[str]) -> str:
         case "missing":
             return f"{place!r} is missing"
         case "extra_forbidden":
-            from jobrunner.errors import nearest
-
             return f"{place!r} is no parameter of it{nearest(place, names)}"
     return f"{place!r}: {fault['msg'].lower()}, got {str(fault['input'])[:80]!r}"
 
@@ -222,9 +232,10 @@ class Registry:
         Raises:
             UnknownDefinition: with the nearest names.
         """
-        wanted = name.replace("-", "").replace("_", "").lower()
+        if name in self._definitions:
+            return self._definitions[name]
         for definition in self._definitions.values():
-            if name == definition.name or wanted == definition.name.replace("_", "").lower():
+            if plain_name(definition.name) == plain_name(name):
                 return definition
         raise UnknownDefinition(name, self._definitions)
 
@@ -283,7 +294,22 @@ def import_within_limit(module: str, limit: float) -> str | None:
     return None
 
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,254}")
+def plain_name(name: str) -> str:
+    """Return what CamelCase, kebab-case and snake_case of one name have in common."""
+    return name.replace("-", "").replace("_", "").lower()
+
+
+def _pause_function(pause: Callable[[int], float] | float | None) -> Callable[[int], float]:
+    if pause is None:
+        return default_pause
+    if callable(pause):
+        return pause
+    seconds = float(pause)
+
+    def always_the_same(attempt: int) -> float:
+        return seconds
+
+    return always_the_same
 
 
 @overload
@@ -343,19 +369,20 @@ def job(
             raise ConfigurationError(f"job {chosen!r}: max_attempts must be from 1 to 1000, got {max_attempts}")
         if deadline is not None and not deadline > 0:
             raise ConfigurationError(f"job {chosen!r}: deadline must be positive, got {deadline}")
-        pausing = pause if callable(pause) else default_pause
-        if isinstance(pause, int | float):
-            seconds = float(pause)
-            if seconds < 0:
-                raise ConfigurationError(f"job {chosen!r}: pause must not be negative, got {pause}")
-            pausing = lambda attempt: seconds  # noqa: E731
+        if not 0 < len(queue) <= LONGEST_QUEUE or "," in queue or queue != queue.strip() or not queue.isprintable():
+            raise ConfigurationError(
+                f"job {chosen!r}: a queue's name has 1 to {LONGEST_QUEUE} printable letters, no commas, and no blanks "
+                f"around it, got {queue!r:.100}"
+            )
+        if isinstance(pause, int | float) and pause < 0:
+            raise ConfigurationError(f"job {chosen!r}: pause must not be negative, got {pause}")
         definition = Definition(
             name=chosen,
             function=function,
             queue=queue,
             max_attempts=max_attempts,
             deadline=deadline,
-            pause=pausing,
+            pause=_pause_function(pause),
             targets=targets,
             often=often,
             crontab=crontab,

@@ -105,11 +105,7 @@ async def _prepare(host: Host, definition: Definition) -> list[Target]:
     }
     attempt = Attempt(row, HeldClaim(0, 0.0, 0), definition)
     context: Any = Context(attempt, host.pool, host.identity.name, host.configuration)
-    assert definition.targets is not None
-    yielded = definition.targets(context)
-    if hasattr(yielded, "__aiter__"):
-        return [target async for target in yielded]
-    return list(await yielded)
+    return await definition.targets_for(context)
 
 
 async def _refuse_overlap(host: Host, definition: Definition, targets: Sequence[Target | None]) -> None:

@@ -109,6 +109,8 @@ def test_a_name_belongs_to_one_function():
         ("'A', max_attempts=1001", "max_attempts must be from 1 to 1000, got 1001"),
         ("'A', deadline=0", "deadline must be positive, got 0"),
         ("'A', pause=-1", "pause must not be negative, got -1"),
+        ("'A', queue='a,b'", "a queue's name has 1 to 64 printable letters"),
+        ("'A', queue='q' * 65", "a queue's name has 1 to 64 printable letters"),
     ],
 )
 def test_what_the_decorator_refuses(options: str, sentence: str):

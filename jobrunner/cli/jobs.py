@@ -316,6 +316,7 @@ def cancel(
     """Cancel jobs: a Pending one at once; the daemon of a Running one is asked to stop it."""
     from jobrunner.cli.database import connected
     from jobrunner.cli.output import print_json, run
+    from jobrunner.cli.person import user_name
     from jobrunner.errors import Conflict, JobrunnerError, NotFound
     from jobrunner.queue.control import cancel_job
 
@@ -326,7 +327,7 @@ def cancel(
         async with connected("jobs cancel") as connection:
             for job_id in dict.fromkeys(job_ids):
                 try:
-                    outcomes[job_id] = await cancel_job(connection, job_id, by=_who())
+                    outcomes[job_id] = await cancel_job(connection, job_id, by=user_name())
                 except (Conflict, NotFound) as error:
                     refused[job_id] = error
 
@@ -351,16 +352,6 @@ def _end_with(errors: "list[JobrunnerError]") -> None:
         raise typer.Exit(2 if any(isinstance(error, NotFound) for error in errors) else 1)
 
 
-def _who() -> str:
-    import getpass
-    import os
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in containers
-        return f"user {os.getuid()}"
-
-
 async def _filter(
     connection: "Queryable",
     *,
@@ -373,7 +364,7 @@ async def _filter(
     since: str | None = None,
 ) -> "JobFilter":
     from jobrunner.cli.moments import parse_moment
-    from jobrunner.queue.listing import STATUSES, JobFilter, find_name, find_scheduled_job
+    from jobrunner.queue.listing import STATUSES, JobFilter, find_name, find_scheduled_job_id
 
     capitals = {status.lower(): status for status in STATUSES}
     target_type, colon, target_id = (target or "").partition(":")
@@ -386,6 +377,6 @@ async def _filter(
         group=group,
         target_type=target_type or None,
         target_id=target_id or None,
-        scheduled_job_id=None if scheduled_job is None else await find_scheduled_job(connection, scheduled_job),
+        scheduled_job_id=None if scheduled_job is None else await find_scheduled_job_id(connection, scheduled_job),
         since=None if since is None else parse_moment("--since", since, ago=True),
     )

@@ -44,7 +44,7 @@ RUN_COLUMNS = ("job_id", "outcome", "attempt", "started_at", "duration", "target
 @app.command("list")
 def list_all(json: AsJson = False) -> None:
     """List all scheduled jobs: when they fire next, when they fired last, and how their last run ended."""
-    from jobrunner.cli.output import note, table
+    from jobrunner.cli.output import table
     from jobrunner.scheduling.listing import list_scheduled_jobs
 
     async def read() -> list["ScheduledJob"]:
@@ -55,7 +55,7 @@ def list_all(json: AsJson = False) -> None:
     table([_as_row(row) for row in rows], COLUMNS, json=json)
     if not json:
         for row in rows:
-            _warn(note, row)
+            _warn(row)
 
 
 @app.command()
@@ -67,7 +67,7 @@ def show(
     """Show one scheduled job: what its crontab means, its next fire times, and the log of its runs."""
     from dataclasses import asdict
 
-    from jobrunner.cli.output import note, print_json, record, table
+    from jobrunner.cli.output import print_json, record, table
     from jobrunner.scheduling.listing import find_scheduled_job, list_runs, look_ahead
 
     async def read() -> tuple["ScheduledJob", Any, list["Run"]]:
@@ -91,7 +91,7 @@ def show(
             typer.echo(f"  {moment.isoformat(sep=' ')}")
     typer.echo("\nRuns")
     table(rows, RUN_COLUMNS)
-    _warn(note, found)
+    _warn(found)
 
 
 @app.command()
@@ -267,7 +267,7 @@ def _parse(data: str | None) -> Mapping[str, Any] | None:
 
 
 def _report(verb: str, *scheduled_jobs: "ScheduledJob", json: bool) -> None:
-    from jobrunner.cli.output import cell, note, print_json
+    from jobrunner.cli.output import cell, print_json
 
     if json:
         rows = [_as_row(scheduled_job) for scheduled_job in scheduled_jobs]
@@ -279,7 +279,7 @@ def _report(verb: str, *scheduled_jobs: "ScheduledJob", json: bool) -> None:
             coming = f", next at {cell(scheduled_job.next_fire_at)}"
         typer.echo(f"{verb} {scheduled_job.id} {cell(scheduled_job.name)}{coming}")
         if verb != "removed":
-            _warn(note, scheduled_job)
+            _warn(scheduled_job)
 
 
 def _as_row(scheduled_job: "ScheduledJob") -> dict[str, Any]:
@@ -295,6 +295,8 @@ def _outlook(outlook: Any) -> dict[str, Any]:
     return {**asdict(outlook), "next": [moment.isoformat() for moment in outlook.next]}
 
 
-def _warn(note: Any, scheduled_job: "ScheduledJob") -> None:
+def _warn(scheduled_job: "ScheduledJob") -> None:
+    from jobrunner.cli.output import note
+
     if scheduled_job.problem:
         note(f"Warning: {scheduled_job.name!r} does not fire: {scheduled_job.problem}")

@@ -53,13 +53,18 @@ def set_value(
     json: AsJson = False,
 ) -> None:
     """Change one setting; it is live on every daemon within a second."""
+    import socket
+
     from jobrunner.cli.database import connected
     from jobrunner.cli.output import run
+    from jobrunner.cli.person import user_name
     from jobrunner.queue.settings import set_setting
+
+    who = f"{user_name()}@{socket.gethostname()}"
 
     async def write() -> Any:
         async with connected("settings") as connection:
-            return await set_setting(connection, name, value, _who())
+            return await set_setting(connection, name, value, who)
 
     _show(run(write()), json=json)
 
@@ -93,17 +98,3 @@ def _show(row: Any, *, json: bool) -> None:
 
 def _text(value: float) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _who() -> str:
-    """Return who sits at the terminal, for the history of the setting."""
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in containers
-        import os
-
-        user = f"user {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"

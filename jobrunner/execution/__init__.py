@@ -10,7 +10,7 @@ and there is only one way to stop it for certain: to kill that process. Everythi
   closed, and `slots` opens another (15 ms), so a job never gets a process in which another one was stopped. A process
   that ended well is used again, for as long as it lives.
 * **Never forked from the daemon** (`forkserver`), which has threads, locks and connections: processes come from a fork
-  server, a fresh interpreter that has imported the jobs' modules ahead. It is our own and not the one that
+  server, a fresh interpreter that has imported ahead what every job needs. It is our own and not the one that
   `multiprocessing` shares, so it can be stopped, and children do not run the daemon's main module once more.
 * **Nothing outlives its owner.** Whatever a job starts is a descendant of the slot's process, in its process group
   unless it left that. A kill (`processes`) stops the tree from the top down until it has stopped growing, then kills

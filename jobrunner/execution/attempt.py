@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from contextvars import ContextVar
 from typing import Any
 
@@ -107,7 +108,8 @@ class Attempt:
 
     def note_progress(self, fraction: float, message: str | None) -> None:
         """Keep how far it is, for the next write."""
-        self.progress = (min(max(float(fraction), 0.0), 1.0), None if message is None else shortened(message, 1000))
+        far = 0.0 if math.isnan(fraction) else min(max(float(fraction), 0.0), 1.0)  # JSON knows no NaN
+        self.progress = (far, None if message is None else shortened(message, 1000))
         self.progress_is_fresh = True
 
 

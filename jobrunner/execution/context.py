@@ -12,7 +12,7 @@ from jobrunner.db.pool import Pool
 from jobrunner.definitions import Target
 from jobrunner.errors import LeaseLost
 from jobrunner.execution.attempt import Attempt
-from jobrunner.queue.finish import FINISH_JOBS
+from jobrunner.queue.finish import finish_one
 
 
 class Context:
@@ -74,10 +74,7 @@ class Context:
         async with self._pool.connection() as connection:
             async with connection.transaction():
                 yield connection
-                rows = await connection.fetch(
-                    FINISH_JOBS, [attempt.job_id], [attempt.claim.id], ["Success"], [None], [None], self._daemon, []
-                )
-                if not rows:
+                if not await finish_one(connection, attempt.job_id, attempt.claim.id, self._daemon):
                     raise LeaseLost(
                         f"job {attempt.job_id} lost its claim before it could complete: nothing of it was written"
                     )

@@ -6,7 +6,6 @@ its claim still holds then.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,20 +17,19 @@ from jobrunner.db.loop import DatabaseLoop
 from jobrunner.execution.attempt import Attempt
 from jobrunner.execution.journal import Journal
 from jobrunner.queue.finish import (
-    FINISH_JOBS,
     Finishes,
     Requeues,
     advance_groups,
     end_claims,
     find_finished,
     finish_jobs,
+    finish_one,
     requeue_jobs,
 )
+from jobrunner.queue.placing import fan_out, fire_again
 
 BATCH = 1000
 """The most attempts that one statement stores."""
-FAN_OUT = "SELECT jobrunner.fan_out($1, $2, $3, $4, $5)"
-FIRE_AGAIN = "SELECT jobrunner.fire_again($1)"
 FINAL = frozenset({"Success", "Failed", "Cancelled"})
 
 log = logging.getLogger("jobrunner.execution")
@@ -173,7 +171,7 @@ class Finisher(DatabaseLoop):
         if groups:
             await advance_groups(self._connection, sorted(groups))
         if again:
-            await self._connection.fetch(FIRE_AGAIN, again)
+            await fire_again(self._connection, again)
         for attempt in batch:
             attempt.claim.open -= 1
 
@@ -181,27 +179,9 @@ class Finisher(DatabaseLoop):
         """End a preparing job and insert its children in one transaction, or neither."""
 
         async def work(raw: Any) -> bool:
-            targets = attempt.targets or []
-            placed = await raw.fetchval(
-                FAN_OUT,
-                attempt.job_id,
-                attempt.claim.id,
-                [target.type for target in targets],
-                [target.id for target in targets],
-                [json.dumps(target.data or {}) for target in targets],
-            )
-            if placed is None:
+            if not await fan_out(raw, attempt.job_id, attempt.claim.id, attempt.targets or []):
                 return False
-            finish: tuple[Any, ...] = (
-                [attempt.job_id],
-                [attempt.claim.id],
-                ["Success"],
-                [None],
-                [None],
-                self._daemon,
-                [],
-            )
-            return bool(await raw.fetch(FINISH_JOBS, *finish))
+            return await finish_one(raw, attempt.job_id, attempt.claim.id, self._daemon)
 
         if not await self._connection.transaction(work):
             await self._note_fenced([attempt.job_id], [attempt.claim.id], set())

@@ -3,8 +3,8 @@
 * It adopts whatever a slot's process leaves behind (child subreaper), so that no descendant of a job can get away.
 * It ends when the daemon ends, however that was (`multiprocessing` sees to it by a pipe), and then kills all its
   descendants: jobs stuck in C code, their own children, daemons that they started.
-* It imports the modules of jobs ahead, so that a new slot's process has them; one that raises or hangs is named and
-  left out.
+* It imports the modules that it is given ahead, so that a new slot's process has them; one that raises or hangs is
+  named and left out.
 
 Nothing happens where the environment variable is not set: everywhere else this module may be imported freely.
 """

@@ -11,7 +11,7 @@ from typing import Any
 from jobrunner.config import Configuration
 from jobrunner.db.connection import Connection
 from jobrunner.db.pool import Pool
-from jobrunner.definitions import Definition, Registry, Target
+from jobrunner.definitions import Registry
 from jobrunner.errors import InvalidJobData
 from jobrunner.execution.attempt import (
     CANCEL,
@@ -24,12 +24,13 @@ from jobrunner.execution.attempt import (
     current_attempt,
 )
 from jobrunner.execution.context import Context
+from jobrunner.execution.deadlines import Deadlines
 from jobrunner.execution.finisher import Finisher
 from jobrunner.execution.journal import Journal
 from jobrunner.execution.loglines import LogLine
 from jobrunner.execution.outcome import error_text, result_json, shortened, traceback_text
 from jobrunner.execution.slots import ProcessSlots
-from jobrunner.lifecycle import Loop, Service
+from jobrunner.lifecycle import Service
 
 STOP_LIMIT = 5.0
 """Seconds that a coroutine may go on after it was cancelled; then it is given up."""
@@ -89,7 +90,7 @@ class Runner(Service):
         self.finisher = Finisher(
             finishing, self.journal, daemon, on_stored=self._stored, on_requeued=lambda pause: self._on_due(pause)
         )
-        self._deadlines = Deadlines(self)
+        self._deadlines = Deadlines(on_over=lambda attempt: self.interrupt(attempt, TIMEOUT), on_stuck=self.give_up)
         self.answer_for(*self.parts)
         self._capture = LogCapture()
         self._given_up: set[asyncio.Task[None]] = set()
@@ -162,7 +163,7 @@ class Runner(Service):
                 attempt.reason = CANCEL
                 raise asyncio.CancelledError
             if row["preparing"] and definition.targets is not None:
-                attempt.targets = await self._prepare(attempt, definition)
+                attempt.targets = await definition.targets_for(self._context(attempt))
                 return
             data: dict[str, Any] = {} if row["data"] == "{}" else json.loads(row["data"])
             arguments = definition.arguments(data)
@@ -170,7 +171,7 @@ class Runner(Service):
                 await self._run_blocking(attempt, data)
             else:
                 if definition.takes_context:
-                    arguments["ctx"] = Context(attempt, self._pool, self._daemon, self._configuration)
+                    arguments["ctx"] = self._context(attempt)
                 result = await definition.function(**arguments)
                 if result is not None:
                     attempt.result = _kept(result)
@@ -186,12 +187,8 @@ class Runner(Service):
             if not attempt.given_up:
                 self._leave(attempt)
 
-    async def _prepare(self, attempt: Attempt, definition: Definition) -> list[Target]:
-        assert definition.targets is not None
-        yielded = definition.targets(Context(attempt, self._pool, self._daemon, self._configuration))  # type: ignore[arg-type]
-        if hasattr(yielded, "__aiter__"):
-            return [target async for target in yielded]
-        return list(await yielded)
+    def _context(self, attempt: Attempt) -> Any:
+        return Context(attempt, self._pool, self._daemon, self._configuration)
 
     async def _run_blocking(self, attempt: Attempt, data: dict[str, Any]) -> None:
         row, definition = attempt.row, attempt.definition
@@ -349,33 +346,6 @@ class Runner(Service):
                 await self.finisher.drained()
         except TimeoutError:
             log.warning("%d ends could not be stored: their leases bring the jobs back", self.finisher.waiting)
-
-
-class Deadlines(Loop):
-    """One timer for all deadlines: stops attempts whose time is over, gives up those that do not stop."""
-
-    def __init__(self, runner: Runner) -> None:
-        super().__init__("deadlines", interval=0.1)
-        self._runner = runner
-        self._watched: set[Attempt] = set()
-
-    def watch(self, attempt: Attempt) -> None:
-        """Mind the attempt's `deadline_at`."""
-        self._watched.add(attempt)
-
-    def forget(self, attempt: Attempt) -> None:
-        """The attempt has ended."""
-        self._watched.discard(attempt)
-
-    async def once(self) -> None:
-        """Look at the clock once."""
-        now = time.monotonic()
-        for attempt in [a for a in self._watched if a.deadline_at is not None and a.deadline_at <= now]:
-            if attempt.reason is None:
-                self._runner.interrupt(attempt, TIMEOUT)
-            else:
-                self._watched.discard(attempt)
-                self._runner.give_up(attempt)
 
 
 def _kept(result: Any) -> str:

@@ -1,7 +1,7 @@
 """The catalogue of job definitions: what this process and the daemons know, when it is scheduled, how it last ran."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from jobrunner.db.queryable import Queryable
@@ -95,10 +95,4 @@ async def list_definitions(connection: Queryable, known: Iterable[Definition]) -
         row["name"]: LastRun(row["id"], row["status"], row["finished_at"])
         for row in await connection.fetch(LIST_LAST_RUNS, RUNS_LOOKED_AT)
     }
-    return [_with(entries[name], last.get(name)) for name in sorted(entries)]
-
-
-def _with(entry: Entry, last_run: LastRun | None) -> Entry:
-    from dataclasses import replace
-
-    return replace(entry, last_run=last_run)
+    return [replace(entries[name], last_run=last.get(name)) for name in sorted(entries)]

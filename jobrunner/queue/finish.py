@@ -67,6 +67,11 @@ async def finish_jobs(connection: Connection, finishes: Finishes, ended_claims: 
     return {row[0] for row in rows}
 
 
+async def finish_one(raw: Any, job_id: int, claim_id: int, daemon: str) -> bool:
+    """Store one Success in the caller's transaction on `raw`, a connection of asyncpg; False if the claim was lost."""
+    return bool(await raw.fetch(FINISH_JOBS, [job_id], [claim_id], ["Success"], [None], [None], daemon, []))
+
+
 async def requeue_jobs(
     connection: Connection, requeues: Requeues, ended_claims: Sequence[int], daemon: str
 ) -> set[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.definitions import plain_name
 from jobrunner.errors import InvalidInput, NotFound, nearest
 
 LIST_JOBS = load(__package__, "list_jobs")
@@ -193,12 +194,7 @@ async def find_name(connection: Queryable, name: str) -> str:
     return next((candidate for candidate in known if plain_name(candidate) == wanted), name)
 
 
-def plain_name(name: str) -> str:
-    """Return what CamelCase, kebab-case and snake_case of one name have in common."""
-    return name.replace("-", "").replace("_", "").lower()
-
-
-async def find_scheduled_job(connection: Queryable, name: str) -> int:
+async def find_scheduled_job_id(connection: Queryable, name: str) -> int:
     """Return the id of a scheduled job given by name or id.
 
     Raises:

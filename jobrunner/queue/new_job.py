@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from jobrunner.definitions import Definition, Target, registry
+from jobrunner.definitions import LONGEST_QUEUE, Definition, Target, registry
 from jobrunner.errors import InvalidJobData
 
 LONGEST_NAME = 255
-LONGEST_QUEUE = 64
 LONGEST_DELAY = 100 * 365 * 86400.0
 """Seconds: a hundred years."""
 MOST_ATTEMPTS = 1000

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from jobrunner.definitions import LONGEST_QUEUE
 from jobrunner.errors import InvalidInput, nearest
 
 Value: TypeAlias = bool | int | float | str
@@ -24,7 +25,6 @@ QUEUE_PORTION = 200
 """The most jobs that one claim takes from any other queue but main."""
 QUEUE_CONCURRENCY = 100
 QUEUE_WEIGHT = 1.0
-LONGEST_QUEUE_NAME = 64
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
@@ -274,9 +274,9 @@ def find_setting(name: str) -> Setting:
             hint = "; `jobrunner settings list` shows all"
         raise InvalidInput(f"there is no setting {name[:100]!r}{hint}")
     queue, what = match["queue"], match["what"]
-    if len(queue) > LONGEST_QUEUE_NAME or not queue.isprintable() or queue != queue.strip():
+    if len(queue) > LONGEST_QUEUE or not queue.isprintable() or queue != queue.strip():
         raise InvalidInput(
-            f"{queue[:100]!r} is no name of a queue: it has 1 to {LONGEST_QUEUE_NAME} printable letters and no "
+            f"{queue[:100]!r} is no name of a queue: it has 1 to {LONGEST_QUEUE} printable letters and no "
             "blanks around them"
         )
     if queue == MAIN_QUEUE and what == "max_portion":

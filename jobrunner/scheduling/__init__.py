@@ -23,9 +23,9 @@ each second and the monotonic clock, never ahead of the server. The watch reads 
 sees edits whose notification did not arrive, and fires whatever is overdue for whatever reason.
 """
 
-from jobrunner.scheduling.firing import fire_again, fire_due
+from jobrunner.scheduling.firing import fire_due
 from jobrunner.scheduling.schedule import ScheduleSettings
 from jobrunner.scheduling.scheduler import Scheduler
 from jobrunner.scheduling.seed import seed
 
-__all__ = ["ScheduleSettings", "Scheduler", "fire_again", "fire_due", "seed"]
+__all__ = ["ScheduleSettings", "Scheduler", "fire_due", "seed"]

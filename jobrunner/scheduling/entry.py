@@ -10,10 +10,9 @@ from typing import Any
 from jobrunner.crontab import Crontab, zone
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.definitions import Definition, Registry
+from jobrunner.definitions import Definition, Registry, plain_name
 from jobrunner.errors import InvalidInput, InvalidJobData, UnknownDefinition, nearest
 from jobrunner.queue.data import encode
-from jobrunner.queue.listing import plain_name
 
 READ_DEFINITIONS = load(__package__, "read_definitions")
 

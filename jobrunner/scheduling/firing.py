@@ -11,7 +11,6 @@ from jobrunner.scheduling.clock import DatabaseClock
 from jobrunner.scheduling.schedule import Schedule, ScheduleSettings, default_zone, read_schedules, settle
 
 FIRE_SCHEDULES = load(__package__, "fire_schedules")
-FIRE_AGAIN = "SELECT jobrunner.fire_again($1)"
 
 BATCH = 500
 """Scheduled jobs that one statement fires: it holds the lock of all groups meanwhile."""
@@ -79,13 +78,3 @@ async def fire_due(connection: Connection, settings: ScheduleSettings) -> int:
         outcomes = await fire(connection, due[start : start + BATCH], now)
         fired += sum(outcome.job_id is not None for outcome in outcomes)
     return fired
-
-
-async def fire_again(connection: Connection, job_ids: Sequence[int]) -> int:
-    """Place another job at once for each of these, whose run said that more is left; return how many were added.
-
-    Only where the definition takes `* * * * *` to mean as often as possible, the scheduled job is still what it was,
-    and none waits already. For a job of a target, the other one is of the same target.
-    """
-    added: int = await connection.fetchval(FIRE_AGAIN, list(job_ids))
-    return added

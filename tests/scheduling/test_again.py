@@ -2,8 +2,9 @@
 
 import pytest
 
+from jobrunner.queue.placing import fire_again
 from jobrunner.queue.settings import Settings
-from jobrunner.scheduling.firing import fire_again, fire_due
+from jobrunner.scheduling.firing import fire_due
 from tests.scheduling.bench import MINUTE, Bench
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from jobrunner.db.connection import Connection
 from jobrunner.lifecycle import StoppedWhileStarting
+from jobrunner.queue.placing import fire_again
 from jobrunner.queue.settings import Settings
-from jobrunner.scheduling import fire_again
 from tests.scheduling import skew
 from tests.scheduling.bench import HOUR, MINUTE, SECOND, Bench, Signal, check_each_firing_has_its_job
 
