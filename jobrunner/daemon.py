@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from jobrunner.config import Configuration
 from jobrunner.db import migrations
-from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.connection import REFUSED, TRANSIENT
 from jobrunner.db.loop import DatabaseLoop
 from jobrunner.definitions import Registry
+from jobrunner.errors import DatabaseUnavailable
 from jobrunner.execution.claimer import Claimer
 from jobrunner.execution.host import Host
 from jobrunner.lifecycle import Group, Service
@@ -193,17 +194,12 @@ async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except TRANSIENT as error:
-            if time.monotonic() + pause > deadline or not _may_come(error):
+            hopeless = isinstance(error, REFUSED) or (isinstance(error, DatabaseUnavailable) and not error.may_pass)
+            if hopeless or time.monotonic() + pause > deadline:
                 raise
             log.warning("%s; trying again for %.0f s", error, deadline - time.monotonic())
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
-
-
-def _may_come(error: BaseException) -> bool:
-    """Whether waiting may help: not where the server answered and refused name, password or schema."""
-    text = str(error)
-    return not any(word in text for word in ("authentication", "does not exist", "permission denied", "does not know"))
 
 
 async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, registry: Registry) -> int:

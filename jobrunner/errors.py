@@ -12,7 +12,8 @@ JobrunnerError
 ├── LimitExceeded           a named limit of ours ran out
 └── LeaseLost               the claim of the running job was taken back; its writes change nothing
 
-The message says what is wrong and how to put it right; it never contains a secret.
+The message says what is wrong and how to put it right; it never contains a secret. A few parts have errors of their
+own below the root, which stay inside or end as one of these.
 """
 
 from collections.abc import Iterable
@@ -56,7 +57,14 @@ class Conflict(JobrunnerError):
 
 
 class DatabaseUnavailable(JobrunnerError):
-    """PostgreSQL cannot be reached, started or used; says which, and the command that helps."""
+    """PostgreSQL cannot be reached, started or used; says which, and the command that helps.
+
+    `may_pass` says whether waiting may help: not where the server answered and refused.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = True) -> None:
+        self.may_pass = may_pass
+        super().__init__(message)
 
 
 class LimitExceeded(JobrunnerError):

@@ -60,11 +60,11 @@ async def session(**own: object) -> AsyncIterator[Session]:
     The embedded server is started if it does not run, and left at the end; it stops when nobody else uses it.
     """
     configuration = load_configuration(**own)
-    if configuration.database_url is not None:
-        direct = configuration.database_url_direct or configuration.database_url
+    url, direct = configuration.database_url, configuration.direct_url
+    if url is not None and direct is not None:
         yield Session(
             configuration,
-            dsn=configuration.database_url.get_secret_value(),
+            dsn=url.get_secret_value(),
             direct_dsn=direct.get_secret_value(),
             embedded=False,
         )

@@ -93,5 +93,6 @@ def default_data_dir() -> Path:
     """Return where the embedded server keeps its data: for root not below a home, which others cannot enter."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/jobrunner")
+    # The XDG rules: a relative path there is to be ignored.
     base = Path(os.environ.get("XDG_DATA_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".local" / "share") / "jobrunner"

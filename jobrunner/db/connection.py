@@ -17,6 +17,10 @@ T = TypeVar("T")
 
 CONNECT_LIMIT = 10.0
 """Seconds that one attempt to connect may take."""
+CLOSE_LIMIT = 2.0
+"""Seconds that a good-bye to the server may take."""
+REPEATS = 6
+"""How often a statement is run that ended in a deadlock or a serialization failure."""
 
 LOST = (
     OSError,
@@ -31,6 +35,14 @@ LOST = (
     asyncpg.exceptions.InternalServerError,
 )
 """The server is away, shuts down, is read-only after a failover, or refuses us: drop the line and come again."""
+
+REFUSED = (
+    asyncpg.exceptions.InvalidAuthorizationSpecificationError,
+    asyncpg.exceptions.InvalidCatalogNameError,
+    asyncpg.exceptions.InsufficientPrivilegeError,
+    ValueError,
+)
+"""The URL is none, or the server answered and refused user, password or database: waiting does not help."""
 
 SHORT_OF = (asyncpg.exceptions.InsufficientResourcesError,)
 """Disk, memory or locks are short at the server: the statement failed, the line may stay (F25)."""
@@ -67,7 +79,9 @@ def unavailable(dsn: str, error: BaseException) -> DatabaseUnavailable:
     from jobrunner.config import mask_url
 
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return DatabaseUnavailable(mask_url(f"cannot use the database {dsn}: {reason}"))
+    return DatabaseUnavailable(
+        mask_url(f"cannot use the database {dsn}: {reason}"), may_pass=not isinstance(error, REFUSED)
+    )
 
 
 async def connect(
@@ -84,6 +98,16 @@ async def connect(
         else {"server_settings": {**SESSION, "application_name": f"jobrunner {name}", **session}}
     )
     return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, **options)
+
+
+async def close(raw: asyncpg.Connection) -> None:
+    """Close a connection; a server that does not answer is waited for no longer than CLOSE_LIMIT."""
+    if raw.is_closed():
+        return
+    try:
+        await raw.close(timeout=CLOSE_LIMIT)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        raw.terminate()
 
 
 class Connection:
@@ -117,11 +141,11 @@ class Connection:
         return rows
 
     async def _repeated(self, work: Callable[[Any], Awaitable[T]], limit: float) -> T:
-        for attempt in range(6):
+        for attempt in range(REPEATS):
             try:
                 return await self._limited(work, limit)
             except REPEATABLE:
-                if attempt == 5:
+                if attempt == REPEATS - 1:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
             except asyncpg.exceptions.InvalidCachedStatementError:
@@ -182,11 +206,8 @@ class Connection:
     async def close(self) -> None:
         """Close the line; may be called twice. A server that does not answer is not waited for."""
         raw, self._raw = self._raw, None
-        if raw is not None and not raw.is_closed():
-            try:
-                await raw.close(timeout=2)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                raw.terminate()
+        if raw is not None:
+            await close(raw)
 
 
 async def is_pooled(dsn: str) -> bool:

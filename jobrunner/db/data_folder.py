@@ -14,6 +14,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from jobrunner.config.values import default_data_dir as default_data_dir
 from jobrunner.db.server_account import ServerAccount
 from jobrunner.errors import DatabaseUnavailable
 
@@ -21,15 +22,6 @@ NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs",
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100
 """Bytes; the system's own limit is 104 to 108."""
-
-
-def default_data_dir() -> Path:
-    """Return /var/lib/jobrunner for root, else jobrunner in XDG_DATA_HOME or ~/.local/share."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/jobrunner")
-    given = Path(os.environ.get("XDG_DATA_HOME", ""))
-    # The XDG rules: a relative path there is to be ignored.
-    return (given if given.is_absolute() else Path.home() / ".local" / "share") / "jobrunner"
 
 
 def prepare(folder: Path, account: ServerAccount) -> None:

@@ -12,10 +12,13 @@ from typing import Any
 
 import asyncpg
 
+from jobrunner.db.connection import unavailable
 from jobrunner.errors import DatabaseUnavailable
 
 LOCK_KEY = 5717442301841
 """The advisory lock under which a database is migrated."""
+CONNECT_LIMIT = 30.0
+"""Seconds that connecting for a migration may take."""
 
 
 def scripts_folder() -> Path:
@@ -56,7 +59,8 @@ async def upgrade(dsn: str) -> list[str]:
     if found is not None and found not in known:
         raise DatabaseUnavailable(
             f"the database has schema {found}, which this jobrunner does not know (it knows up to {known[-1]}): "
-            "install the newer jobrunner"
+            "install the newer jobrunner",
+            may_pass=False,
         )
     await asyncio.to_thread(_run_alembic, dsn)
     return known[known.index(found) + 1 :] if found else known
@@ -75,10 +79,8 @@ def _run_alembic(dsn: str) -> None:
 async def connect_for_migration(dsn: str) -> Any:
     """Connect with a short lock limit, so that a migration never queues behind a long transaction for ever."""
     try:
-        return await asyncpg.connect(dsn, timeout=30, server_settings={"lock_timeout": "30s"})
+        return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, server_settings={"lock_timeout": "30s"})
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        from jobrunner.db.connection import unavailable
-
         raise unavailable(dsn, error) from None
 
 

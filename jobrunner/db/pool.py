@@ -44,7 +44,9 @@ class Pool(Service):
         """
         try:
             connection = await self._pool.acquire(timeout=self._acquire_limit)
-        except TimeoutError:
+        except TimeoutError as error:
+            if self._pool.get_size() < self._size:  # there was room: it is the server that did not answer
+                raise unavailable(self._dsn, error) from None
             raise LimitExceeded(
                 f"no connection became free within {self._acquire_limit:g} s: jobs hold all {self._size} "
                 "(JOBRUNNER_POOL_SIZE)"

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import asyncpg
-
-from jobrunner.db.connection import CONNECT_LIMIT, REPEATABLE, connect
+from jobrunner.db.connection import CONNECT_LIMIT, REPEATABLE, close, connect
 from jobrunner.errors import ConfigurationError, InvalidInput, LimitExceeded
 from jobrunner.queue.refusal import refusals
 
@@ -102,10 +100,7 @@ class OwnConnections:
         self._is_closed = True
         while self._resting:
             raw, _ = self._resting.pop()
-            try:
-                await raw.close(timeout=2)  # a server that does not answer is not waited for
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                raw.terminate()
+            await close(raw)
 
     def _where(self) -> str:
         self.url = self.url or os.environ.get("JOBRUNNER_DATABASE_URL")

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from jobrunner.db.connection import TRANSIENT, connect
+from jobrunner.db.connection import TRANSIENT, close, connect
 from jobrunner.db.loop import DatabaseLoop
 from jobrunner.errors import LimitExceeded
 
@@ -116,8 +116,5 @@ class Listener(DatabaseLoop):
         await super()._stop()
         self.listening = False
         line, self._line = self._line, None
-        if line is not None and not line.is_closed():
-            try:
-                await line.close(timeout=2)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                line.terminate()
+        if line is not None:
+            await close(line)
