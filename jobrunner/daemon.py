@@ -6,6 +6,7 @@ third signal    the process ends on the spot; leases bring back what ran
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -232,6 +233,8 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
             await asyncio.wait([starting])
             return 0
         starting.result()
+        gc.collect()
+        gc.freeze()  # what a daemon has loaded stays: collections need not go through it again and again
         failing = asyncio.create_task(daemon.failed())
         await asyncio.wait([waiting, failing], return_when=asyncio.FIRST_COMPLETED)
         failing.cancel()

@@ -278,6 +278,7 @@ class Runner(Service):
             self._deadlines.forget(attempt)
         if attempt.line_cap is not None:
             attempt.last_lines()
+        attempt.task = None  # whose context knows the attempt: each would keep the other until a garbage collection
         self.finisher.add(attempt)
 
     def _stored(self, attempts: Sequence[Attempt]) -> None:
