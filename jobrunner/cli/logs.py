@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from jobrunner.queue.joblog import LogLine
+    from jobrunner.queue.joblog import LoggedLine
     from jobrunner.queue.record import JobState
 
 app = typer.Typer()
@@ -64,7 +64,7 @@ async def _follow(job_id: int, *, json: bool) -> int:
     return 0 if state.status == "Success" else 1
 
 
-def print_line(line: "LogLine") -> None:
+def print_line(line: "LoggedLine") -> None:
     """Print one record; what belongs to its message is indented, so that no message looks like another record."""
     from jobrunner.cli.output import clean, local
 
@@ -75,7 +75,7 @@ def print_line(line: "LogLine") -> None:
         print("\n".join(f"    {text}" for text in rest), flush=True)
 
 
-def print_json_line(line: "LogLine") -> None:
+def print_json_line(line: "LoggedLine") -> None:
     """Print one record as JSON in one line."""
     from dataclasses import asdict
     from json import dumps

@@ -21,7 +21,7 @@ from typing import Any
 import jobrunner
 from jobrunner.errors import JobrunnerError
 from jobrunner.execution import guard
-from jobrunner.execution.processes import Identity, end_family
+from jobrunner.execution.processes import ProcessIdentity, end_family
 
 STOP_LIMIT = 3.0
 """Seconds that the fork server may take to end, descendants included, before it is killed."""
@@ -105,7 +105,7 @@ class ForkServer(forkserver.ForkServer):
             self._kill(pid)
 
     def _kill(self, pid: int) -> None:
-        end_family(Identity.of(pid), patience=0.02)
+        end_family(ProcessIdentity.of(pid), patience=0.02)
 
     def _runs(self) -> bool:
         if self._forkserver_pid is None:

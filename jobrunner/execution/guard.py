@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from multiprocessing import forkserver
 from types import FrameType
 
-from jobrunner.execution.processes import Identity, children, end_family
+from jobrunner.execution.processes import ProcessIdentity, children, end_family
 
 OPTIONS = "_JOBRUNNER_FORK_SERVER"
 """Environment variable: JSON with the daemon's `path` (sys.path), `modules` to import ahead, former `pythonpath`."""
@@ -72,7 +72,7 @@ def _end(owner: int, daemon: int) -> None:
         if not (found := children(owner)):
             break
         for pid in found:  # what they leave behind comes to us, for the next round
-            end_family(Identity.of(pid), patience=0.1)
+            end_family(ProcessIdentity.of(pid), patience=0.1)
         time.sleep(0.005)
     if os.getppid() != daemon:  # it was killed, so it could not tidy up
         address = getattr(forkserver._forkserver, "_forkserver_address", None)

@@ -19,7 +19,7 @@ PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProcessIdentity:
     """A process that cannot be mistaken for a later one with the same id."""
 
     pid: int
@@ -27,7 +27,7 @@ class Identity:
     """Start time in clock ticks since boot; None where /proc does not say."""
 
     @classmethod
-    def of(cls, pid: int) -> "Identity":
+    def of(cls, pid: int) -> "ProcessIdentity":
         """Return the identity of the process that has this id now."""
         return cls(pid, _start_time(pid))
 
@@ -69,7 +69,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def end_family(root: Identity, traces: Traces | None = None, patience: float = 0.0) -> int:
+def end_family(root: ProcessIdentity, traces: Traces | None = None, patience: float = 0.0) -> int:
     """Kill (SIGKILL) the process, its group and its descendants; return how many were found, itself included.
 
     Each one found is stopped before its children are looked for, until a look finds none. One that is just forking

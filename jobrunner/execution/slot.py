@@ -25,7 +25,7 @@ from jobrunner.execution.forkserver import ForkServer, SlotContext
 from jobrunner.execution.loglines import OnLog, OnProgress
 from jobrunner.execution.outcome import TRACEBACK_LIMIT, shortened
 from jobrunner.execution.output import Output
-from jobrunner.execution.processes import Identity, Traces, end_family, end_orphans, send
+from jobrunner.execution.processes import ProcessIdentity, Traces, end_family, end_orphans, send
 from jobrunner.execution.slotresult import SlotLost, SlotResult, SlotsStopped
 
 START_LIMIT = 60.0
@@ -47,7 +47,7 @@ class Slot:
         """False once the process was killed or is not to be used again."""
         self._server = server
         self._context = SlotContext(server)
-        self._identity: Identity | None = None
+        self._identity: ProcessIdentity | None = None
         self._executor: ProcessPoolExecutor | None = None
         self._output: Output | None = None
         self._scratch: int | None = None
@@ -90,7 +90,7 @@ class Slot:
             future = self._executor.submit(child.ready)
             assert self._context.process is not None
             assert self._context.process.pid is not None
-            self._identity = Identity.of(self._context.process.pid)
+            self._identity = ProcessIdentity.of(self._context.process.pid)
             return future.result()
         except (BrokenProcessPool, OSError, EOFError) as error:
             if overdue.happened:

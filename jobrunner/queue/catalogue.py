@@ -17,7 +17,7 @@ RUNS_LOOKED_AT = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class ScheduleOfJob:
     """A scheduled job of a definition."""
 
     name: str
@@ -54,7 +54,7 @@ class Entry:
     """Whether this process has the code."""
     daemons: list[str] = field(default_factory=list)
     """Those alive that have it."""
-    schedules: list[Schedule] = field(default_factory=list)
+    schedules: list[ScheduleOfJob] = field(default_factory=list)
     last_run: LastRun | None = None
 
     @property
@@ -90,7 +90,7 @@ async def list_definitions(connection: Queryable, known: Iterable[Definition]) -
         fields = dict(row)
         job = fields.pop("job")
         if job in entries:
-            entries[job].schedules.append(Schedule(**fields))
+            entries[job].schedules.append(ScheduleOfJob(**fields))
     last = {
         row["name"]: LastRun(row["id"], row["status"], row["finished_at"])
         for row in await connection.fetch(LIST_LAST_RUNS, RUNS_LOOKED_AT)

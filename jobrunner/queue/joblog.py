@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
+class LoggedLine:
     """One record; its message may have several lines."""
 
     line: int
@@ -35,7 +35,7 @@ class LogLine:
     message: str
 
 
-async def read_log(connection: Queryable, job_id: int, *, after: int = 0) -> AsyncIterator[LogLine]:
+async def read_log(connection: Queryable, job_id: int, *, after: int = 0) -> AsyncIterator[LoggedLine]:
     """Yield the lines that a job has logged after line `after`, oldest first.
 
     Raises:
@@ -46,7 +46,7 @@ async def read_log(connection: Queryable, job_id: int, *, after: int = 0) -> Asy
         yield line
 
 
-async def follow_log(connection: Queryable, job_id: int) -> AsyncIterator[LogLine]:
+async def follow_log(connection: Queryable, job_id: int) -> AsyncIterator[LoggedLine]:
     """Yield the lines of a job as they come, until it is finished. A database that is away is waited for.
 
     Raises:
@@ -72,11 +72,11 @@ async def follow_log(connection: Queryable, job_id: int) -> AsyncIterator[LogLin
         await asyncio.sleep(FOLLOW_PAUSE)
 
 
-async def _lines(connection: Queryable, job_id: int, after: int) -> AsyncIterator[LogLine]:
+async def _lines(connection: Queryable, job_id: int, after: int) -> AsyncIterator[LoggedLine]:
     while True:
         rows = await connection.fetch(READ_LOG, job_id, after, PORTION)
         for row in rows:
-            yield LogLine(**dict(row))
+            yield LoggedLine(**dict(row))
         if len(rows) < PORTION:
             return
         after = rows[-1]["line"]

@@ -18,7 +18,7 @@ FIND_SCHEDULED_JOB = load(__package__, "find_scheduled_job")
 
 STATUSES = ("Pending", "Running", "Success", "Failed", "Cancelled")
 KEPT_TOGETHER = (frozenset({"Pending", "Running"}), frozenset({"Success", "Cancelled"}), frozenset({"Failed"}))
-"""Which share a table."""
+"""Statuses whose jobs stand in one table."""
 MAX_LIMIT = 1000
 """The most jobs that one page holds."""
 FIRST_WINDOW = 1000

@@ -20,7 +20,7 @@ FINISHED = ("Success", "Failed", "Cancelled")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptRecord:
     """One run of a job: one that ended for good, one that is to be repeated, or the one that goes on."""
 
     attempt: int
@@ -126,15 +126,15 @@ async def find_state(connection: Queryable, job_id: int) -> JobState:
     return JobState(**dict(rows[0]))
 
 
-async def list_attempts(connection: Queryable, job: JobRecord) -> list[Attempt]:
+async def list_attempts(connection: Queryable, job: JobRecord) -> list[AttemptRecord]:
     """Return the attempts of a job, oldest first, the last or present one included.
 
     After a retry the numbers begin at 1 again.
     """
-    attempts = [Attempt(**dict(row)) for row in await connection.fetch(LIST_ATTEMPTS, job.id, MAX_ATTEMPTS_SHOWN)]
+    attempts = [AttemptRecord(**dict(row)) for row in await connection.fetch(LIST_ATTEMPTS, job.id, MAX_ATTEMPTS_SHOWN)]
     if job.started_at is not None:
         error = job.error if job.status in FINISHED else None
-        last = Attempt(job.attempt, job.status, job.started_at, job.finished_at, job.daemon, error)
+        last = AttemptRecord(job.attempt, job.status, job.started_at, job.finished_at, job.daemon, error)
         attempts.append(last)
     return attempts
 

@@ -101,13 +101,13 @@ COLUMNS: dict[str, tuple[type, set[str]]] = {
     listing.LIST_RUNNING: (listing.JobSummary, set()),
     record.FIND_JOB: (record.JobRecord, set()),
     record.FIND_STATUS: (record.JobState, set()),
-    record.LIST_ATTEMPTS: (record.Attempt, set()),
-    joblog.READ_LOG: (joblog.LogLine, set()),
+    record.LIST_ATTEMPTS: (record.AttemptRecord, set()),
+    joblog.READ_LOG: (joblog.LoggedLine, set()),
     overview.COUNT_SCHEDULES: (overview.ScheduleCounts, set()),
     overview.LIST_FAILURES: (overview.Failure, set()),
     overview.FIND_OLDEST_DUE: (overview.OldestDue, set()),
     overview.FIND_OLDEST_TRANSACTION: (overview.OldTransaction, set()),
-    catalogue.LIST_SCHEDULES_OF_JOBS: (catalogue.Schedule, {"job"}),
+    catalogue.LIST_SCHEDULES_OF_JOBS: (catalogue.ScheduleOfJob, {"job"}),
     fleet.LIST_DAEMONS: (fleet.DaemonRow, set()),
 }
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from jobrunner.execution import processes
-from jobrunner.execution.processes import MARK, Identity, children, end_family
+from jobrunner.execution.processes import MARK, ProcessIdentity, children, end_family
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def sleeper():
 
 
 def test_a_process_is_known_by_its_start_too(sleeper):
-    known = Identity.of(sleeper.pid)
+    known = ProcessIdentity.of(sleeper.pid)
     assert known.alive
-    assert not Identity(sleeper.pid, known.started - 1).alive  # an earlier one with the same id
+    assert not ProcessIdentity(sleeper.pid, known.started - 1).alive  # an earlier one with the same id
     sleeper.kill()
     while known.alive:
         pass
@@ -30,9 +30,9 @@ def test_a_process_is_known_by_its_start_too(sleeper):
 
 
 def test_one_that_took_over_an_id_is_left_alone(sleeper):
-    known = Identity.of(sleeper.pid)
+    known = ProcessIdentity.of(sleeper.pid)
     with subprocess.Popen(["sleep", "1000"]) as other:
-        former = Identity(other.pid, known.started - 1)
+        former = ProcessIdentity(other.pid, known.started - 1)
         assert end_family(former) == 0
         assert other.poll() is None
         other.kill()
@@ -56,7 +56,7 @@ def test_children_are_found_also_where_the_kernel_does_not_list_them(sleeper, mo
 
 def marked(mark: str) -> list[int]:
     pids = map(int, filter(str.isdigit, os.listdir("/proc")))
-    return [pid for pid in pids if processes._is_marked(pid, mark) and Identity.of(pid).alive]
+    return [pid for pid in pids if processes._is_marked(pid, mark) and ProcessIdentity.of(pid).alive]
 
 
 def test_a_family_that_grows_while_it_is_ended_is_ended_whole():
@@ -80,7 +80,7 @@ time.sleep(1000)
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(0.003)  # somewhere amid the forks
-    assert end_family(Identity.of(process.pid), patience=1) >= 1
+    assert end_family(ProcessIdentity.of(process.pid), patience=1) >= 1
     assert process.wait() == -signal.SIGKILL
     process.stdout.close()
     limit = time.monotonic() + 2  # a kill takes its time to arrive, on a busy machine

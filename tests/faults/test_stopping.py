@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -265,3 +266,16 @@ async def test_a_daemon_ends_when_its_heartbeat_has_ended(database_url: str) -> 
         running.host.heartbeat.fail(RuntimeError("its thread ended"))
         async with asyncio.timeout(10):
             assert str(await running.failed()) == "its thread ended"
+
+
+async def test_a_database_that_is_not_there_is_not_waited_for(database_url: str) -> None:
+    """Where the server answers and refuses, the daemon says so at once, whatever language the server speaks."""
+    from jobrunner.definitions import Registry
+    from jobrunner.errors import DatabaseUnavailable
+    from tests.support.daemons import daemon
+
+    elsewhere = urlsplit(database_url)._replace(path="/nowhere_at_all").geturl()
+    async with asyncio.timeout(10):
+        with pytest.raises(DatabaseUnavailable) as refused:
+            await daemon(elsewhere, Registry()).__aenter__()
+    assert not refused.value.may_pass
