@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import asyncpg
-
+from jobrunner import Client, NewJob
+from scripts.benchmarks.queueing.jobrunner_jobs import noop, timed
 from scripts.benchmarks.queueing.system import System, python
 
 JOBS = "scripts.benchmarks.queueing.jobrunner_jobs"
@@ -22,7 +22,7 @@ class Jobrunner(System):
         self.name = name
         self.database = database
         self._settings = dict(settings or {})
-        self._producer: Any = None
+        self._client: Any = None
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -38,10 +38,10 @@ class Jobrunner(System):
     async def _connect(self) -> None:
         for name, value in self._settings.items():
             await self.set(name, value)
-        self._producer = await asyncpg.connect(self.url)
+        self._client = Client(self.url, pool_size=1)
 
     async def _disconnect(self) -> None:
-        await self._producer.close()
+        await self._client.close()
 
     async def set(self, name: str, value: Any) -> None:
         """Change a job setting; daemons take it over at once."""
@@ -64,17 +64,13 @@ class Jobrunner(System):
         await self.admin.execute("DELETE FROM jobrunner.daemon AS d WHERE d.id = 1")
 
     async def enqueue(self) -> None:
-        await self._producer.fetchval("SELECT jobrunner.enqueue('Noop')")
+        await self._client.enqueue(noop)
 
     async def enqueue_many(self, count: int) -> None:
-        async with self._producer.transaction():
-            await self._producer.execute(
-                "INSERT INTO jobrunner.job (name) SELECT 'Noop' FROM generate_series(1, $1)", count
-            )
-            await self._producer.execute("SELECT jobrunner.wake('main')")
+        await self._client.enqueue_many(NewJob(noop) for _ in range(count))
 
     async def enqueue_timed(self, number: int) -> None:
-        await self._producer.fetchval("SELECT jobrunner.enqueue('Timed', $1::text::jsonb)", f'{{"number": {number}}}')
+        await self._client.enqueue(timed, {"number": number})
 
     async def span(self) -> tuple[int, int]:
         row = await self.admin.fetchrow("SELECT min(j.id), max(j.id) FROM jobrunner.job AS j WHERE j.priority = 0")
