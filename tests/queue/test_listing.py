@@ -12,7 +12,7 @@ from jobrunner.queue.listing import (
     STATUSES,
     JobFilter,
     find_name,
-    find_scheduled_job,
+    find_scheduled_job_id,
     list_jobs,
 )
 from tests.queue.plans import rows_touched
@@ -181,13 +181,13 @@ async def test_a_name_that_nobody_knows_stays_as_it_is(stage):
 async def test_a_scheduled_job_is_found_by_name_or_id(stage):
     first = await stage.schedule("Nightly")
     second = await stage.schedule(str(first))  # a name that looks like the other's id
-    assert await find_scheduled_job(stage.connection, "Nightly") == first
-    assert await find_scheduled_job(stage.connection, str(first)) == second
-    assert await find_scheduled_job(stage.connection, str(second)) == second
-    assert await find_scheduled_job(stage.connection, "999") == 999
+    assert await find_scheduled_job_id(stage.connection, "Nightly") == first
+    assert await find_scheduled_job_id(stage.connection, str(first)) == second
+    assert await find_scheduled_job_id(stage.connection, str(second)) == second
+    assert await find_scheduled_job_id(stage.connection, "999") == 999
     for unknown in ("Daily", "9" * 30, "٣"):
         with pytest.raises(NotFound, match="no scheduled job is named"):
-            await find_scheduled_job(stage.connection, unknown)
+            await find_scheduled_job_id(stage.connection, unknown)
 
 
 # What it costs
