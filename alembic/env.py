@@ -17,6 +17,8 @@ def configure(**options: Any) -> None:
 def migrate(connection: Connection) -> None:
     configure(connection=connection)
     with context.begin_transaction():
+        # So that a migration never queues behind a long transaction for ever, and all others behind it.
+        connection.execute(text("SET LOCAL lock_timeout = '30s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         connection.execute(text("CREATE SCHEMA IF NOT EXISTS jobrunner"))
         context.run_migrations()
@@ -25,7 +27,9 @@ def migrate(connection: Connection) -> None:
 async def run_online() -> None:
     dsn = context.config.attributes["dsn"]
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: connect_for_migration(dsn), poolclass=pool.NullPool
+        "postgresql+asyncpg://?prepared_statement_cache_size=0",
+        async_creator=lambda: connect_for_migration(dsn),
+        poolclass=pool.NullPool,
     )
     try:
         async with engine.connect() as connection:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from jobrunner.config import Configuration
 from jobrunner.definitions import Registry
+from jobrunner.errors import LimitExceeded
 from jobrunner.execution.host import Host
 from jobrunner.queue.claim import claim_jobs, look, new_token
 from jobrunner.queue.sweep import Sweep
@@ -65,7 +66,23 @@ async def _work_off(host: Host, done: Pass) -> None:
         if not took and not host.runner.held:
             return
         if host.runner.held:
-            await room.wait()
+            await _wait_for_room(host, room)
+
+
+async def _wait_for_room(host: Host, room: asyncio.Event) -> None:
+    """Wait until the end of a job was stored. Jobs may run for as long as they like; storing has a limit."""
+    limit = host.configuration.statement_timeout
+    while not room.is_set():
+        storing = not host.runner.attempts
+        try:
+            async with asyncio.timeout(limit if storing else 1.0):
+                await room.wait()
+        except TimeoutError:
+            if storing:
+                raise LimitExceeded(
+                    f"the ends of {host.runner.held} jobs could not be stored within {limit:g} s "
+                    "(JOBRUNNER_STATEMENT_TIMEOUT): their leases bring them back"
+                ) from None
 
 
 async def _claim_once(host: Host, done: Pass) -> int:

@@ -15,11 +15,12 @@ LIMIT = 30.0
 async def connected(name: str) -> AsyncIterator["Connection"]:
     """Give the command of that name a connection; what PostgreSQL refuses becomes an error of ours."""
     from jobrunner.cli.session import session
-    from jobrunner.db.connection import Connection
+    from jobrunner.db.connection import Connection, is_pooled
     from jobrunner.queue.refusal import refusals
 
     async with session() as here:
-        connection = Connection(here.direct_dsn, name, limit=LIMIT)
+        pooled = not here.embedded and await is_pooled(here.direct_dsn)
+        connection = Connection(here.direct_dsn, name, limit=LIMIT, pooled=pooled)
         try:
             with refusals(here.direct_dsn):
                 yield connection

@@ -77,9 +77,9 @@ def _run_alembic(dsn: str) -> None:
 
 
 async def connect_for_migration(dsn: str) -> Any:
-    """Connect with a short lock limit, so that a migration never queues behind a long transaction for ever."""
+    """Connect without anything that a pooler refuses: no session settings, no statements that stay prepared."""
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, server_settings={"lock_timeout": "30s"})
+        return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, statement_cache_size=0)
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
         raise unavailable(dsn, error) from None
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -271,6 +273,14 @@ async def test_pgbouncer_in_transaction_mode(
                     while not running.listener.failures:
                         await asyncio.sleep(0.01)
                 assert not running.listener.listening
+            # The commands go through it as well.
+            for words in (["migrate"], ["jobs", "list"], ["settings", "list"], ["cron"], ["why", str(jobs[0])]):
+                environment = {**os.environ, "JOBRUNNER_DATABASE_URL": url}
+                command = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "jobrunner", *words, env=environment, stdout=PIPE, stderr=PIPE
+                )
+                _, said = await command.communicate()
+                assert command.returncode == 0, f"{words}: {said.decode()}"
         finally:
             if bouncer.returncode is None:
                 bouncer.terminate()

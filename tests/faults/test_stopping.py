@@ -258,7 +258,7 @@ async def test_a_service_that_does_not_stop_well_keeps_nothing_else_from_stoppin
 
 
 async def test_a_daemon_ends_when_its_heartbeat_has_ended(database_url: str) -> None:
-    """Nobody renews its leases any more, so it must not go on as if nothing were."""
+    """F19: nobody renews its leases any more, so it must not go on as if nothing were."""
     from jobrunner.definitions import Registry
     from tests.support.daemons import daemon
 
