@@ -8,7 +8,7 @@ leases, fencing, deadlines, logging, sleep or stop.
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -91,7 +91,7 @@ async def timed(number: int) -> None:
     started(number)
 
 
-FUNCTIONS = {"noop": noop, "timed": timed}
+FUNCTIONS: dict[str, Callable[..., Awaitable[None]]] = {"noop": noop, "timed": timed}
 
 
 async def run(row: Any) -> None:

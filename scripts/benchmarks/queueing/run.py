@@ -70,7 +70,7 @@ class Run:
         """Measure all systems, in turns."""
         with Ear() as ear:
             async with self.prepared(self.beside):
-                for number in range(self.sizes.rounds):
+                for number in range(self.sizes.enqueue_rounds):
                     for system in turns([self.ours, *self.peers], number):
                         self.tell(f"{system.name}: enqueueing")
                         await enqueueing.measure_calls(system, self.sizes, self.samples)

@@ -8,6 +8,8 @@ class Sizes:
     """Numbers of jobs, and seconds where it says so."""
 
     rounds: int
+    enqueue_rounds: int
+    """Of enqueueing: more and shorter ones, since the disk, on which each commit waits, has its moods."""
     one_by_one: int
     """Calls of one job each."""
     calls: int
@@ -31,8 +33,9 @@ class Sizes:
 
 LONG = Sizes(
     rounds=3,
-    one_by_one=2000,
-    calls=20,
+    enqueue_rounds=9,
+    one_by_one=500,
+    calls=10,
     in_one_call=50_000,
     drained=50_000,
     drained_by_procrastinate=5_000,
@@ -45,13 +48,14 @@ LONG = Sizes(
 )
 QUICK = Sizes(
     rounds=1,
-    one_by_one=300,
-    calls=4,
+    enqueue_rounds=3,
+    one_by_one=100,
+    calls=2,
     in_one_call=10_000,
     drained=10_000,
     drained_by_procrastinate=500,
-    timed=60,
-    pause=0.02,
+    timed=120,
+    pause=0.01,
     slices=2,
     slice=0.7,
     crowd=100_000,
