@@ -11,6 +11,7 @@ import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
 import shutil
+import signal
 import tempfile
 import time
 import uuid
@@ -28,6 +29,10 @@ import pytest
 
 from jobrunner.db import migrations
 from jobrunner.db.embedded import EmbeddedServer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell: what the tests start would inherit that, and not hear what they send.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SERVER_FOLDER = "JOBRUNNER_TEST_SERVER_FOLDER"
 RUN = "JOBRUNNER_TEST_RUN"

@@ -32,7 +32,11 @@ def test_a_signal_during_the_start(database_url: str, moment: str, number: signa
     daemon = DaemonProcess(database_url, imports=IMPORTS, migrate_on_start="true")
     time.sleep(MOMENTS[moment])
     daemon.send(number)
-    code = daemon.wait(20)
+    try:
+        code = daemon.wait(20)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        raise
     assert code in (0, 130, 143, -number), "before Python has set its handlers the signal itself ends the process"
     assert "Traceback" not in daemon.log.replace("KeyboardInterrupt", "") or code == -number or code == 130
 
