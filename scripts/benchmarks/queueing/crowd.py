@@ -47,10 +47,10 @@ async def seed(system: Jobrunner, kind: str, count: int) -> None:
 
 
 async def measure(worker: Worker, server: Server, sizes: Sizes, samples: Samples, figures: tuple[str, str]) -> None:
-    """Run the usual number of jobs beside the crowd; `figures` name the daemon's and the cluster's CPU."""
+    """Run jobs beside the crowd; `figures` name the daemon's and the cluster's CPU."""
     system = worker.system
     assert isinstance(system, Jobrunner)
-    count = sizes.drained
+    count = sizes.crowd_drained
     await system.enqueue_many(count)
     await system.settle()
     first, last = await system.span()

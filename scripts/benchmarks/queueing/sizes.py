@@ -29,6 +29,8 @@ class Sizes:
     crowd: int
     """Finished or pending jobs beside those that are measured."""
     crowd_rounds: int
+    crowd_drained: int
+    """Jobs that run beside the crowd."""
 
 
 LONG = Sizes(
@@ -45,6 +47,7 @@ LONG = Sizes(
     slice=3.0,
     crowd=1_000_000,
     crowd_rounds=5,
+    crowd_drained=100_000,
 )
 QUICK = Sizes(
     rounds=1,
@@ -60,4 +63,5 @@ QUICK = Sizes(
     slice=0.7,
     crowd=100_000,
     crowd_rounds=1,
+    crowd_drained=10_000,
 )
