@@ -181,7 +181,8 @@ class Daemon(Service):
     def _state(self) -> dict[str, Any]:
         parts = [*self.services, *self.host.runner.parts]
         return {
-            "listening": self.listener.listening,
+            # Until its first try has ended, nothing speaks against it.
+            "listening": self.listener.listening or not (self.listener.passes or self.listener.failures),
             "unhealthy": [part.name for part in parts if not part.healthy],
             "paused": self.host.settings.paused,
         }

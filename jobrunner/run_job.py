@@ -18,6 +18,7 @@ from jobrunner.execution.attempt import Attempt, HeldClaim
 from jobrunner.execution.context import Context
 from jobrunner.execution.host import Host
 from jobrunner.execution.loglines import LogLine
+from jobrunner.execution.runner import STOP_LIMIT
 from jobrunner.queue.claim import new_token
 
 START_JOBS = load("jobrunner.queue", "start_jobs")
@@ -156,8 +157,9 @@ async def _run(
     except asyncio.CancelledError:
         for attempt in list(host.runner.attempts.values()):
             host.runner.interrupt(attempt, "cancel")
-        async with asyncio.timeout(5):
-            await asyncio.wait(tasks)
+        await asyncio.wait(tasks, timeout=STOP_LIMIT)
+        for attempt in list(host.runner.attempts.values()):
+            host.runner.give_up(attempt)
         raise
     finally:
         async with asyncio.timeout(host.configuration.statement_timeout):

@@ -110,8 +110,8 @@ async def report(dsn: str, began: float) -> None:
 
 async def demo(data_dir: Path, seconds: float | None) -> int:
     started, began = time.monotonic(), time.time()
-    say("This is jobrunner at work: one process on a PostgreSQL of its own, nothing of your machine is touched.")
-    say(f"Its data is kept in {data_dir}; delete that folder to begin anew.")
+    say("This is jobrunner at work: one process on a PostgreSQL of its own.")
+    say(f"Its data is kept in {data_dir} and nowhere else; delete that folder to begin anew.")
     server = EmbeddedServer(data_dir)
     dsn = await server.start()
     mailbox = Mailbox(started)
@@ -127,7 +127,7 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
         await connection.close()
         say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
         say("There are two scheduled jobs of the demo (every five seconds; every minute, in a process of its own), and")
-        say("a meeting that begins in 80 seconds. Ada wants an e-mail one minute before: it arrives in 20 seconds.")
+        say("a meeting that begins in 80 seconds. Ada wants a mail one minute before: it arrives within half a minute.")
         say("Ctrl-C stops all of it.")
         say("")
         configuration = load(

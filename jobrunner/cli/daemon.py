@@ -15,6 +15,7 @@ def daemon(
 ) -> None:
     """Keep schedules and run jobs until told to stop (SIGTERM or Ctrl-C; a second one stops at once)."""
     import asyncio
+    import logging
 
     from jobrunner.cli.logging_setup import set_up_logging
     from jobrunner.cli.output import loop_factory
@@ -26,6 +27,8 @@ def daemon(
 
         async with session(queues=queues) as given:
             set_up_logging(given.configuration)
+            if given.embedded:
+                logging.getLogger("jobrunner.daemon").info("the embedded PostgreSQL: %s", given.dsn)
             registry.load(given.configuration.imports)
             return await daemon.run(
                 dsn=given.dsn,

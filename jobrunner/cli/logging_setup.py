@@ -2,10 +2,11 @@
 
 import json
 import logging
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from jobrunner.cli.log_writer import LogWriter
 
 if TYPE_CHECKING:
     from jobrunner.config import Configuration
@@ -19,7 +20,7 @@ def set_up_logging(configuration: "Configuration") -> None:
     from jobrunner.execution.scrub import scrubber
 
     logging.raiseExceptions = False  # a reader that went away must not end the daemon, nor flood what is left (F46)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogWriter()
     scrub = scrubber(configuration)
     handler.setFormatter(Json(scrub) if configuration.log_format == "json" else Text(scrub))
     root = logging.getLogger()

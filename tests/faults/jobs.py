@@ -21,6 +21,12 @@ async def quick() -> None:
     """Does nothing."""
 
 
+@job("Talks")
+async def talks(ctx: JobContext) -> None:
+    """Says something."""
+    ctx.log.info("a line of fifty letters, or some more, which fills a pipe")
+
+
 @job("Held", max_attempts=20, pause=0.1)
 async def held(ctx: JobContext, seconds: float) -> None:
     """Runs for a while and says when it begins."""

@@ -192,6 +192,34 @@ async def test_a_closed_output_ends_nothing(database_url: str, connection: Any) 
     assert code == 0
 
 
+async def test_a_reader_that_stops_reading_stops_nothing(database_url: str, connection: Any) -> None:
+    """F46: the log's pipe is full and nobody reads it: jobs go on, leases are renewed, it stops when told to."""
+    environment = {
+        **os.environ,
+        "JOBRUNNER_DATABASE_URL": database_url,
+        "JOBRUNNER_IMPORT": IMPORTS,
+        "JOBRUNNER_MIGRATE_ON_START": "false",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        **{f"JOBRUNNER_{key.upper()}": str(value) for key, value in QUICK.items()},
+    }
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jobrunner", "daemon"], env=environment, stderr=writing, start_new_session=True
+    )
+    os.close(writing)
+    try:
+        await connection.execute("SELECT jobrunner.enqueue('Talks') FROM generate_series(1, 3000)")
+        await until(connection, "SELECT count(*) = 3000 FROM jobrunner.job_history WHERE status = 'Success'", limit=60)
+        assert await connection.fetchval("SELECT count(*) FROM jobrunner.attempt") == 0
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(reading)
+
+
 async def test_one_exception_in_each_service_is_survived(database_url: str, connection: Any) -> None:
     """F19: a loop that meets an unforeseen exception goes on; it is unhealthy meanwhile, and says so."""
     from jobrunner.definitions import Registry
