@@ -36,7 +36,7 @@ WITH ada AS (
     RETURNING id
 ), meeting AS (
     INSERT INTO jobrunner.meeting (name, date_start, date_end, assigned_user_id)
-    SELECT 'Coffee with Charles', now() + interval '80 seconds', now() + interval '1 hour', ada.id
+    SELECT 'Coffee with Charles', now() + interval '70 seconds', now() + interval '1 hour', ada.id
     FROM ada
     RETURNING id
 ), attendee AS (
@@ -127,7 +127,7 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
         await connection.close()
         say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
         say("There are two scheduled jobs of the demo (every five seconds; every minute, in a process of its own), and")
-        say("a meeting that begins in 80 seconds. Ada wants a mail one minute before: it arrives within half a minute.")
+        say("a meeting that begins in 70 seconds. Ada wants a mail one minute before: it arrives in ten seconds or so.")
         say("Ctrl-C stops all of it.")
         say("")
         configuration = load(
