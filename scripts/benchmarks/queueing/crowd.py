@@ -4,6 +4,9 @@ Three databases take turns: an empty one, one with that many finished jobs, one 
 has a daemon of its own; while it is paused the queue is filled.
 """
 
+from collections import Counter
+from collections.abc import Sequence
+
 from scripts.benchmarks.queueing.jobrunner_daemon import Jobrunner
 from scripts.benchmarks.queueing.samples import Samples
 from scripts.benchmarks.queueing.sizes import Sizes
@@ -46,20 +49,38 @@ async def seed(system: Jobrunner, kind: str, count: int) -> None:
     await system.admin.execute("VACUUM ANALYZE jobrunner.job_history")
 
 
-async def measure(worker: Worker, server: Server, sizes: Sizes, samples: Samples, figures: tuple[str, str]) -> None:
-    """Run jobs beside the crowd; `figures` name the daemon's and the cluster's CPU."""
+async def measure_round(
+    workers: Sequence[Worker], server: Server, sizes: Sizes, samples: Samples, figures: tuple[str, str]
+) -> None:
+    """Let each database have a turn, and then each once more in the opposite order: what the machine did meanwhile
+    weighs the same on all. `figures` name the daemon's and the cluster's CPU.
+    """
+    daemon: Counter[str] = Counter()
+    cluster: Counter[str] = Counter()
+    jobs: Counter[str] = Counter()
+    for worker in [*workers, *reversed(workers)]:
+        name = worker.system.name
+        of_daemon, of_cluster = await _turn(worker, server, sizes.crowd_drained)
+        jobs[name] += sizes.crowd_drained
+        daemon[name] += of_daemon
+        cluster[name] += of_cluster
+    for name, count in jobs.items():
+        samples.add(figures[0], name, daemon[name] / count)
+        if server.postmaster is not None:
+            samples.add(figures[1], name, cluster[name] / count)
+
+
+async def _turn(worker: Worker, server: Server, count: int) -> tuple[int, int]:
+    """Run so many jobs beside the crowd; return the microseconds of CPU of the daemon and of the cluster."""
     system = worker.system
     assert isinstance(system, Jobrunner)
-    count = sizes.crowd_drained
     await system.enqueue_many(count)
     await system.settle()
     first, last = await system.span()
-    worker_before, cluster_before = worker.cpu(), server.cpu()
+    daemon, cluster = worker.cpu(), server.cpu() or 0.0
     await system.set("paused", False)
     await until_ended(system, first, last)
-    worker_after, cluster_after = worker.cpu(), server.cpu()
+    daemon, cluster = worker.cpu() - daemon, (server.cpu() or 0.0) - cluster
     await system.set("paused", True)
-    samples.add(figures[0], system.name, (worker_after - worker_before) / count * 1e6)
-    if cluster_before is not None and cluster_after is not None:
-        samples.add(figures[1], system.name, (cluster_after - cluster_before) / count * 1e6)
     await system.idle()
+    return round(daemon * 1e6), round(cluster * 1e6)

@@ -98,9 +98,8 @@ class Run:
                 for system in systems:
                     await crowd.seed(system, system.name, self.sizes.crowd)
                 for number in range(self.sizes.crowd_rounds):
-                    for worker in turns(workers, number):
-                        self.tell(f"{worker.system.name}: draining")
-                        await crowd.measure(worker, self.server, self.sizes, self.samples, figures)
+                    self.tell(f"round {number + 1} of {self.sizes.crowd_rounds}")
+                    await crowd.measure_round(turns(workers, number), self.server, self.sizes, self.samples, figures)
 
     @asynccontextmanager
     async def prepared(self, systems: Sequence[System]) -> AsyncIterator[None]:

@@ -30,7 +30,7 @@ class Sizes:
     """Finished or pending jobs beside those that are measured."""
     crowd_rounds: int
     crowd_drained: int
-    """Jobs that run beside the crowd."""
+    """Jobs of one turn beside it."""
 
 
 LONG = Sizes(
@@ -47,7 +47,7 @@ LONG = Sizes(
     slice=3.0,
     crowd=1_000_000,
     crowd_rounds=5,
-    crowd_drained=100_000,
+    crowd_drained=50_000,
 )
 QUICK = Sizes(
     rounds=1,
