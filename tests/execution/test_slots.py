@@ -752,7 +752,7 @@ async def test_stopped_nothing_is_left(tmp_path):
             with pytest.raises(SlotsStopped):
                 await run.task
         assert slots.free == 0
-        assert set(psutil.Process().children(recursive=True)) == processes
+        assert set(psutil.Process().children(recursive=True)) <= processes
         assert not any(map(lives, [stuck.pid, parent.pid, busy.pid, *family(file)]))
         assert set(threading.enumerate()) == threads
         assert set(os.listdir("/proc/self/fd")) == descriptors
