@@ -134,7 +134,7 @@ def test_what_it_says_of_itself(wheel: Path):
     assert "License-Expression: MIT" in head
     assert "Requires-Python: >=3.11" in head
     assert description.lstrip().startswith("# jobrunner")
-    assert "jobrunner = jobrunner.cli:main" in entry_points
+    assert "jobrunner = jobrunner.__main__:main" in entry_points
     assert "[jobrunner.jobs]" in entry_points
     # What only tests and benchmarks need is asked of nobody.
     assert "pytest" not in head

@@ -37,8 +37,14 @@ def test_a_signal_during_the_start(database_url: str, moment: str, number: signa
     except subprocess.TimeoutExpired:
         daemon.kill()
         raise
-    assert code in (0, 130, 143, -number), "before Python has set its handlers the signal itself ends the process"
-    assert "Traceback" not in daemon.log.replace("KeyboardInterrupt", "") or code == -number or code == 130
+    if "Failed to import the site module" in daemon.log:
+        return  # Python itself was still starting: its own words, and 1, whatever the program
+    assert code in (0, 130, 143, -number), (
+        "before our first line, and while we load, the signal itself ends the process"
+    )
+    assert "Traceback" not in daemon.log or "__main__.py" not in daemon.log, (
+        "before our first line it is Python that speaks"
+    )
 
 
 async def test_running_jobs_get_their_grace(database_url: str, connection: Any) -> None:
