@@ -140,10 +140,10 @@ MODULES = {
 }
 FIND = """
 import json
-from jobrunner import definitions
-definitions.IMPORT_LIMIT = 0.5
-definitions.registry.load(["h24_taking", "h24_late"])
-print(json.dumps([definitions.registry.names(), definitions.registry.problems]))
+from jobrunner.definitions import importing, registry
+importing.IMPORT_LIMIT = 0.5
+registry.load(["h24_taking", "h24_late"])
+print(json.dumps([registry.names(), registry.problems]))
 """
 
 
