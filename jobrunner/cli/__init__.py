@@ -13,13 +13,12 @@ import importlib.util
 import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
-from jobrunner.cli import options
+from jobrunner.cli import options, streams
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
 
 MODULES: dict[str, str | None] = {
@@ -93,56 +92,53 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     if arguments is None:
         arguments = sys.argv[1:]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # whatever the locale, no character is an error
-            stream.reconfigure(errors="backslashreplace")
+    streams.prepare()
     try:
-        code = _run(options.globals_first(arguments))
+        code, message = _run(options.globals_first(arguments))
     except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 1
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            # A log that nobody reads any more is no failure of the command; a result that nobody reads is.
-            code = 1 if stream is sys.stdout else code
-            _drop(stream)
+        code, message = stop.code if isinstance(stop.code, int) else 1, ""
+    fault = streams.fault(sys.stdout)
+    if fault is not None:
+        # Whatever else is wrong may well come of it. `| head` has read enough: nothing to complain of.
+        code = 1
+        message = "" if isinstance(fault, BrokenPipeError) else f"cannot write to standard output: {fault.strerror}"
+        streams.drop(sys.stdout)
+    if message:
+        _complain(message)
+    if streams.fault(sys.stderr) is not None:  # remarks and log lines that nobody reads: no failure of the command
+        streams.drop(sys.stderr)
     sys.exit(code)
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str]) -> tuple[int, str]:
+    """Run the command; return its exit code and what is to be complained of."""
     try:
         code = app(arguments, prog_name="jobrunner", standalone_mode=False)
     except (ConfigurationError, InvalidInput, NotFound) as error:
-        _complain(str(error))
-        return 2
+        return 2, str(error)
     except JobrunnerError as error:
-        _complain(str(error))
-        return 1
+        return 1, str(error)
     except KeyboardInterrupt:
-        return 130
+        return 130, ""
     except typer.Abort:
-        return 1
+        return 1, ""
     except Exception as error:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            return _refuse_usage(error)
-        _complain(_unexpected(error))
-        return 1
-    return code if isinstance(code, int) else 0
+            return error.exit_code, _usage(error)
+        return 1, _unexpected(error)
+    return code if isinstance(code, int) else 0, ""
 
 
-def _refuse_usage(error: Exception) -> int:
+def _usage(error: Exception) -> str:
     """Say what is wrong with the call (the errors of typer have no public class that all its versions share)."""
-    exit_code: int = error.exit_code  # type: ignore[attr-defined]
     message: str = error.format_message()  # type: ignore[attr-defined]
     context: typer.Context | None = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         if message:
             typer.echo(message, err=True)
-        return exit_code
+        return ""
     hint = "" if context is None else f" (`{context.command_path} --help` shows how)"
-    _complain(message.rstrip(".") + hint)
-    return exit_code
+    return message.rstrip(".") + hint
 
 
 def _unexpected(error: Exception) -> str:
@@ -165,12 +161,5 @@ def _complain(message: str) -> None:
     lines = (clean(line) for line in message.rstrip().split("\n"))
     try:
         print("Error: " + "\n".join(lines), file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        _drop(sys.stderr)
-
-
-def _drop(stream: TextIO) -> None:
-    """Let what is still written go nowhere: nobody reads it, and Python would complain at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    except OSError:
+        streams.drop(sys.stderr)

@@ -213,7 +213,13 @@ def enqueue(
 def _standard_input() -> str:
     import sys
 
-    return sys.stdin.read()
+    from jobrunner.errors import InvalidInput
+
+    try:
+        return sys.stdin.read()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise InvalidInput(f"--data - reads standard input, which cannot be read: {why}") from None
 
 
 async def _known_name(connection: "Queryable", name: str, *, force: bool) -> str:
