@@ -111,6 +111,9 @@ def test_a_name_belongs_to_one_function():
         ("'A', pause=-1", "pause must not be negative, got -1"),
         ("'A', queue='a,b'", "a queue's name has 1 to 64 printable letters"),
         ("'A', queue='q' * 65", "a queue's name has 1 to 64 printable letters"),
+        ("'A', crontab='61 * * * *'", "^job 'A': crontab minute '61' .*; allowed: "),
+        ("'A', crontab='* * * *'", "^job 'A': crontab expression '\\* \\* \\* \\*' .*; allowed: "),
+        ("'A', crontab='0 0 30 2 *'", "^job 'A': crontab .*; allowed: "),
     ],
 )
 def test_what_the_decorator_refuses(options: str, sentence: str):
@@ -137,6 +140,19 @@ MODULES = {
     "good": "from jobrunner import job\n@job('Good')\nasync def good() -> None: ...",
     "taking": "from jobrunner import job\n@job('Good')\nasync def another() -> None: ...",
     "late": "from jobrunner import job\n@job('Late')\ndef late() -> None: ...",
+    "crontab": "from jobrunner import job\n@job('Odd', crontab='61 * * * *')\nasync def odd() -> None: ...",
+    "half": (
+        "import h24_whole, h24_other_half\nfrom jobrunner import job\n"
+        "@job('Half')\nasync def half() -> None: ...\nraise KeyError('after Half')"
+    ),
+    "other_half": ("from jobrunner import job\n@job('OtherHalf')\nasync def half() -> None: ...\n1 / 0"),
+    "whole": "from jobrunner import job\n@job('Whole')\nasync def whole() -> None: ...",
+    "slow": (
+        "import builtins, threading\nimport h24_whole\nfrom jobrunner import job\n"
+        "@job('Early')\nasync def early() -> None: ...\n"
+        "builtins.go_on = threading.Event()\nbuiltins.go_on.wait()\n"
+        "@job('Behind')\nasync def behind() -> None: ...\nbuiltins.all_done.set()"
+    ),
 }
 FIND = """
 import json
@@ -184,9 +200,74 @@ def test_modules_that_are_no_good_are_named_and_the_others_load(package: Path):
         "the module 'h24_hanging' did not finish importing within 0.5 s: its jobs are left out",
         "the module 'h24_leaving' could not be imported (SystemExit: 3): its jobs are left out",
         "the module 'h24_raising' could not be imported (KeyError: 'at import'): its jobs are left out",
-        "the module 'h24_taking' could not be imported (ConfigurationError: two jobs are named 'Good': h24_good.good "
+        "the module 'h24_taking' could not be imported (two jobs are named 'Good': h24_good.good "
         "and h24_taking.another; rename one): its jobs are left out",
     ]
+
+
+LOAD = """
+import json, sys, builtins, threading
+from jobrunner.definitions import importing, registry
+importing.IMPORT_LIMIT = float(sys.argv[1])
+builtins.all_done = threading.Event()
+registry.load(sys.argv[2:])
+if hasattr(builtins, "go_on"):
+    builtins.go_on.set()
+    builtins.all_done.wait()
+print(json.dumps([registry.names(), registry.problems]))
+"""
+
+
+def loaded(folder: Path, *names: str, limit: float = 20.0) -> tuple[set[str], list[str]]:
+    """Load modules in a process of its own; return the names of their jobs and the problems."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(limit), *names],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    found, problems = json.loads(done.stdout)
+    return {name for name in found if name != "SendEmailReminders"}, problems
+
+
+def test_a_crontab_that_cannot_be_read_is_named_with_module_job_and_field(modules: Path):
+    """H24, F33: at once, not when a daemon makes its scheduled job; the others load."""
+    names, problems = loaded(modules, "h24_crontab", "h24_good")
+    assert names == {"Good"}
+    (problem,) = problems
+    assert problem.startswith(
+        "the module 'h24_crontab' could not be imported (job 'Odd': crontab minute '61' is out of range"
+    )
+    assert problem.endswith("): its jobs are left out")
+
+
+def test_a_module_that_fails_midway_contributes_nothing(modules: Path):
+    """H24: what it had registered is taken out again, and so is that of a module whose import it fails with."""
+    names, problems = loaded(modules, "h24_half", "h24_good")
+    assert names == {"Good", "Whole"}
+    assert problems == [
+        "the module 'h24_half' could not be imported (ZeroDivisionError: division by zero): its jobs are left out"
+    ]
+
+
+def test_a_package_that_fails_contributes_nothing_of_its_parts(modules: Path):
+    """H24: a part that was imported whole cannot be imported without its package."""
+    package = modules / "h24_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("import h24_package.part\nraise KeyError('after the part')")
+    (package / "part.py").write_text(MODULES["good"])
+    names, problems = loaded(modules, "h24_package", "h24_taking")
+    assert names == {"Good"}  # the one of h24_taking: the name is free again
+    assert len(problems) == 1
+
+
+def test_a_module_that_ends_too_late_contributes_nothing(modules: Path):
+    """H24: neither what it registered before nor what it does when it goes on; a module that it imported is whole."""
+    names, problems = loaded(modules, "h24_slow", "h24_good", limit=0.5)
+    assert names == {"Good", "Whole"}
+    assert problems == ["the module 'h24_slow' did not finish importing within 0.5 s: its jobs are left out"]
 
 
 async def test_a_daemon_says_which_modules_are_no_good_and_runs_the_rest(
@@ -196,8 +277,8 @@ async def test_a_daemon_says_which_modules_are_no_good_and_runs_the_rest(
     daemon = DaemonProcess(database_url, imports="h24_raising,h24_good,h24_taking,h24_late", folder=modules)
     try:
         await daemon.ready()
-        for name, kind in (("raising", "KeyError"), ("taking", "ConfigurationError")):
-            assert kind in daemon.wait_for(f"the module 'h24_{name}' could not be imported")
+        for name, reason in (("raising", "KeyError"), ("taking", "two jobs are named 'Good'")):
+            assert reason in daemon.wait_for(f"the module 'h24_{name}' could not be imported")
         jobs = [await connection.fetchval("SELECT jobrunner.enqueue($1)", name) for name in ("Good", "Late")]
         assert [row["status"] for row in await ended(connection, *jobs)] == ["Success", "Success"]
         problems = "SELECT state -> 'problems' FROM jobrunner.daemon WHERE jsonb_array_length(state -> 'problems') = 2"

@@ -53,7 +53,7 @@ def job(
         crontab: gives the definition a default scheduled job.
 
     Raises:
-        ConfigurationError: an option is out of range, or another function has the name.
+        ConfigurationError: an option is out of range, the crontab cannot be read, or another function has the name.
     """
     if callable(name):
         return job()(name)
@@ -76,6 +76,8 @@ def job(
             )
         if isinstance(pause, int | float) and pause < 0:
             raise ConfigurationError(f"job {chosen!r}: pause must not be negative, got {pause}")
+        if crontab is not None:
+            _check_crontab(chosen, crontab)
         definition = Definition(
             name=chosen,
             function=function,
@@ -104,3 +106,12 @@ def _pause_function(pause: Callable[[int], float] | float | None) -> Callable[[i
         return seconds
 
     return always_the_same
+
+
+def _check_crontab(name: str, crontab: str) -> None:
+    from jobrunner.crontab import Crontab, CrontabError  # most modules of jobs do without
+
+    try:
+        Crontab.parse(crontab)
+    except CrontabError as error:
+        raise ConfigurationError(f"job {name!r}: {error}") from None

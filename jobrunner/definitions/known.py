@@ -1,10 +1,11 @@
 """The definitions that this process knows."""
 
 import logging
+import threading
 from collections.abc import Iterable, Iterator
 
 from jobrunner.definitions.definition import Definition
-from jobrunner.definitions.importing import import_within_limit, modules_of_jobs
+from jobrunner.definitions.importing import Import, in_given_up_import, modules_of_jobs
 from jobrunner.errors import ConfigurationError, UnknownDefinition
 
 log = logging.getLogger("jobrunner.definitions")
@@ -15,6 +16,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._definitions: dict[str, Definition] = {}
+        self._lock = threading.Lock()
         self.problems: list[str] = []
         """One sentence for each module that could not be loaded or name that was taken."""
 
@@ -51,23 +53,38 @@ class Registry:
         Raises:
             ConfigurationError: another function has the name.
         """
-        former = self._definitions.get(definition.name)
-        same = former and (former.module, former.function.__qualname__) == (
-            definition.module,
-            definition.function.__qualname__,
-        )
-        if former and not same:
-            raise ConfigurationError(
-                f"two jobs are named {definition.name!r}: {former.module}.{former.function.__qualname__} and "
-                f"{definition.module}.{definition.function.__qualname__}; rename one"
+        with self._lock:
+            if in_given_up_import():
+                return  # it was said that its jobs are left out
+            former = self._definitions.get(definition.name)
+            same = former and (former.module, former.function.__qualname__) == (
+                definition.module,
+                definition.function.__qualname__,
             )
-        self._definitions[definition.name] = definition
+            if former and not same:
+                raise ConfigurationError(
+                    f"two jobs are named {definition.name!r}: {former.module}.{former.function.__qualname__} and "
+                    f"{definition.module}.{definition.function.__qualname__}; rename one"
+                )
+            self._definitions[definition.name] = definition
 
     def load(self, modules: Iterable[str] = ()) -> None:
-        """Import the entry points' modules and the given ones. What fails is named in `problems`, the rest loads."""
+        """Import the entry points' modules and the given ones.
+
+        What fails is named in `problems`, and the jobs that it had registered by then are taken out again; the rest
+        loads.
+        """
         for name in dict.fromkeys([*modules_of_jobs(), *modules]):
-            problem = import_within_limit(name)
+            before = set(self._definitions.values())
+            importing = Import(name)
+            problem = importing.problem()
             if problem:
+                with self._lock:
+                    self._definitions = {
+                        definition.name: definition
+                        for definition in self._definitions.values()
+                        if definition in before or not importing.left_out(definition.module)
+                    }
                 self.problems.append(problem)
                 log.error("%s", problem)
 

@@ -84,7 +84,7 @@ class Runner(Service):
         """How many are claimed and not stored yet."""
         self.did_not_stop = 0
         """Coroutines that went on after they were cancelled and given up."""
-        self.slots = ProcessSlots(slots, preload=["jobrunner.definitions", "pydantic"])
+        self.slots = ProcessSlots(slots, preload=["jobrunner.definitions", "jobrunner.crontab", "pydantic"])
         self._slots_started = False
         self.journal = Journal(journal, lambda: self.attempts.values(), scrub)
         self.finisher = Finisher(

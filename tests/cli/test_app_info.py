@@ -2,8 +2,7 @@ import sys
 
 import pytest
 
-from jobrunner import definitions
-from jobrunner.definitions import Registry
+from jobrunner.definitions import registry
 from tests.cli.calling import caller
 from tests.queue.stage import Stage
 
@@ -33,7 +32,8 @@ def call(capsys, database_url, monkeypatch, tmp_path):
     (tmp_path / "accounts_of_test.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(definitions, "registry", Registry())
+    monkeypatch.setattr(registry, "_definitions", {})
+    monkeypatch.setattr(registry, "problems", [])
     monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
     yield caller(capsys)
     sys.modules.pop("accounts_of_test", None)
