@@ -5,6 +5,8 @@ import re
 import traceback
 from typing import Any
 
+from jobrunner.errors import JobrunnerError
+
 RESULT_LIMIT = 64 * 1024
 """Bytes of JSON that are kept of a result; a larger one is replaced by a note."""
 ERROR_LIMIT = 8 * 1024
@@ -57,7 +59,7 @@ def result_json(value: Any) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """Return the error's type and text, as the last line of a traceback has them."""
+    """Return the error's type and text, as the last line of a traceback has them; one of ours is its sentence."""
     kind = type(error)
     name = (
         kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
@@ -66,6 +68,8 @@ def error_text(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "(its text cannot be had: str() of it failed)"
+    if text and isinstance(error, JobrunnerError) and kind.__module__.partition(".")[0] == "jobrunner":
+        return shortened(text, ERROR_LIMIT)
     return shortened(f"{name}: {text}" if text else name, ERROR_LIMIT)
 
 

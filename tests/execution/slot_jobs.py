@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.errors import InvalidInput
 
 
 def add(a, b):
@@ -27,6 +28,10 @@ def echo(value):
 
 def nothing():
     pass
+
+
+def refused():
+    raise InvalidInput("the moon is no place to send mail to; take one on earth")
 
 
 def where():

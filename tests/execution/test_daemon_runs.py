@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from jobrunner.definitions import JobContext, Registry, Target
+from jobrunner.errors import InvalidInput
 from tests.execution import slot_jobs
 from tests.support.daemons import daemon, define, ended, until
 
@@ -54,6 +55,21 @@ async def test_an_error_is_tried_again_and_fails_at_the_last_attempt(database_ur
     lines = await connection.fetch("SELECT attempt, level, message FROM jobrunner.job_log WHERE job_id = $1", job)
     said = [(line["attempt"], line["level"]) for line in lines if line["message"].startswith("attempt ")]
     assert said == [(1, logging.WARNING), (2, logging.WARNING), (3, logging.WARNING)]
+
+
+async def test_an_error_of_ours_is_kept_as_its_sentence(database_url: str, connection: Any) -> None:
+    """Of a coroutine and of a blocking job; where it was raised stands below."""
+    registry = Registry()
+
+    async def refused() -> None:
+        raise InvalidInput("the moon is no place to send mail to; take one on earth")
+
+    define(registry, refused, max_attempts=1)
+    define(registry, slot_jobs.refused, "slot_refused", max_attempts=1)
+    async with daemon(database_url, registry):
+        rows = await ended(connection, await enqueue(connection, "refused"), await enqueue(connection, "slot_refused"))
+    for row in rows:
+        assert row["error"].startswith("the moon is no place to send mail to; take one on earth\nTraceback")
 
 
 async def test_bad_data_fails_at_once_and_names_the_field(database_url: str, connection: Any) -> None:

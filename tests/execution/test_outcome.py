@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from jobrunner.errors import JobrunnerError, UnknownDefinition
 from jobrunner.execution.outcome import (
     DEPTH_LIMIT,
     ERROR_LIMIT,
@@ -84,6 +85,17 @@ def test_an_error_s_text_is_its_last_line_in_a_traceback():
     assert error_text(json.JSONDecodeError("bad", "doc", 0)).startswith("json.decoder.JSONDecodeError: bad")
     assert error_text(Odd()) == f"{__name__}.Odd: (its text cannot be had: str() of it failed)"
     assert len(error_text(ValueError("x" * 10**6))) == ERROR_LIMIT
+
+
+class Theirs(JobrunnerError):
+    """An application may put its own below ours."""
+
+
+def test_an_error_of_ours_is_its_sentence_alone():
+    sentence = "no job is named 'Greet'; did you mean GreetAll?"
+    assert error_text(UnknownDefinition("Greet", ["GreetAll"])) == sentence
+    assert error_text(JobrunnerError()) == "jobrunner.errors.JobrunnerError"
+    assert error_text(Theirs("bad")) == f"{__name__}.Theirs: bad"
 
 
 def test_a_traceback_begins_in_the_job():
