@@ -1,12 +1,13 @@
 """What may stand in a setting: types that check, each refusal read after the name of the setting."""
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from jobrunner import database_url
 
 
 def _split(value: object) -> object:
@@ -30,26 +31,8 @@ def _queue_names(names: list[str]) -> list[str]:
 
 
 def _database_url(url: SecretStr) -> SecretStr:
-    text = url.get_secret_value()
-    if not text.startswith(("postgresql://", "postgres://")):
-        raise ValueError("must begin with postgresql:// (postgresql://user:password@host:5432/database)")
-    if not text.isprintable() or " " in text:
-        raise ValueError("must not contain blanks or control characters; write them percent-encoded (%20)")
-    try:
-        parts = urlsplit(text)
-        hosts = parts.netloc.rpartition("@")[2]
-        usable = bool(re.fullmatch(f"({_HOST}(,{_HOST})*)?", hosts)) and "@" not in parts.path + parts.fragment
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(
-            "must be like postgresql://user:password@host:5432/database, with /, ?, # and @ in a password "
-            "percent-encoded (%2F, %3F, %23, %40)"
-        )
+    database_url.read(url.get_secret_value())
     return url
-
-
-_HOST = r"(\[[^\[\]]+\]|[^:,@\[\]]+)(:\d+)?"
 
 
 def _site_url(url: str) -> str:

@@ -6,17 +6,19 @@ connection stop none of them (failures F16), and a lost line is repaired where i
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import asyncpg
 
-from jobrunner.errors import DatabaseUnavailable, LimitExceeded
+from jobrunner import database_url
+from jobrunner.errors import DatabaseUnavailable, LimitExceeded, nearest
 
 T = TypeVar("T")
 
 CONNECT_LIMIT = 10.0
-"""Seconds that one attempt to connect may take."""
+"""Seconds that one host may take to let us in, where the URL names no connect_timeout."""
 CLOSE_LIMIT = 2.0
 """Seconds that a good-bye to the server may take."""
 REPEATS = 6
@@ -44,6 +46,22 @@ REFUSED = (
 )
 """The URL is none, or the server answered and refused user, password or database: waiting does not help."""
 
+ELSEWHERE = (
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.TargetServerAttributeNotMatched,
+    asyncpg.exceptions.TooManyConnectionsError,
+)
+"""This server does not take us now; another of the URL may."""
+
+PARAMETER_REFUSED = (
+    asyncpg.exceptions.CantChangeRuntimeParamError,
+    asyncpg.exceptions.ClientConfigurationError,
+    asyncpg.exceptions.InsufficientPrivilegeError,
+    asyncpg.exceptions.InvalidParameterValueError,
+    asyncpg.exceptions.UndefinedObjectError,
+)
+"""Driver or server do not accept what the URL asks for."""
+
 SHORT_OF = (asyncpg.exceptions.InsufficientResourcesError,)
 """Disk, memory or locks are short at the server: the statement failed, the line may stay (F25)."""
 
@@ -68,7 +86,6 @@ Left to itself PostgreSQL either plans a claim anew each time, which costs as mu
 made while the queue was empty: then each claim reads the whole table, until the next ANALYZE.
 """
 SESSION = {
-    "application_name": "jobrunner",
     "default_transaction_isolation": "read committed",
     "timezone": "UTC",
 }
@@ -85,19 +102,66 @@ def unavailable(dsn: str, error: BaseException) -> DatabaseUnavailable:
 
 
 async def connect(
-    dsn: str, *, name: str, pooled: bool = False, session: Mapping[str, str] = NO_SETTINGS
+    dsn: str,
+    *,
+    name: str,
+    pooled: bool = False,
+    session: Mapping[str, str] = NO_SETTINGS,
+    limit: float = CONNECT_LIMIT,
+    **more: Any,
 ) -> asyncpg.Connection:
     """Open a connection called `name` (seen in pg_stat_activity); `session` are more settings of PostgreSQL for it.
 
     `pooled` is for a URL that leads to a transaction pooler such as PgBouncer: no prepared statements are kept and no
-    session settings are sent.
+    session settings are sent. `limit` is how many seconds each host may take, unless the URL names a connect_timeout;
+    `more` is for the driver. Of several hosts the first is taken that lets us in and takes writes.
+
+    Raises:
+        DatabaseUnavailable: the URL cannot be used, or no host answered in time or takes writes. What a server that
+            answered refuses, and what the network does, is raised as the driver has it.
     """
-    options: dict[str, Any] = (
-        {"statement_cache_size": 0}
-        if pooled
-        else {"server_settings": {**SESSION, "application_name": f"jobrunner {name}", **session}}
-    )
-    return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, **options)
+    try:
+        url = database_url.read(dsn)
+    except ValueError as error:
+        raise unavailable(dsn, ValueError(f"the URL {error}")) from None
+    if pooled:
+        more["statement_cache_size"] = 0
+    else:
+        more["server_settings"] = {**SESSION, "application_name": f"{url.application} {name}", **session}
+    limit = url.connect_timeout or limit
+    hosts = url.hosts or (("", None),)
+    for host, port in hosts:
+        try:
+            return await asyncpg.connect(url.driver_url, host=host or None, port=port, timeout=limit, **more)
+        except PARAMETER_REFUSED as error:
+            raise unavailable(dsn, ValueError(_refused_parameter(error))) from None
+        except (OSError, *ELSEWHERE) as error:  # TimeoutError is an OSError
+            if (host, port) == hosts[-1]:
+                if (reason := _no_host(error, limit)) is None:
+                    raise
+                raise unavailable(dsn, OSError(reason)) from error
+    raise AssertionError("unreachable")
+
+
+def _refused_parameter(error: BaseException) -> str:
+    """Return a sentence for what driver or server say to a parameter of the URL."""
+    found = re.search('unrecognized configuration parameter "([^"]+)"', str(error))
+    if found is None:
+        return str(error)
+    near = nearest(found[1], database_url.LIBPQ)
+    hint = near if "did you mean" in near else ""
+    return f"its parameter {found[1]} is neither one of libpq's nor a setting of the server{hint}"
+
+
+def _no_host(error: BaseException, limit: float) -> str | None:
+    """Return why no host was taken, where the driver's own words do not tell."""
+    match error:
+        case TimeoutError():
+            return f"no answer within {limit:g} s (limit of connecting)"
+        case asyncpg.exceptions.TargetServerAttributeNotMatched():
+            return "no server that the URL names takes writes now: they are standbys, or read-only"
+        case _:
+            return None
 
 
 async def close(raw: asyncpg.Connection) -> None:
@@ -217,7 +281,7 @@ async def is_pooled(dsn: str) -> bool:
         DatabaseUnavailable: the database cannot be reached.
     """
     try:
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, statement_cache_size=0)
+        connection = await connect(dsn, name="", pooled=True)
         try:
             async with asyncio.timeout(CONNECT_LIMIT):
                 answering = await connection.fetchval("SELECT pg_backend_pid()")

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from jobrunner.db.connection import unavailable
+from jobrunner.db.connection import LOST, connect, unavailable
 from jobrunner.errors import DatabaseUnavailable
 
 LOCK_KEY = 5717442301841
@@ -84,8 +84,8 @@ def _run_alembic(dsn: str) -> None:
 async def connect_for_migration(dsn: str) -> Any:
     """Connect without anything that a pooler refuses: no session settings, no statements that stay prepared."""
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_LIMIT, statement_cache_size=0)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        return await connect(dsn, name="", pooled=True, limit=CONNECT_LIMIT)
+    except (*LOST, asyncpg.PostgresError) as error:
         raise unavailable(dsn, error) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from jobrunner.db.connection import CONNECT_LIMIT, LOST, SESSION, unavailable
+from jobrunner.db.connection import LOST, connect, unavailable
 from jobrunner.errors import LimitExceeded
 from jobrunner.lifecycle import Service
 
@@ -25,14 +25,10 @@ class Pool(Service):
         self._pool: Any = None
 
     async def _start(self) -> None:
-        options: dict[str, Any] = (
-            {"statement_cache_size": 0}
-            if self._pooled
-            else {"server_settings": {**SESSION, "application_name": "jobrunner job"}}
-        )
-        self._pool = await asyncpg.create_pool(
-            self._dsn, min_size=0, max_size=self._size, init=prepare, timeout=CONNECT_LIMIT, **options
-        )
+        self._pool = await asyncpg.create_pool(connect=self._connect, min_size=0, max_size=self._size, init=prepare)
+
+    async def _connect(self, *_: Any, **options: Any) -> Any:
+        return await connect(self._dsn, name="job", pooled=self._pooled, **options)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
