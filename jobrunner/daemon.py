@@ -85,17 +85,13 @@ class Daemon(Service):
         host.on_due = self.claimer.due_in
         self.watch = Watch(
             host.connection("watch"),
-            {
-                "settings": self._settings_changed,
-                "scheduled_jobs": self._schedules_changed,
-                "cancellations": self._cancel,
-            },
+            {"settings": self._settings_changed, "cancellations": self._cancel},
         )
         self.listener = Listener(
             self._direct_dsn,
             host.identity.id,
             on_wake=self.claimer.notified,
-            on_change=lambda topic: self.watch.wake(),
+            on_change=self._edited,
             on_connect=self._look_everywhere,
         )
         self.sweep = Sweep(
@@ -166,14 +162,18 @@ class Daemon(Service):
     def _look_everywhere(self) -> None:
         self.claimer.look_now()
         self.watch.wake()
+        self.scheduler.changed()
+
+    def _edited(self, topic: str) -> None:
+        if topic == "scheduled_jobs":
+            self.scheduler.changed()
+        else:
+            self.watch.wake()
 
     async def _settings_changed(self) -> None:
         await self.host.load_settings()
         self.scheduler.changed()
         self.claimer.look_now()
-
-    async def _schedules_changed(self) -> None:
-        self.scheduler.changed()
 
     async def _cancel(self) -> None:
         self.host.runner.cancel(await find_cancellations(self.host.upkeep, self.host.identity.id))

@@ -1,4 +1,8 @@
-"""The watch: sees edits of settings, scheduled jobs and cancellations, when told by NOTIFY, or within a second."""
+"""The watch: sees edits of settings and cancellations, when told by NOTIFY, or within a second.
+
+Edits of scheduled jobs are not its business: the scheduler reads the clock and what is overdue just as often, and sees
+them in the same statement.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 

@@ -258,7 +258,10 @@ class Scheduler(Service):
 
 
 class Watch(DatabaseLoop):
-    """Reads the table every second, and when told that it changed."""
+    """Looks at clock, edits and what is overdue every second, and when told that the table changed.
+
+    Not one with the watch of settings (`queue.watch`): that has no use for a clock, and is to go on where this fails.
+    """
 
     def __init__(self, scheduler: Scheduler, interval: float) -> None:
         super().__init__("scheduler watch", interval=interval)
