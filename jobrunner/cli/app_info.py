@@ -23,6 +23,7 @@ def app_info(
         typer.echo(context.get_help())
         return
     from jobrunner.cli.database import connected
+    from jobrunner.cli.grid import Column
     from jobrunner.cli.output import note, run, table
     from jobrunner.cli.session import load_configuration
     from jobrunner.definitions import registry
@@ -55,7 +56,16 @@ def app_info(
             }
             for entry in entries
         ],
-        ["name", "kind", "schedules", "queue", "fans_out", "last_run", "ended_at", "known_to"],
+        {
+            "name": Column(),
+            "kind": Column(rank=5),
+            "schedules": Column(rank=2, least=12),
+            "queue": Column(rank=4),
+            "fans_out": Column(rank=7),
+            "last_run": Column(rank=1),
+            "ended_at": Column(rank=6),
+            "known_to": Column(rank=3, least=12),
+        },
     )
 
 

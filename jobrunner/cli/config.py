@@ -14,12 +14,17 @@ def show(
     """Show every setting with its value and where it comes from; secrets are masked."""
     from dataclasses import asdict
 
+    from jobrunner.cli.grid import Column
     from jobrunner.cli.output import table
     from jobrunner.cli.session import load_configuration
     from jobrunner.config import describe
 
     rows = [asdict(row) for row in describe(load_configuration())]
-    table(rows, ["name", "value", "source", "description"], json=json)
+    table(
+        rows,
+        {"name": Column(), "value": Column(), "source": Column(rank=1), "description": Column(rank=2, least=20)},
+        json=json,
+    )
 
 
 @app.command()

@@ -48,6 +48,7 @@ def list_(
     from dataclasses import asdict
 
     from jobrunner.cli.database import connected
+    from jobrunner.cli.grid import Column
     from jobrunner.cli.output import note, run, table
     from jobrunner.queue.listing import MAX_ID, Page, list_jobs
 
@@ -86,15 +87,15 @@ def list_(
     table(
         rows,
         {
-            "id": "ID",
-            "name": "Name",
-            "status": "Status",
-            "queue": "Queue",
-            "target": "Target",
-            "tries": "Attempt",
-            "at": "Ended, started or due",
-            "seconds": "Seconds",
-            "reason": "Error",
+            "id": Column("ID"),
+            "name": Column(),
+            "status": Column(),
+            "queue": Column(rank=4),
+            "target": Column(rank=3),
+            "tries": Column("Attempt", rank=6),
+            "at": Column("Time", rank=2),  # when it ended, else started, else is due
+            "seconds": Column(rank=5),
+            "reason": Column("Error", rank=1, least=16),
         },
         json=json,
     )
@@ -109,6 +110,7 @@ def show(job_id: JobId, json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from jobrunner.cli.database import connected
+    from jobrunner.cli.grid import Column
     from jobrunner.cli.output import clean, note, print_json, record, run, table
     from jobrunner.queue.record import MAX_LINES_COUNTED, count_log_lines, find_job, list_attempts
 
@@ -133,7 +135,17 @@ def show(job_id: JobId, json: AsJson = False) -> None:
         print()
         for attempt in tries:
             attempt["error"] = (attempt["error"] or "").partition("\n")[0] or None
-        table(tries, ["attempt", "outcome", "started_at", "duration", "daemon", "error"])
+        table(
+            tries,
+            {
+                "attempt": Column(),
+                "outcome": Column(),
+                "started_at": Column(rank=2),
+                "duration": Column(rank=3),
+                "daemon": Column(rank=4),
+                "error": Column(rank=1, least=16),
+            },
+        )
     if job.error is not None and "\n" in job.error:
         print(f"\n{clean(job.error.rstrip(), lines=True)}")
     if lines:

@@ -1,24 +1,31 @@
 """What commands print, and how they run coroutines.
 
-Results go to standard output: as a table on a terminal, separated by tabs where it is read by another program,
-as JSON where asked. What comes from jobs, people and other machines may hold control characters that would
+Results go to standard output: as a table on a terminal (see `grid`), separated by tabs where it is read by another
+program, as JSON where asked. What comes from jobs, people and other machines may hold control characters that would
 rewrite the terminal (failures H17): every cell is cleaned.
 """
 
 import asyncio
 import json as json_module
+import os
 import signal
 import sys
 import unicodedata
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import Enum
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any, TypeVar
+
+from jobrunner.cli import grid
+from jobrunner.cli.grid import Column
 
 Result = TypeVar("Result")
 
-Columns = Sequence[str] | Mapping[str, str]
-"""Keys of the rows in their order, or keys with the headings above them."""
+Columns = Sequence[str] | Mapping[str, Column]
+"""Keys of the rows in their order, or keys with how their columns behave on a terminal."""
 
 _JOINERS = {"\u200c", "\u200d"}
 """Format characters that scripts and emoji need and that harm nothing."""
@@ -82,43 +89,67 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Columns, *, json: bool = F
     if json:
         print_json(rows)
         return
-    headings = columns if isinstance(columns, Mapping) else {key: _heading(key) for key in columns}
-    cells = [[cell(row.get(key)) for key in headings] for row in rows]
+    shown = columns if isinstance(columns, Mapping) else {key: Column() for key in columns}
     if not sys.stdout.isatty():
-        for line in [list(headings), *cells]:
+        for line in [list(shown), *([cell(row.get(key)) for key in shown] for row in rows)]:
             print("\t".join(line))
         return
-    numbers = [bool(rows) and all(isinstance(row.get(key), int | float | None) for row in rows) for key in headings]
-    _print_table(list(headings.values()), cells, numbers)
+    _print_grid(rows, {key: replace(one, heading=one.heading or _heading(key)) for key, one in shown.items()})
 
 
-def record(row: Mapping[str, Any], columns: Columns | None = None, *, json: bool = False) -> None:
+def _print_grid(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> None:
+    plain = list(columns.values())
+    cells = [[cell(row.get(key)) for key in columns] for row in rows]
+    brief = [[_brief(row.get(key)) for key in columns] for row in rows]
+    fitted = grid.fit(plain, cells, brief, get_terminal_size().columns)
+    if fitted is None:
+        for line in grid.blocks(plain, cells):
+            print(line)
+        return
+    right = [bool(rows) and all(isinstance(row.get(key), int | float | None) for row in rows) for key in columns]
+    headings, *lines = grid.rows(plain, fitted, right)
+    print(headings if os.environ.get("TERM", "dumb") == "dumb" else f"\x1b[1m{headings}\x1b[0m")
+    for line in lines:
+        print(line)
+    if fitted.left_out:
+        names = ", ".join(plain[place].heading for place in fitted.left_out)
+        note(f"Left out for want of room: {names}. A wider terminal shows more, --json everything.")
+
+
+def _brief(value: Any) -> str:
+    """Return a cell for where room is scarce: times without their offset, those of today without the date."""
+    if not isinstance(value, datetime):
+        return cell(value)
+    at = local(value)
+    return f"{at:%H:%M:%S}" if at.date() == datetime.now().date() else f"{at:%Y-%m-%d %H:%M}"
+
+
+def record(row: Mapping[str, Any], columns: Sequence[str] | None = None, *, json: bool = False) -> None:
     """Print one row downwards, a line for each key."""
     if json:
         print_json(row)
         return
-    keys: Columns = list(row) if columns is None else columns
-    headings = keys if isinstance(keys, Mapping) else {key: _heading(key) for key in keys}
+    keys = list(row) if columns is None else columns
     if not sys.stdout.isatty():
-        for key in headings:
+        for key in keys:
             print(f"{key}\t{cell(row.get(key))}")
         return
-    cells = [[heading, cell(row.get(key), lines=True)] for key, heading in headings.items()]
-    _print_table(None, cells, [False, False])
+    margin = max((len(key) for key in keys), default=0) + grid.GAP
+    width = get_terminal_size().columns
+    for key in keys:
+        text = cell(row.get(key), lines=True)
+        if width < grid.NARROW:
+            print(f"{_heading(key)}: {text}")
+            continue
+        first, *rest = [piece for line in text.expandtabs().split("\n") for piece in _wrapped(line, width - margin)]
+        print(f"{_heading(key):{margin}}{first}".rstrip())
+        for line in rest:
+            print(f"{'':{margin}}{line}")
 
 
-def _print_table(headings: list[str] | None, cells: list[list[str]], numbers: list[bool]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=None, show_header=headings is not None, header_style="bold", pad_edge=False)
-    for position, right in enumerate(numbers):
-        heading = Text(clean(headings[position])) if headings is not None else ""
-        grid.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for line in cells:
-        grid.add_row(*(Text(text) for text in line))
-    Console(highlight=False, markup=False, emoji=False).print(grid)
+def _wrapped(line: str, width: int) -> list[str]:
+    """Break a line between words only: a word in one piece can be copied, and the terminal wraps it anyway."""
+    return wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def print_json(value: Any) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from jobrunner.cli.grid import Column
+
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
     from jobrunner.definitions import Registry
@@ -26,19 +28,28 @@ TimeZone = Annotated[str | None, typer.Option(help="Time zone, such as Europe/Be
 Data = Annotated[str | None, typer.Option(help="The job's data, a JSON object.", metavar="JSON")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all that is known.")]
 
-COLUMNS = (
-    "id",
-    "name",
-    "job",
-    "crontab",
-    "time_zone",
-    "status",
-    "next_fire_at",
-    "last_fire_at",
-    "last_outcome",
-    "last_duration",
-)
-RUN_COLUMNS = ("job_id", "outcome", "attempt", "started_at", "duration", "target", "firing", "error")
+COLUMNS = {
+    "id": Column(),
+    "name": Column(),
+    "job": Column(rank=4),
+    "crontab": Column(rank=2),
+    "time_zone": Column(rank=6),
+    "status": Column(),
+    "next_fire_at": Column(rank=1),
+    "last_fire_at": Column(rank=5),
+    "last_outcome": Column(rank=3),
+    "last_duration": Column(rank=7),
+}
+RUN_COLUMNS = {
+    "job_id": Column(),
+    "outcome": Column(),
+    "attempt": Column(rank=5),
+    "started_at": Column(rank=1),
+    "duration": Column(rank=4),
+    "target": Column(rank=3),
+    "firing": Column(rank=6),
+    "error": Column(rank=2, least=16),
+}
 
 
 @app.command("list")

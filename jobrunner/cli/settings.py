@@ -1,8 +1,11 @@
 """`jobrunner settings`: what the administrator sets while daemons run."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from jobrunner.queue.setting import Value
 
 app = typer.Typer(help="Show and change the job settings; every daemon follows within a second.")
 
@@ -16,6 +19,7 @@ def list_all(json: AsJson = False) -> None:
     from dataclasses import asdict
 
     from jobrunner.cli.database import connected
+    from jobrunner.cli.grid import Column
     from jobrunner.cli.output import note, run, table
     from jobrunner.queue.settings import list_settings
 
@@ -24,8 +28,19 @@ def list_all(json: AsJson = False) -> None:
             return await list_settings(connection)
 
     rows = run(read())
-    columns = ["name", "value", "unit", "default", "range", "changed_at", "changed_by"]
-    table([asdict(row) for row in rows], columns, json=json)
+    table(
+        [asdict(row) | ({} if json else {"value": _text(row.value), "default": _text(row.default)}) for row in rows],
+        {
+            "name": Column(),
+            "value": Column(),
+            "unit": Column(rank=1),
+            "default": Column(rank=4),
+            "range": Column(rank=2, least=16),
+            "changed_at": Column(rank=5),
+            "changed_by": Column(rank=3),
+        },
+        json=json,
+    )
     if not json:
         for row in rows:
             if row.problem:
@@ -91,10 +106,13 @@ def _show(row: Any, *, json: bool) -> None:
     if json:
         print_json(asdict(row))
         return
-    typer.echo(row.value if isinstance(row.value, str) else _text(row.value))
+    typer.echo(_text(row.value))
     if row.problem:
         note(f"Warning: {row.problem}")
 
 
-def _text(value: float) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+def _text(value: "Value") -> str:
+    """Return a value as it is typed: true and false are the words of its range."""
+    from jobrunner.cli.output import cell
+
+    return str(value).lower() if isinstance(value, bool) else cell(value)

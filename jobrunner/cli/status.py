@@ -78,7 +78,8 @@ def as_json(view: "Overview") -> dict[str, Any]:
 def _print(view: "Overview") -> None:
     from dataclasses import asdict
 
-    from jobrunner.cli.output import cell, clean, table
+    from jobrunner.cli.grid import Column
+    from jobrunner.cli.output import clean, table
     from jobrunner.queue.overview import Exceptional
 
     typer.echo(clean(view.sentence))
@@ -91,15 +92,22 @@ def _print(view: "Overview") -> None:
     }
     table(
         [
-            {"status": name, "jobs": number, "when": "" if place < 2 else f"since {cell(view.jobs.since)}"}
+            {"status": name, "jobs": number, "since": None if place < 2 else view.jobs.since}
             for place, (name, number) in enumerate(numbers.items())
         ],
-        ["status", "jobs", "when"],
+        ["status", "jobs", "since"],
     )
     if view.failures:
         print()
-        headings = {"jobs": "Failed", "name": "Job", "reason": "Reason", "last_job": "Latest"}
-        table([asdict(one) for one in view.failures], headings)
+        table(
+            [asdict(one) for one in view.failures],
+            {
+                "jobs": Column("Failed"),
+                "name": Column("Job"),
+                "reason": Column(least=16),
+                "last_job": Column("Latest"),
+            },
+        )
     if view.daemons:
         print()
         table(
@@ -116,7 +124,16 @@ def _print(view: "Overview") -> None:
                 }
                 for one in view.daemons
             ],
-            ["daemon", "host", "pid", "since", "running", "held", "fenced", "healthy"],
+            {
+                "daemon": Column(),
+                "host": Column(rank=2),
+                "pid": Column(rank=3),
+                "since": Column(rank=1),
+                "running": Column(),
+                "held": Column(rank=5),
+                "fenced": Column(rank=4),
+                "healthy": Column(),
+            },
         )
 
 

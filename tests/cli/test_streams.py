@@ -50,7 +50,9 @@ def test_a_full_disk_is_no_fault_of_the_database(shell, database_url: str):
     with psycopg.connect(database_url, autocommit=True) as connection:
         job = connection.execute("SELECT jobrunner.enqueue('Greet')").fetchone()[0]
         connection.execute(
-            "INSERT INTO jobrunner.job_log (job_id, attempt, level, message) VALUES (%s, 1, 20, 'hello')", [job]
+            "INSERT INTO jobrunner.job_log (job_id, attempt, at, level, logger, message) "
+            "VALUES (%s, 1, now(), 20, 'greeter', 'hello')",
+            [job],
         )
     assert "hello" in shell(f"logs {job}").stdout
     done = shell(f"logs {job} >/dev/full")
