@@ -6,11 +6,35 @@ import re
 LINE_END = re.compile("\r\n|\r|\n|\x85|\u2028|\u2029")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
+SOFT_BREAK = b"=\r\n"
+"""Ends a line for the wire, not for the reader."""
+OPEN_LINE = 75
+"""Octets of a line that may still be followed by a soft break."""
+
 
 def quoted_printable(text: str) -> bytes:
-    """Encode a text. Every line end becomes CRLF, also a lone CR, which the codec would let through; controls go."""
-    lines = LINE_END.sub("\n", CONTROLS.sub("", text))
+    """Encode a whole text. It ends with a line end, and every line end becomes CRLF, also a lone CR; controls go."""
+    lines = clean_lines(text)
     if not lines.endswith("\n"):
         lines += "\n"
-    encoded = binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True)
-    return encoded.replace(b"\n", b"\r\n")
+    return _encode(lines)
+
+
+def quoted_printable_piece(text: str) -> bytes:
+    """Encode a piece of a text, to begin at the first column; its last line can take a soft break.
+
+    A blank or tab at its end is encoded, so that whatever follows, none ends a line.
+    """
+    encoded = _encode(clean_lines(text))
+    if len(encoded) - (encoded.rfind(b"\n") + 1) > OPEN_LINE:  # by one, and the last octet stands for itself
+        return encoded[:-1] + SOFT_BREAK + encoded[-1:]
+    return encoded
+
+
+def clean_lines(text: str) -> str:
+    """Return the text without controls, its line ends all LF: the codec would let a lone CR through."""
+    return LINE_END.sub("\n", CONTROLS.sub("", text))
+
+
+def _encode(lines: str) -> bytes:
+    return binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True).replace(b"\n", b"\r\n")

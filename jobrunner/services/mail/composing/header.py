@@ -1,11 +1,13 @@
 """Header fields as bytes: RFC 5322 for their form, RFC 2047 for other alphabets.
 
 Lines are folded only between words of running text, never within an address, a Message-ID or a URL, and a word in an
-encoded-word is never cut within a character.
+encoded-word is never cut within a character. Each function looks first whether the value is printable ASCII that fits
+on one line, which most are: then it is written as it is.
 """
 
 import re
 from base64 import b64encode
+from functools import lru_cache
 
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import Mailbox
@@ -16,11 +18,15 @@ LINE_LIMIT = 998
 """Octets that no line may exceed, its end not counted (RFC 5322, 2.1.1)."""
 WORD_LIMIT = 75
 """Octets that an encoded-word may have (RFC 2047, 2)."""
+WORD_FRAME = len("=?utf-8?q??=")
 
 FIELD_NAME = re.compile(r"[!-9;-~]+")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+MESSAGE_ID = re.compile(rf"<{ATOMS}@{ATOMS}>")
 Q_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+Q = ["_" if octet == 0x20 else chr(octet) if octet in Q_PLAIN else f"={octet:02X}" for octet in range(256)]
 
 
 def write_text(name: str, text: str) -> bytes:
@@ -29,52 +35,93 @@ def write_text(name: str, text: str) -> bytes:
     Raises:
         InvalidInput: a control character in it (also for the functions below).
     """
+    prefix = _prefix(name)
+    if text.isascii() and "=?" not in text:
+        if text.isprintable() and len(prefix) + len(text) <= LINE:
+            return f"{prefix}{text}\r\n".encode()
+        refuse_controls(name, text)
+        words = text.split(" ")
+        if all(len(word) <= LINE for word in words):
+            return _fold(name, words)
     refuse_controls(name, text)
-    words = text.split(" ")
-    if text.isascii() and "=?" not in text and all(len(word) <= LINE for word in words):
-        return _fold(name, words)
-    return _fold(name, encoded_words(text, taken=len(name) + 2))
+    return _fold(name, encoded_words(text, taken=len(prefix)))
 
 
 def write_mailbox(name: str, mailbox: Mailbox) -> bytes:
     """Write a field that holds one address and its name, such as From."""
-    refuse_controls(name, mailbox.name)
-    address = str(mailbox.address)
-    if not mailbox.name:
-        return _fold(name, [address])
-    return _fold(name, [*_phrase(mailbox.name, taken=len(name) + 2), f"<{address}>"])
+    return write_phrase(name, mailbox.name, str(mailbox.address))
+
+
+def write_phrase(name: str, phrase: str, token: str) -> bytes:
+    """Write a field of a phrase and a token in angle brackets, such as List-Id; without a phrase an address alone."""
+    prefix = _prefix(name)
+    simple = not phrase or (PHRASE.fullmatch(phrase) is not None and "=?" not in phrase)
+    if simple and token.isprintable() and token.isascii():
+        value = f"{phrase} <{token}>" if phrase else token
+        if len(prefix) + len(value) <= LINE:
+            return f"{prefix}{value}\r\n".encode()
+    refuse_controls(name, phrase)
+    refuse_controls(name, token)
+    if not phrase:
+        return _fold(name, [token])
+    return _fold(name, [*_phrase(phrase, taken=len(prefix)), f"<{token}>"])
 
 
 def write_token(name: str, value: str) -> bytes:
-    """Write a field whose value must stay in one piece, such as Message-ID or a list of URLs; never folded."""
+    """Write a field whose value must stay in one piece, such as a list of URLs; never folded."""
+    field = f"{_prefix(name)}{value}\r\n"
+    if value.isascii() and value.isprintable() and len(field) <= LINE_LIMIT + 2:
+        return field.encode()
     refuse_controls(name, value)
     if not value.isascii():
         raise InvalidInput(f"the header {name} may hold ASCII characters only, got {value[:80]!r}")
-    return _fold(name, [value])
+    raise InvalidInput(f"the header {name} has a line of {len(field) - 2} octets: {LINE_LIMIT} are allowed")
+
+
+def write_message_id(name: str, value: str) -> bytes:
+    """Write a field that holds one Message-ID with its angle brackets.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    refuse_controls(name, value)
+    if not MESSAGE_ID.fullmatch(value):
+        raise InvalidInput(f"the header {name} must be of the form <left@right>, got {value[:80]!r}")
+    return write_token(name, value)
 
 
 def refuse_controls(name: str, value: str) -> None:
     """Raise InvalidInput for what could end a line or a field: CR, LF, NUL, and all other controls."""
-    if not FIELD_NAME.fullmatch(name):
-        raise InvalidInput(f"{name[:80]!r} is no name of a header field")
+    _prefix(name)
     if found := CONTROL.search(value):
         raise InvalidInput(f"the header {name} may not hold control characters, got {found[0]!r} in {value[:80]!r}")
+
+
+@lru_cache(maxsize=256)
+def _prefix(name: str) -> str:
+    """Return what a field of that name begins with."""
+    if not FIELD_NAME.fullmatch(name):
+        raise InvalidInput(f"{name[:80]!r} is no name of a header field")
+    return f"{name}: "
 
 
 def encoded_words(text: str, *, taken: int) -> list[str]:
     """Return the text as encoded-words, of which the first leaves `taken` octets free. Readers join them unspaced."""
     data = text.encode()
-    q_length = sum(1 if octet in Q_PLAIN or octet == 0x20 else 3 for octet in data)
+    q_length = sum(len(Q[octet]) for octet in data)
     quoted = q_length <= (len(data) + 2) // 3 * 4
-    words: list[str] = []
     room = max(WORD_LIMIT - taken, 30)
-    piece = ""
-    for character in text:
-        if piece and len(_encoded_word(piece + character, quoted)) > room:
-            words.append(_encoded_word(piece, quoted))
-            piece, room = "", WORD_LIMIT
-        piece += character
-    words.append(_encoded_word(piece, quoted))
+    words: list[str] = []
+    begin = width = 0
+    for position, character in enumerate(text):
+        octets = character.encode()
+        added = sum(len(Q[octet]) for octet in octets) if quoted else len(octets)
+        whole = width + added
+        if position > begin and WORD_FRAME + (whole if quoted else (whole + 2) // 3 * 4) > room:
+            words.append(_encoded_word(text[begin:position], quoted))
+            begin, whole, room = position, added, WORD_LIMIT
+        width = whole
+    words.append(_encoded_word(text[begin:], quoted))
     return words
 
 
@@ -82,16 +129,13 @@ def _encoded_word(text: str, quoted: bool) -> str:
     data = text.encode()
     if not quoted:
         return f"=?utf-8?b?{b64encode(data).decode('ascii')}?="
-    return f"=?utf-8?q?{''.join(_Q[octet] for octet in data)}?="
-
-
-_Q = ["_" if octet == 0x20 else chr(octet) if octet in Q_PLAIN else f"={octet:02X}" for octet in range(256)]
+    return f"=?utf-8?q?{''.join([Q[octet] for octet in data])}?="
 
 
 def _phrase(text: str, *, taken: int) -> list[str]:
     if not text.isascii() or "=?" in text or len(text) > LINE_LIMIT // 3:
         return encoded_words(text, taken=taken)
-    if PHRASE.fullmatch(text) and text == " ".join(text.split()):
+    if PHRASE.fullmatch(text):
         return text.split(" ")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return [f'"{escaped}"']

@@ -1,18 +1,15 @@
-"""One message with a text and an HTML part."""
+"""One message of its own; for many of one shape see mailing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from jobrunner.services.mail.address import Mailbox
 from jobrunner.services.mail.composing.body import quoted_printable
-from jobrunner.services.mail.composing.header import write_mailbox, write_text, write_token
-
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-# Quoted-printable never yields "=_", so no line of a part can be taken for the boundary.
-BOUNDARY = "=_jobrunner_"
+from jobrunner.services.mail.composing.date import rfc5322_date
+from jobrunner.services.mail.composing.fields import write_further
+from jobrunner.services.mail.composing.header import write_mailbox, write_message_id, write_text, write_token
+from jobrunner.services.mail.composing.parts import Attachment, frame_for
 
 
 @dataclass(frozen=True)
@@ -23,12 +20,16 @@ class Message:
     recipient: Mailbox
     subject: str
     text: str
-    html: str
+    html: str | None
+    """None: a message of text alone."""
     message_id: str
     """With its angle brackets; the same on every attempt, so that a receiver can drop a repeated one."""
     date: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further fields, whose values stay in one piece."""
+    reply_to: Mailbox | None = None
+    attachments: Sequence[Attachment] = ()
+    """Files, and the inline images of the HTML."""
 
     def to_bytes(self) -> bytes:
         """Return the message with CRLF line ends.
@@ -36,37 +37,16 @@ class Message:
         Raises:
             InvalidInput: a header cannot be written safely.
         """
-        boundary = f"{BOUNDARY}{sum(self.message_id.encode()):x}"
         head = [
             write_token("Date", rfc5322_date(self.date)),
             write_mailbox("From", self.sender),
             write_mailbox("To", self.recipient),
             write_text("Subject", self.subject),
-            write_token("Message-ID", self.message_id),
-            *(write_token(name, value) for name, value in self.headers.items()),
-            write_token("MIME-Version", "1.0"),
-            write_token("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+            write_message_id("Message-ID", self.message_id),
         ]
-        delimiter = f"--{boundary}".encode()
-        return b"".join(
-            [
-                *head,
-                b"\r\n",
-                *(
-                    delimiter + b"\r\n" + _part(kind, body)
-                    for kind, body in (("plain", self.text), ("html", self.html))
-                ),
-                delimiter + b"--\r\n",
-            ]
-        )
-
-
-def _part(kind: str, body: str) -> bytes:
-    head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode() + quoted_printable(body)
-
-
-def rfc5322_date(moment: datetime) -> str:
-    """Return a moment as a Date field has it, in UTC; never by the locale of the machine."""
-    utc = moment.astimezone(UTC)
-    return f"{DAYS[utc.weekday()]}, {utc.day} {MONTHS[utc.month - 1]} {utc.year:04} {utc:%H:%M:%S} +0000"
+        if self.reply_to is not None:
+            head.append(write_mailbox("Reply-To", self.reply_to))
+        head.append(write_further(self.headers))
+        html = b"" if self.html is None else quoted_printable(self.html)
+        frame = frame_for(html=self.html is not None, attachments=self.attachments)
+        return b"".join(head) + frame.fill(quoted_printable(self.text), html)

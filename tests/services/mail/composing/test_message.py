@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.composing.body import CONTROLS, LINE_END, quoted_printable
-from jobrunner.services.mail.composing.message import Message, rfc5322_date
+from jobrunner.services.mail.composing.date import rfc5322_date
+from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.composing.text import one_line
 
 Parse = Callable[[bytes], EmailMessage]
