@@ -8,6 +8,7 @@ its claim still holds then.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -31,6 +32,7 @@ from jobrunner.queue.placing import fan_out, fire_again
 BATCH = 1000
 """The most attempts that one statement stores."""
 FINAL = frozenset({"Success", "Failed", "Cancelled"})
+JOB_ID = attrgetter("job_id")
 
 log = logging.getLogger("jobrunner.execution")
 
@@ -139,7 +141,7 @@ class Finisher(DatabaseLoop):
     async def _store(self, batch: Sequence[Attempt]) -> None:
         finishes, requeues, groups, again = Finishes(), Requeues(), set[str](), list[int]()
         closing: dict[int, int] = {}
-        for attempt in batch:
+        for attempt in sorted(batch, key=JOB_ID):  # rows are locked in id order, see finish_jobs.sql
             claim = attempt.claim
             closing[claim.id] = closing.get(claim.id, claim.open) - 1
             if attempt.targets is not None and attempt.status == "Success":

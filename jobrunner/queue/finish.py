@@ -53,7 +53,10 @@ class Requeues:
 
 
 async def finish_jobs(connection: Connection, finishes: Finishes, ended_claims: Sequence[int], daemon: str) -> set[int]:
-    """Store finishes; return the ids that were stored. Missing ones lost their claim: another daemon has the job."""
+    """Store finishes, which come in the order of their ids.
+
+    Return the ids that were stored. Missing ones lost their claim: another daemon has the job.
+    """
     rows = await connection.fetch(
         FINISH_JOBS,
         finishes.ids,

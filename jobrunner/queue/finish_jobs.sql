@@ -1,5 +1,8 @@
 -- Stores the end of many jobs: each moves to the history if it still runs under the claim named with it.
 -- What another daemon took over meanwhile is left alone; the caller counts the ids that come back.
+-- Rows are locked in the order of the ids given, and daemons give them sorted: the plan is a nested loop over the arrays
+-- (a test looks at the locks). FOR UPDATE in a step of its own, as elsewhere, makes this statement 22 % slower; and whoever
+-- else locks several Running jobs skips those that are locked.
 WITH outcome AS (
     SELECT *
     FROM unnest(

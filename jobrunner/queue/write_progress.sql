@@ -1,5 +1,5 @@
 -- Keeps how far running attempts are, each only while its claim holds.
--- One whose end is being stored at this moment is passed over, never waited for: finishing locks in no certain order.
+-- One whose end is being stored at this moment is passed over, never waited for.
 WITH told AS (
     SELECT *
     FROM unnest($1::bigint[], $2::bigint[], $3::real[], $4::text[]) AS p (job_id, claim_id, progress, message)
