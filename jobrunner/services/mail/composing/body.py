@@ -33,6 +33,8 @@ def quoted_printable_piece(text: str) -> bytes:
 
 def clean_lines(text: str) -> str:
     """Return the text without controls, its line ends all LF: the codec would let a lone CR through."""
+    if text.isprintable():
+        return text
     return LINE_END.sub("\n", CONTROLS.sub("", text))
 
 

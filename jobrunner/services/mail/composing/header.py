@@ -25,8 +25,9 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
 MESSAGE_ID = re.compile(rf"<{ATOMS}@{ATOMS}>")
-Q_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
-Q = ["_" if octet == 0x20 else chr(octet) if octet in Q_PLAIN else f"={octet:02X}" for octet in range(256)]
+Q_ONE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/ "
+"""Octets that take one character in the encoding Q (RFC 2047, 4.2, for names)."""
+Q = [chr(octet).replace(" ", "_") if octet in Q_ONE else f"={octet:02X}" for octet in range(256)]
 
 
 def write_text(name: str, text: str) -> bytes:
@@ -108,9 +109,12 @@ def _prefix(name: str) -> str:
 def encoded_words(text: str, *, taken: int) -> list[str]:
     """Return the text as encoded-words, of which the first leaves `taken` octets free. Readers join them unspaced."""
     data = text.encode()
-    q_length = sum(len(Q[octet]) for octet in data)
-    quoted = q_length <= (len(data) + 2) // 3 * 4
+    q_length = len(data) + 2 * len(data.translate(None, Q_ONE))
+    b_length = (len(data) + 2) // 3 * 4
+    quoted = q_length <= b_length
     room = max(WORD_LIMIT - taken, 30)
+    if WORD_FRAME + min(q_length, b_length) <= room:
+        return [_encoded_word(text, quoted)]
     words: list[str] = []
     begin = width = 0
     for position, character in enumerate(text):
