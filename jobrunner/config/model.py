@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from jobrunner.config.catalogue import Setting, settings_of
+from jobrunner.config.secret_key import SecretKey, SecretKeys
 from jobrunner.config.sources import Layer, find_file, read_environment, read_file
 from jobrunner.config.values import (
     DatabaseUrl,
@@ -92,6 +93,23 @@ class Configuration(BaseSettings):
             "~/.local/share/jobrunner.",
         ),
     ]
+    secret_key: Annotated[
+        SecretKey | None,
+        Field(
+            description="Key that seals passwords in the database: 32 bytes in base64 (`jobrunner secrets new-key` "
+            "makes one), the same for all who use the database. With the embedded server it is made in its data folder."
+        ),
+    ] = None
+    secret_key_file: Annotated[
+        Folder | None, Field(description="File with that key instead, and below it former keys, one a line.")
+    ] = None
+    secret_keys_former: Annotated[
+        SecretKeys | None,
+        Field(
+            description="Keys that were the key before, with commas between them, until `jobrunner secrets rotate` "
+            "is through."
+        ),
+    ] = None
     imports: Annotated[ModuleNames, Field(description="Modules with job definitions to import.")] = []
     queues: Annotated[
         QueueNames | None,
@@ -163,6 +181,15 @@ class Configuration(BaseSettings):
 
     origins: Annotated[dict[str, str], Field(exclude=True, repr=False)] = {}
     """For each dotted key that a source gave: which ("option", "environment" or "file PATH"). No setting."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "Configuration":
+        if self.secret_key is not None and self.secret_key_file is not None:
+            raise ValueError("SECRET_KEY and {prefix}SECRET_KEY_FILE exclude each other")
+        given = self.secret_key is not None or self.secret_key_file is not None
+        if self.secret_keys_former is not None and not given and self.database_url is not None:
+            raise ValueError("SECRET_KEYS_FORMER needs {prefix}SECRET_KEY beside it")
+        return self
 
     @model_validator(mode="after")
     def _belong_together(self) -> "Configuration":

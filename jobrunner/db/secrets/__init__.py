@@ -1,0 +1,16 @@
+"""Secrets at rest: passwords and keys that stand in the database, where only a key from outside it opens them.
+
+A sealed value is `v1:<key id>:<base64>`: AES-256-GCM with a random nonce. The key's id stands in it, so that it is
+known which key opens it, and several may be in use while one takes the place of another. The place where it belongs,
+such as `smtp_account/12/password`, is bound to it: put into another row or column it opens no more. Columns that hold
+such values are of the type `jobrunner.sealed`, which refuses clear text; `rotate` finds them by that type.
+
+The keys come from the configuration (`JOBRUNNER_SECRET_KEY`, or a file), or with the embedded server from a file in its
+data folder, which is made when the first secret is to be sealed. No error tells a secret.
+"""
+
+from jobrunner.db.secrets.key import Key
+from jobrunner.db.secrets.keyring import Keyring, SecretUnreadable
+from jobrunner.db.secrets.signing import SigningKeys, renew_signing_key, signing_keys
+
+__all__ = ["Key", "Keyring", "SecretUnreadable", "SigningKeys", "renew_signing_key", "signing_keys"]

@@ -1,0 +1,70 @@
+"""Keys that sign what goes out and comes back: links in mails. The keyring seals them, and is another matter."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.db.secrets.keyring import Keyring
+from jobrunner.db.sql import load
+from jobrunner.errors import Conflict
+
+LIST_SIGNING_KEYS = load(__package__, "list_signing_keys")
+ADD_SIGNING_KEY = load(__package__, "add_signing_key")
+DRAW_SIGNING_KEY_ID = load(__package__, "draw_signing_key_id")
+
+LENGTH = 32
+MOST = 255
+"""Keys of one purpose: the number stands in each token, in one byte."""
+
+
+@dataclass(frozen=True)
+class SigningKeys:
+    """The keys of one purpose, by number."""
+
+    current: int
+    """The number of the one to sign with."""
+    keys: Mapping[int, bytes] = field(repr=False)
+    """All that ever signed: 32 bytes each."""
+
+
+async def signing_keys(connection: Queryable, keyring: Keyring, purpose: str) -> SigningKeys:
+    """Return the keys of a purpose; the first is made when first asked for, by one daemon for all.
+
+    Raises:
+        ConfigurationError: there is no key to seal with.
+        SecretUnreadable: a key cannot be opened.
+    """
+    rows = await connection.fetch(LIST_SIGNING_KEYS, purpose)
+    if not rows:
+        await _add(connection, keyring, purpose, 1)
+        rows = await connection.fetch(LIST_SIGNING_KEYS, purpose)
+    keys = {
+        row["number"]: base64.b64decode(
+            keyring.open(row["key"], place=f"signing_key/{row['id']}/key").get_secret_value()
+        )
+        for row in rows
+    }
+    return SigningKeys(max(keys), keys)
+
+
+async def renew_signing_key(connection: Queryable, keyring: Keyring, purpose: str) -> int:
+    """Add a key that signs from now on, and return its number. What was signed by the others stays valid.
+
+    Raises:
+        Conflict: there are as many as there can be, or somebody else does the same at this moment.
+    """
+    number = (await signing_keys(connection, keyring, purpose)).current + 1
+    if number > MOST:
+        raise Conflict(f"there are {MOST} signing keys for {purpose} already, and no more are possible")
+    if not await _add(connection, keyring, purpose, number):
+        raise Conflict(f"another signing key for {purpose} was added at this moment")
+    return number
+
+
+async def _add(connection: Queryable, keyring: Keyring, purpose: str, number: int) -> bool:
+    key = base64.b64encode(secrets.token_bytes(LENGTH)).decode()
+    id = (await connection.fetch(DRAW_SIGNING_KEY_ID))[0]["id"]
+    sealed = keyring.seal(key, place=f"signing_key/{id}/key")
+    return bool(await connection.fetch(ADD_SIGNING_KEY, id, purpose, number, sealed))

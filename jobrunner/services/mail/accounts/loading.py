@@ -1,0 +1,151 @@
+"""An account as it is used: where to connect, as whom, how fast, and from whom its mails are."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import SecretStr
+
+from jobrunner.config import Configuration
+from jobrunner.db.queryable import Queryable
+from jobrunner.db.secrets import Keyring
+from jobrunner.db.sql import load
+from jobrunner.errors import ConfigurationError, Conflict, NotFound
+from jobrunner.services.mail.accounts.limits import Limits
+from jobrunner.services.mail.address import Address, Mailbox, parse_address
+from jobrunner.services.mail.smtp import Account
+
+FIND_ACCOUNT = load(__package__, "find_account")
+
+SYSTEM = "system"
+"""The key of the system account, and in the tables of state that of the account of the configuration."""
+
+UncertainPolicy = Literal["hold", "retry", "assume_sent"]
+
+
+@dataclass(frozen=True)
+class DkimKey:
+    """One signature: the selector under which the public key stands in the DNS, and the private key."""
+
+    selector: str
+    key: SecretStr
+    """PEM: RSA or ed25519."""
+
+
+@dataclass(frozen=True)
+class SendingAccount:
+    """All that sending by an account needs. Equal ones are one account."""
+
+    key: str
+    """Its id as text, or `system`: for `reserve`, `pause` and the other functions of its state."""
+    name: str
+    kind: Literal["System", "Group", "Personal"]
+    smtp: Account
+    sender: Mailbox
+    """Who its mails are from, where they do not say otherwise."""
+    reply_to: Address | None = None
+    for_mass_mail: bool = False
+    is_shared: bool = False
+    """Whether others than its owner may send by it."""
+    user_id: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    uncertain_policy: UncertainPolicy = "hold"
+    dkim_domain: str | None = None
+    dkim: tuple[DkimKey, ...] = ()
+    """The first key is the one that counts; none for mails that are not signed here."""
+
+
+async def load_account(
+    connection: Queryable, keyring: Keyring, key: str, *, configuration: Configuration | None = None
+) -> SendingAccount:
+    """Return an account by its key: the id of its row as text, or `system`.
+
+    Args:
+        connection: whatever runs a statement.
+        keyring: opens its password and keys.
+        key: which account.
+        configuration: where the system account is described if no row is of the kind System.
+
+    Raises:
+        NotFound: there is no such account, or no system account.
+        Conflict: the account is not active.
+        SecretUnreadable: its password or a key cannot be opened.
+    """
+    rows = await connection.fetch(FIND_ACCOUNT, key)
+    if rows:
+        return _from_row(rows[0], keyring)
+    if key != SYSTEM:
+        raise NotFound(f"there is no SMTP account {key[:100]!r}: `jobrunner smtp-account list` shows all")
+    return system_account(configuration)
+
+
+def system_account(configuration: Configuration | None) -> SendingAccount:
+    """Return the account that the configuration describes.
+
+    Raises:
+        NotFound: it describes none.
+        ConfigurationError: it names no sender.
+    """
+    smtp = None if configuration is None else Account.from_configuration(configuration.smtp)
+    if configuration is None or smtp is None:
+        raise NotFound(
+            "there is no system account to send by: set JOBRUNNER_SMTP__HOST and what belongs to it, or "
+            "`jobrunner smtp-account add NAME --kind System`"
+        )
+    if configuration.smtp.from_address is None:
+        raise ConfigurationError("JOBRUNNER_SMTP__FROM_ADDRESS is not set: mails need a sender")
+    sender = Mailbox(parse_address(configuration.smtp.from_address), configuration.smtp.from_name)
+    return SendingAccount(SYSTEM, SYSTEM, "System", smtp, sender)
+
+
+def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
+    if row["status"] != "Active":
+        raise Conflict(
+            f"the SMTP account {row['name']!r} is not active: `jobrunner smtp-account edit {row['id']} --status Active`"
+        )
+
+    def opened(column: str) -> SecretStr | None:
+        sealed = row[column]
+        return None if sealed is None else keyring.open(sealed, place=place_of(row["id"], column))
+
+    dkim = [
+        DkimKey(row[selector], key)
+        for selector, column in (("dkim_selector", "dkim_key"), ("dkim_second_selector", "dkim_second_key"))
+        if (key := opened(column)) is not None
+    ]
+    reply_to = row["reply_to_address"]
+    return SendingAccount(
+        key=str(row["id"]),
+        name=row["name"],
+        kind=row["kind"],
+        smtp=Account(
+            host=row["host"],
+            port=row["port"],
+            security=row["security"],
+            username=row["username"],
+            password=opened("password"),
+            local_hostname=row["local_hostname"],
+        ),
+        sender=Mailbox(parse_address(row["from_address"]), row["from_name"]),
+        reply_to=None if reply_to is None else parse_address(reply_to),
+        for_mass_mail=row["for_mass_mail"],
+        is_shared=row["is_shared"],
+        user_id=row["user_id"],
+        limits=Limits(
+            rate_per_minute=row["rate_per_minute"],
+            rate_per_hour=row["rate_per_hour"],
+            domain_rate_per_minute=row["domain_rate_per_minute"],
+            domain_rate_per_hour=row["domain_rate_per_hour"],
+            domain_concurrency=row["domain_concurrency"],
+            max_connections=row["max_connections"],
+            messages_per_connection=row["messages_per_connection"],
+            idle_close=row["idle_close"].total_seconds(),
+        ),
+        uncertain_policy=row["uncertain_policy"],
+        dkim_domain=row["dkim_domain"],
+        dkim=tuple(dkim),
+    )
+
+
+def place_of(account_id: int, column: str) -> str:
+    """Return what a secret of an account is bound to."""
+    return f"smtp_account/{account_id}/{column}"

@@ -1,0 +1,88 @@
+"""What becomes of an account while it is used: pauses, cool-downs, back-off; shared by all daemons."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.db.sql import load
+
+PAUSE_ACCOUNT = load(__package__, "pause_account")
+RESUME_ACCOUNT = load(__package__, "resume_account")
+COOL_ACCOUNT_DOWN = load(__package__, "cool_account_down")
+NOTE_FAILURE = load(__package__, "note_failure")
+NOTE_SUCCESS = load(__package__, "note_success")
+READ_STATES = load(__package__, "read_states")
+
+TEXT_LIMIT = 1000
+
+Pause = Literal["person", "authentication", "quota"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known of one account at one moment of the database's clock."""
+
+    account: str
+    paused_kind: Pause | None
+    pause_reason: str | None
+    paused_at: datetime | None
+    paused_until: datetime | None
+    """None where only a person ends the pause."""
+    cooling_until: datetime | None
+    """None where it does not cool down at this moment."""
+    retry_at: datetime | None
+    """When it is connected to again, after `failures` in a row; None where nothing is waited for."""
+    failures: int
+    speed: float
+    """Share of its rates at which it sends now."""
+    last_trouble: str | None
+    last_trouble_at: datetime | None
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing is sent at this moment."""
+        return any((self.paused_kind, self.cooling_until, self.retry_at))
+
+
+async def pause(
+    connection: Queryable, account_key: str, kind: Pause, reason: str, *, lasting: timedelta | None = None
+) -> bool:
+    """Pause an account, until somebody resumes it or for a time; return whether it was not paused before.
+
+    A pause by a person takes the place of one that the program made, and not the other way round.
+    """
+    rows = await connection.fetch(PAUSE_ACCOUNT, account_key, kind, reason[:TEXT_LIMIT], lasting)
+    return bool(rows and rows[0]["began"])
+
+
+async def resume(connection: Queryable, account_key: str) -> bool:
+    """End whatever holds an account back: pause, cool-down, back-off, lowered speed; return whether anything did."""
+    return bool(await connection.fetch(RESUME_ACCOUNT, account_key))
+
+
+async def cool_down(connection: Queryable, account_key: str, reason: str) -> bool:
+    """The server said that it was too much: halve the speed and wait, 60 s at first, doubling to an hour.
+
+    Returns whether this began it; what is said while it cools down already is about the same.
+    """
+    return bool(await connection.fetch(COOL_ACCOUNT_DOWN, account_key, reason[:TEXT_LIMIT]))
+
+
+async def note_failure(connection: Queryable, account_key: str, reason: str) -> bool:
+    """The server was not there, or broke off: wait 5 s at first, doubling to 10 min.
+
+    Returns whether this counted; what several connections meet at once, or within the wait, counts once.
+    """
+    return bool(await connection.fetch(NOTE_FAILURE, account_key, reason[:TEXT_LIMIT]))
+
+
+async def note_success(connection: Queryable, account_key: str) -> None:
+    """The server took something: what was waited for is over. Cheap where nothing was."""
+    await connection.fetch(NOTE_SUCCESS, account_key)
+
+
+async def read_states(connection: Queryable, account_keys: list[str] | None = None) -> dict[str, State]:
+    """Return the state of these accounts, or of all; one that is not in it has never had trouble."""
+    rows = await connection.fetch(READ_STATES, account_keys)
+    return {row["account"]: State(**dict(row)) for row in rows}
