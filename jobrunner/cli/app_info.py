@@ -1,10 +1,12 @@
 """`jobrunner app-info`: what this installation consists of."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from jobrunner.cli.session import Session
+    from jobrunner.errors import JobrunnerError
     from jobrunner.queue.catalogue import Entry
 
 app = typer.Typer()
@@ -12,31 +14,100 @@ app = typer.Typer()
 
 @app.command("app-info")
 def app_info(
-    context: typer.Context,
     jobs: Annotated[
         bool, typer.Option("--jobs", help="List every job definition: kind, schedule, queue, last run.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show what this installation consists of; without a flag, which flags there are."""
-    if not jobs:
-        typer.echo(context.get_help())
-        return
+    """Show what this installation consists of: versions, database, daemons, modules of jobs; with --jobs every job."""
+    _list_jobs(json=json) if jobs else _show(json=json)
+
+
+def _show(*, json: bool) -> None:
+    from jobrunner.cli.output import note, print_json, record, run
+
+    facts, fault = run(_facts())
+    if json:
+        print_json(facts)
+    else:
+        record(_as_lines(facts))
+        note("`jobrunner app-info --jobs` lists every job; with --json either is for programs.")
+    if fault is not None:
+        raise fault
+
+
+async def _facts() -> "tuple[dict[str, Any], JobrunnerError | None]":
+    """Return what there is to say, and why the database says nothing where that is so."""
+    from jobrunner.cli.session import load_configuration, load_jobs, session
+    from jobrunner.cli.version import installed
+    from jobrunner.errors import DatabaseUnavailable, LimitExceeded
+
+    configuration = load_configuration()
+    registry = load_jobs(configuration)
+    facts: dict[str, Any] = {
+        **installed(),
+        "modules": configuration.imports,
+        "jobs_here": registry.names(),
+        "database": {"embedded": configuration.database_url is None},
+    }
+    try:
+        async with session(configuration) as here:
+            await _ask(here, facts)
+    except (DatabaseUnavailable, LimitExceeded) as error:
+        return facts, error
+    return facts, None
+
+
+async def _ask(here: "Session", facts: dict[str, Any]) -> None:
+    from jobrunner.cli.database import opened
+    from jobrunner.config import mask_url
+    from jobrunner.db.migrations import current
+    from jobrunner.db.sql import load
+    from jobrunner.queue.fleet import list_daemons
+
+    database = facts["database"]
+    database["url"] = mask_url(here.dsn)
+    async with opened(here, "app-info") as connection:
+        database["version"] = await connection.fetchval(load("jobrunner.cli", "read_server"))
+        database["schema"] = await current(here.direct_dsn)
+        facts["daemons"] = [
+            {"name": one.name, "host": one.host, "pid": one.pid, "version": one.version, "since": one.started_at}
+            for one in (await list_daemons(connection) if database["schema"] else [])
+            if one.alive
+        ]
+
+
+def _as_lines(facts: dict[str, Any]) -> dict[str, Any]:
+    database = facts["database"]
+    kind = f"{'embedded ' if database['embedded'] else ''}PostgreSQL {database.get('version', '')}".rstrip()
+    return {
+        "jobrunner": facts["jobrunner"],
+        "python": facts["python"],
+        "platform": facts["platform"],
+        "database": kind,
+        "url": database.get("url"),
+        "schema": database.get("schema"),
+        "daemons": [
+            f"{one['name']} (host {one['host']}, process {one['pid']}, jobrunner {one['version']})"
+            for one in facts.get("daemons", ())
+        ],
+        "modules": facts["modules"],
+        "jobs_here": facts["jobs_here"],
+    }
+
+
+def _list_jobs(*, json: bool) -> None:
     from jobrunner.cli.database import connected
     from jobrunner.cli.grid import Column
-    from jobrunner.cli.output import note, run, table
-    from jobrunner.cli.session import load_configuration
+    from jobrunner.cli.output import run, table
     from jobrunner.definitions import registry
     from jobrunner.queue.catalogue import list_definitions
 
     async def look() -> "list[Entry]":
-        async with connected("app-info") as connection:
+        async with connected("app-info", with_jobs=True) as connection:
             return await list_definitions(connection, registry)
 
-    registry.load(load_configuration().imports)
     entries = run(look())
-    for problem in registry.problems:
-        note(f"Warning: {problem}")
     if json:
         _print_json(entries)
         return

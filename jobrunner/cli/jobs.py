@@ -185,8 +185,7 @@ def enqueue(
     from jobrunner.cli.database import connected
     from jobrunner.cli.moments import parse_moment, parse_span
     from jobrunner.cli.output import print_json, run
-    from jobrunner.cli.session import load_configuration
-    from jobrunner.definitions import Target, registry
+    from jobrunner.definitions import Target
     from jobrunner.queue.carrier import run as carry
     from jobrunner.queue.data import parse
     from jobrunner.queue.enqueue import enqueue_one
@@ -196,10 +195,9 @@ def enqueue(
     execute_at = None if at is None else parse_moment("--at", at)
     seconds = None if delay is None else parse_span("--delay", delay)
     target = None if target_type is None and target_id is None else Target(target_type, target_id)
-    registry.load(load_configuration().imports)
 
     async def add() -> int:
-        async with connected("jobs enqueue") as connection:
+        async with connected("jobs enqueue", with_jobs=True) as connection:
             job = await _known_name(connection, name, force=force)
             new_job = NewJob(
                 job,

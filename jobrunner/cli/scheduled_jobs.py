@@ -119,10 +119,10 @@ def add(
     from jobrunner.scheduling.table import add_scheduled_job
 
     async def write() -> "ScheduledJob":
-        async with _connected() as here:
+        async with _connected(with_jobs=True) as here:
             return await add_scheduled_job(
                 here.connection,
-                here.registry(),
+                here.registry,
                 here.settings,
                 job=job,
                 name=name,
@@ -158,10 +158,10 @@ def edit(
         raise InvalidInput("nothing to change: give --name, --job, --crontab, --time-zone, --no-time-zone or --data")
 
     async def write() -> "ScheduledJob":
-        async with _connected() as here:
+        async with _connected(with_jobs=True) as here:
             return await edit_scheduled_job(
                 here.connection,
-                here.registry(),
+                here.registry,
                 here.settings,
                 name,
                 name=new_name,
@@ -238,23 +238,18 @@ class Here:
 
     connection: "Connection"
     settings: "Settings"
-
-    def registry(self) -> "Registry":
-        """Return the definitions that this process can find."""
-        from jobrunner.cli.session import load_configuration
-        from jobrunner.definitions import registry
-
-        registry.load(load_configuration().imports)
-        return registry
+    registry: "Registry"
+    """The definitions that this process can find; empty unless they were asked for."""
 
 
 @asynccontextmanager
-async def _connected() -> AsyncIterator[Here]:
+async def _connected(*, with_jobs: bool = False) -> AsyncIterator[Here]:
     from jobrunner.cli.database import connected
+    from jobrunner.definitions import registry
     from jobrunner.queue.settings import load_settings
 
-    async with connected("scheduled-jobs") as connection:
-        yield Here(connection, await load_settings(connection))
+    async with connected("scheduled-jobs", with_jobs=with_jobs) as connection:
+        yield Here(connection, await load_settings(connection), registry)
 
 
 async def _all_exist(connection: "Connection", names: list[str]) -> None:

@@ -11,6 +11,7 @@ from jobrunner.cli import options
 
 if TYPE_CHECKING:
     from jobrunner.config import Configuration
+    from jobrunner.definitions import Registry
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,24 @@ def load_configuration(**own: object) -> "Configuration":
     return configuration
 
 
+def load_jobs(configuration: "Configuration") -> "Registry":
+    """Import the modules of jobs and return what this process knows then; what fails is a remark, the rest loads."""
+    import logging
+
+    from jobrunner.cli.output import note
+    from jobrunner.definitions import registry
+
+    told = logging.getLogger("jobrunner.definitions")
+    told.disabled = True  # it would say the same without being asked
+    try:
+        registry.load(configuration.imports)
+    finally:
+        told.disabled = False
+    for problem in registry.problems:
+        note(f"Warning: {problem}")
+    return registry
+
+
 def _import_from_here() -> None:
     """Have modules of jobs found in the current folder, too: last, so that nothing installed is hidden by a file there.
 
@@ -54,12 +73,13 @@ def _import_from_here() -> None:
 
 
 @asynccontextmanager
-async def session(**own: object) -> AsyncIterator[Session]:
-    """Load the configuration and find the database: the configured one, or the embedded server.
+async def session(configuration: "Configuration | None" = None, **own: object) -> AsyncIterator[Session]:
+    """Load the configuration unless it is given, and find the database: the configured one, or the embedded server.
 
     The embedded server is started if it does not run, and left at the end; it stops when nobody else uses it.
     """
-    configuration = load_configuration(**own)
+    if configuration is None:
+        configuration = load_configuration(**own)
     url, direct = configuration.database_url, configuration.direct_url
     if url is not None and direct is not None:
         yield Session(

@@ -80,10 +80,9 @@ def _print(view: "Overview") -> None:
 
     from jobrunner.cli.grid import Column
     from jobrunner.cli.output import clean, table
-    from jobrunner.queue.overview import Exceptional
 
     typer.echo(clean(view.sentence))
-    for one in view.exceptions if len(view.exceptions) > 1 else list[Exceptional]():
+    for one in view.exceptions[1:]:  # the sentence begins with the first
         typer.echo(clean(f"{one.level}: {one.sentence}"))
     print()
     numbers = {

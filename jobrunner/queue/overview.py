@@ -10,7 +10,7 @@ none takes, a daemon that polls, has lost a loop, is blocked or dead, jobs that 
 been open for long, problems with modules or settings. Failed jobs are counted and alarm nobody: they are information.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -237,7 +237,7 @@ def _exceptions(facts: _Facts) -> Iterator[Exceptional]:
     yield from _stuck(facts)
     yield from _unserved(facts)
     for daemon in facts.daemons:
-        yield from _daemon(daemon)
+        yield from _daemon(daemon, facts.settings.problems)
     for problem in facts.settings.problems:
         yield Exceptional("Warning", "SettingProblem", problem)
     old = facts.oldest_transaction
@@ -334,7 +334,9 @@ def _ready(jobs: int) -> str:
     return f"{'at least ' if jobs >= FRONT else ''}{count(jobs, 'job waits', 'jobs wait')}"
 
 
-def _daemon(daemon: DaemonRow) -> Iterator[Exceptional]:
+def _daemon(daemon: DaemonRow, known: Collection[str]) -> Iterator[Exceptional]:
+    """What is wrong with a daemon; what it says of the settings, which all of them read, is `known` already."""
+
     def warn(code: str, sentence: str) -> Exceptional:
         return Exceptional("Warning", code, f"{daemon.place} {sentence}")
 
@@ -351,5 +353,5 @@ def _daemon(daemon: DaemonRow) -> Iterator[Exceptional]:
         yield warn("BlockedLoop", f"has had its event loop blocked by {who} for {span(seconds)} at {line}")
     if stubborn := daemon.counter("did_not_stop"):
         yield warn("DidNotStop", f"has had {count(stubborn, 'job that did', 'jobs that did')} not stop when asked")
-    for problem in daemon.problems[:SHOWN]:
+    for problem in [problem for problem in daemon.problems if problem not in known][:SHOWN]:
         yield warn("Problem", f"says: {problem}")

@@ -1,7 +1,10 @@
+import platform
 import sys
+from importlib.metadata import version
 
 import pytest
 
+from jobrunner.db.migrations import revisions
 from jobrunner.definitions import registry
 from tests.cli.calling import caller
 from tests.queue.stage import Stage
@@ -71,11 +74,49 @@ async def test_a_module_that_does_not_load_is_named(call):
     assert "CheckAccounts" in {row["name"] for row in done.rows}
 
 
-async def test_without_a_flag_it_lists_its_flags(call):
-    done = await call("app-info")
+@pytest.mark.parametrize("flags", [[], ["--jobs"]])
+async def test_each_warning_is_said_once(call, monkeypatch, flags):
+    monkeypatch.setenv("JOBRUNNER_DATABSE_URL", "x")
+    done = await call("app-info", *flags, "--import", "no_such_module")
+    assert done.err.count("the module 'no_such_module' could not be imported") == 1
+
+
+async def test_without_a_flag_it_says_what_there_is(call, stage, database_url):
+    await stage.daemon("one")
+    await stage.daemon("gone", lease=-5)
+    done = await call("app-info", "--import", "accounts_of_test")
     assert done.code == 0
-    assert "--jobs" in done.out
-    assert "--json" in done.out
+    told = dict(line.split("\t") for line in done.lines)
+    assert told["jobrunner"] == version("jobrunner")
+    assert told["python"] == platform.python_version()
+    assert told["database"].startswith("PostgreSQL ")
+    assert told["schema"] == revisions()[-1]
+    assert told["daemons"].startswith("one (host host, process 42, jobrunner ")
+    assert "gone" not in told["daemons"]
+    assert told["modules"] == "accounts_of_test"
+    assert "CheckAccounts" in told["jobs_here"]
+    assert "app-info --jobs" in done.err
+    assert "--json" in done.err
+    as_json = (await call("app-info", "--json", "--import", "accounts_of_test")).json
+    assert as_json["database"]["schema"] == revisions()[-1]
+    assert as_json["database"]["embedded"] is False
+    assert [one["name"] for one in as_json["daemons"]] == ["one"]
+    assert (as_json["modules"], as_json["python"]) == (["accounts_of_test"], platform.python_version())
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+async def test_without_a_database_it_says_the_rest_and_fails(call, flags):
+    """H21"""
+    done = await call("app-info", *flags, "--database-url", "postgresql://crm:canary-51c9@127.0.0.1:1/crm")
+    assert done.code == 1
+    assert platform.python_version() in done.out
+    assert "Error: cannot use the database" in done.err
+    assert "canary" not in done.out + done.err
+
+
+async def test_before_the_first_migration_it_says_so(call, empty_database_url):
+    told = (await call("app-info", "--json", "--database-url", empty_database_url)).json
+    assert (told["database"]["schema"], told["daemons"]) == (None, [])
 
 
 async def test_an_unknown_flag_is_two(call):

@@ -18,14 +18,14 @@ def nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 async def test_the_configured_database_is_used(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", "postgresql://crm:secret@db/crm")
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", "postgresql://crm:canary-51c9@db/crm")
     async with session() as here:
-        assert here.dsn == here.direct_dsn == "postgresql://crm:secret@db/crm"
+        assert here.dsn == here.direct_dsn == "postgresql://crm:canary-51c9@db/crm"
         assert not here.embedded
-        assert "secret" not in repr(here)
+        assert "canary" not in repr(here)
     monkeypatch.setenv("JOBRUNNER_DATABASE_URL_DIRECT", "postgresql://direct/crm")
     async with session() as here:
-        assert here.dsn == "postgresql://crm:secret@db/crm"
+        assert here.dsn == "postgresql://crm:canary-51c9@db/crm"
         assert here.direct_dsn == "postgresql://direct/crm"
 
 

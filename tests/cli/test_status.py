@@ -44,8 +44,20 @@ async def test_a_warning_is_one(call, stage):
     assert done.code == 1
     assert done.lines[0].startswith("Warning: one (host host, process 42) is not reached by notifications")
     assert "(and 1 more)" in done.lines[0]
-    assert [line.partition(":")[0] for line in done.lines[1:3]] == ["Warning", "Warning"]
-    assert "has parts that do not work: sweep" in done.lines[2]
+    assert done.lines[1].startswith("Warning: one (host host, process 42) has parts that do not work: sweep")
+    assert done.lines[2] == ""
+
+
+async def test_what_is_out_of_the_ordinary_is_said_once(call, stage):
+    """Daemons say of the settings what stands in the table; what the sentence says is not repeated below it."""
+    await stage.connection.execute("INSERT INTO jobrunner.setting (name, value) VALUES ('daemon_interval', '0')")
+    problem = (await call("settings", "get", "daemon_interval")).err.strip().removeprefix("Warning: ")
+    await stage.daemon("one", problems=[problem, "the module 'x' could not be imported"])
+    done = await call("status")
+    assert done.out.count(problem) == 1
+    assert done.out.count("the module 'x'") == 1
+    codes = [one["code"] for one in (await call("status", "--json")).json["exceptions"]]
+    assert sorted(codes) == ["Problem", "SettingProblem"]
 
 
 async def test_critical_is_two(call, stage):
