@@ -89,6 +89,9 @@ def read_file(catalogue: Catalogue, path: Path) -> dict[str, Any]:
     by_key = {setting.key: setting for setting in catalogue if setting.path != ("config_file",)}
     tables = {key.split(".")[0] for key in by_key if "." in key}
     values: dict[str, Any] = {"config_file": path}
+    for table in tables & content.keys():
+        if not isinstance(content[table], Mapping):
+            raise ConfigurationError(f"{table!r} in {path} must be a table: write its settings below a line [{table}]")
     for key, value in _flat(content, tables):
         if key not in by_key:
             raise ConfigurationError(unknown(f"{key!r} in {path}", key, by_key))

@@ -7,6 +7,7 @@ postgresql.log   what it says
 binaries/        for root only: a copy of programs that the server's account could not reach
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -18,6 +19,7 @@ from jobrunner.config.values import default_data_dir as default_data_dir
 from jobrunner.db.server_account import ServerAccount
 from jobrunner.errors import DatabaseUnavailable
 
+ANOTHER = "choose another data folder, one of your own, with JOBRUNNER_DATA_DIR"
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"})
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100
@@ -30,10 +32,16 @@ def prepare(folder: Path, account: ServerAccount) -> None:
     Folders above it are never changed. Raises DatabaseUnavailable when it is on a network file system,
     below a folder closed to `account`, or not ours to write to.
     """
+    for path in (*reversed(folder.parents), folder):
+        if path.is_symlink() and not path.exists():
+            raise _unusable(folder, f"{path} is a link that leads nowhere")
+        if path.exists() and not path.is_dir():
+            raise _unusable(folder, "is a file, not a folder" if path == folder else f"{path} is a file")
     if kind := network_file_system(folder, _mounts()):
-        raise DatabaseUnavailable(
-            f"the data folder {folder} is on a network file system ({kind}), whose locks are not to be relied"
-            " on: choose one on a local disk with JOBRUNNER_DATA_DIR"
+        raise _unusable(
+            folder,
+            f"is on a network file system ({kind}), whose locks are not to be relied on",
+            "choose one on a local disk with JOBRUNNER_DATA_DIR",
         )
     for parent in reversed(folder.parents):
         if account.borrowed and parent.exists() and not account.enters(parent):
@@ -44,17 +52,53 @@ def prepare(folder: Path, account: ServerAccount) -> None:
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise DatabaseUnavailable(
-            f"the data folder {folder} cannot be made ({error.strerror}): choose another with JOBRUNNER_DATA_DIR"
-        ) from error
+        raise _unusable(folder, f"cannot be made ({error.strerror})") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DatabaseUnavailable(
-            f"the data folder {folder} belongs to another account: choose one of your own with JOBRUNNER_DATA_DIR"
-        )
+        raise _not_writable(folder)
     if account.borrowed and not account.enters(folder):
         # Root's stand-in may pass through, not list or write.
         os.chown(folder, -1, account.gid)
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o010)
+
+
+def refused(path: Path, error: OSError) -> DatabaseUnavailable:
+    """Return the sentence about a file or folder of ours that the system refuses, with whose it is where that matters.
+
+    `path` is what we were at; the error may name another.
+    """
+    where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+    reason = error.strerror or str(error)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EEXIST):
+        for place in (where, *where.parents):  # of what we may not even look at, the folder that hides it
+            try:
+                if place.stat().st_uid != os.geteuid():
+                    reason += f"; {'it' if place == where else place} belongs to another account, {_owner(place)}"
+                break
+            except OSError:
+                continue
+    return DatabaseUnavailable(f"{where} cannot be used ({reason}): {ANOTHER}")
+
+
+def _not_writable(folder: Path) -> DatabaseUnavailable:
+    seen = folder.stat()
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return _unusable(folder, "is on a file system that is read-only")
+    if seen.st_uid != os.geteuid():
+        return _unusable(folder, f"belongs to another account, {_owner(folder)}")
+    mode = stat.S_IMODE(seen.st_mode)
+    return _unusable(folder, f"cannot be written to by its owner (mode {mode:03o})", f"`chmod 700 {folder}` opens it")
+
+
+def _unusable(folder: Path, reason: str, cure: str = ANOTHER) -> DatabaseUnavailable:
+    verb = reason if reason.startswith(("is ", "belongs", "cannot")) else f"cannot be used ({reason})"
+    return DatabaseUnavailable(f"the data folder {folder} {verb}: {cure}")
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:
+        return f"number {path.stat().st_uid}"
 
 
 def network_file_system(folder: Path, mounts: str) -> str | None:

@@ -25,7 +25,7 @@ from urllib.parse import quote
 import asyncpg
 
 from jobrunner.db.binaries import find_binaries
-from jobrunner.db.data_folder import choose_socket_folder, default_data_dir, prepare
+from jobrunner.db.data_folder import choose_socket_folder, default_data_dir, prepare, refused
 from jobrunner.db.file_lock import FileLock
 from jobrunner.db.postmaster import clear_stale_files, is_postmaster, read_postmaster
 from jobrunner.db.server_account import ServerAccount, choose_account
@@ -77,6 +77,8 @@ class EmbeddedServer:
         self._start_limit = start_limit
         self._use: FileLock | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_began = 0
+        """Where in the log our server's own lines begin."""
 
     @property
     def pid(self) -> int | None:
@@ -146,7 +148,10 @@ class EmbeddedServer:
 
     def _prepare(self) -> ServerAccount:
         account = choose_account(self._data)
-        prepare(self.data_dir, account)
+        try:
+            prepare(self.data_dir, account)
+        except OSError as error:
+            raise refused(self.data_dir, error) from error
         return account
 
     async def _bring_up(self, account: ServerAccount) -> str:
@@ -163,7 +168,7 @@ class EmbeddedServer:
                         self._judge_failed_launch()
                         await asyncio.sleep(0.2)
                     elif self._process is None and (found is None or not is_postmaster(found.pid, self._data)):
-                        await _to_its_end(lambda: self._launch(account))
+                        await _to_its_end(lambda: self._try_launch(account))
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise LimitExceeded(
@@ -199,6 +204,12 @@ class EmbeddedServer:
         finally:
             await connection.close()
 
+    def _try_launch(self, account: ServerAccount) -> None:
+        try:
+            self._launch(account)
+        except OSError as error:  # the disk is full, or something in the folder is another account's
+            raise refused(self.data_dir, error) from error
+
     def _launch(self, account: ServerAccount) -> None:
         """Start a server that does not run; blocks (initdb), and does not wait until it answers."""
         binaries = find_binaries(account, self.data_dir / "binaries", self._data_major())
@@ -211,6 +222,7 @@ class EmbeddedServer:
         settings = self._settings | {"unix_socket_directories": f'"{socket_folder}"'}
         words = [f"--{name}={value}" for name, value in settings.items()]
         with self._open_log() as log:
+            self._log_began = os.fstat(log.fileno()).st_size
             self._process = subprocess.Popen(  # noqa: S603  programs that we looked for ourselves
                 [binaries.folder / "postgres", "-D", self._data, *words],
                 stdin=subprocess.DEVNULL,
@@ -229,11 +241,11 @@ class EmbeddedServer:
             return int((self._data / "PG_VERSION").read_text())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except ValueError:
             raise DatabaseUnavailable(
-                f"{self._data} cannot be read as a folder of PostgreSQL ({error}):"
-                " choose another data folder with JOBRUNNER_DATA_DIR"
-            ) from error
+                f"{self._data / 'PG_VERSION'} names no version of PostgreSQL: the data are damaged; restore them from"
+                " a backup, or choose another data folder with JOBRUNNER_DATA_DIR"
+            ) from None
 
     def _initialise(self, account: ServerAccount, programs: Path) -> None:
         """Make the data in a folder beside, then rename it: there are never half-made data."""
@@ -260,7 +272,14 @@ class EmbeddedServer:
         if self._settings.get("fsync") == "off":
             command.append("--no-sync")
         for locale in ("C.UTF-8", "C"):  # the second where the system has no C.UTF-8
-            done = account.run(*command, f"--locale={locale}", env=_environment(), timeout=INITDB_LIMIT)
+            try:
+                done = account.run(*command, f"--locale={locale}", env=_environment(), timeout=INITDB_LIMIT)
+            except subprocess.TimeoutExpired:
+                shutil.rmtree(new, ignore_errors=True)
+                raise LimitExceeded(
+                    f"initdb in {self.data_dir} took over {INITDB_LIMIT:g} s (limit of making the data): is the disk"
+                    " slow or full?"
+                ) from None
             if done.returncode == 0 or "locale" not in done.stderr:
                 break
         if done.returncode != 0:
@@ -288,9 +307,11 @@ class EmbeddedServer:
     def _judge_failed_launch(self) -> None:
         """Return when another try may help, else raise with PostgreSQL's own reason."""
         with self._log.open("rb") as file:
-            file.seek(max(0, self._log.stat().st_size - 8192))
+            file.seek(max(self._log_began, self._log.stat().st_size - 8192))
             lines = file.read().decode(errors="replace").splitlines()
-        reasons = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line] or lines[-1:] or [""]
+        # What it says before it has read its configuration is in several lines, and not marked.
+        unmarked = "; ".join(line.strip(" ,") for line in lines if line.strip()).removeprefix("postgres: ")
+        reasons = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line] or [unmarked]
         # Processes of a killed server are about to notice that it is gone.
         if "still in use" not in reasons[-1]:
             raise DatabaseUnavailable(f"PostgreSQL in {self._data} did not start: {reasons[-1]} (log: {self._log})")

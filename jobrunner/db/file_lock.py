@@ -8,6 +8,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from jobrunner.db.data_folder import refused
 from jobrunner.errors import DatabaseUnavailable, LimitExceeded
 
 PAUSE = 0.02
@@ -80,8 +81,5 @@ class FileLock:
             if os.geteuid() == 0 and owner.st_uid != 0:
                 os.fchown(descriptor, owner.st_uid, owner.st_gid)
         except OSError as error:
-            raise DatabaseUnavailable(
-                f"{self.path} cannot be opened ({error.strerror}): choose a data folder of your own"
-                " with JOBRUNNER_DATA_DIR"
-            ) from error
+            raise refused(self.path, error) from error
         return descriptor

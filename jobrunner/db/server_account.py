@@ -65,8 +65,8 @@ def choose_account(data: Path) -> ServerAccount:
         owner = data.stat().st_uid
         if owner != 0:
             return _account(pwd.getpwuid(owner))
-    except (FileNotFoundError, KeyError):
-        pass
+    except (OSError, KeyError):
+        pass  # no data yet; what is wrong with the folder is said where it is made
     for name in STAND_INS:
         try:
             return _account(pwd.getpwnam(name))

@@ -475,6 +475,63 @@ async def test_something_else_in_the_place_of_the_data_is_left_alone(folder: Pat
     assert (folder / "data" / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("file", r"the data folder \S+/file is a file, not a folder: choose another .*JOBRUNNER_DATA_DIR"),
+        ("file/x/y", r"the data folder \S+/y cannot be used \(\S+/file is a file\)"),
+        ("link", r"\(\S+/link is a link that leads nowhere\)"),
+        ("loop/x", r"\(\S+/loop is a link that leads nowhere\)"),
+        ("lock", r"lock/start\.lock cannot be used \(Is a directory\)"),
+    ],
+)
+async def test_a_path_that_is_no_folder_is_named(folder: Path, path: str, sentence: str) -> None:
+    folder.chmod(0o711)
+    (folder / "file").touch()
+    (folder / "link").symlink_to(folder / "none")
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "lock" / "start.lock").mkdir(parents=True)
+    with pytest.raises(DatabaseUnavailable, match=sentence):
+        await quick_server(folder / path).start()
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ("global", "did not start: could not find the database system; .*global/pg_control"),
+        ("pg_wal", 'did not start: required WAL directory "pg_wal" does not exist'),
+        ("postgresql.conf", "did not start: could not access the server configuration file"),
+        ("PG_VERSION", "holds something else"),
+    ],
+)
+async def test_damaged_data_are_not_blamed_on_what_was_logged_before(folder: Path, damage: str, sentence: str) -> None:
+    """The log still has the FATAL lines of former days."""
+    server = quick_server(folder)
+    url = await server.start()
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await ask(url.replace("/jobrunner?", "/none?"), "SELECT 1")
+    await server.stop()
+    damaged = folder / "data" / damage
+    shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink()
+    with pytest.raises(DatabaseUnavailable, match=sentence) as caught:
+        await quick_server(folder).start()
+    assert "none" not in str(caught.value)
+
+
+async def test_a_version_file_that_says_nothing_is_named(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "data" / "PG_VERSION").write_text("x")
+    with pytest.raises(DatabaseUnavailable, match="PG_VERSION names no version of PostgreSQL: the data are damaged"):
+        await quick_server(folder).start()
+
+
+async def test_data_that_take_too_long_to_make_name_their_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "INITDB_LIMIT", 0.01)
+    with pytest.raises(LimitExceeded, match=r"initdb in \S+ took over 0\.01 s"):
+        await quick_server(folder).start()
+    assert not (folder / "data.new").exists()
+
+
 def test_default_data_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_data_dir() == Path("/var/lib/jobrunner")
@@ -663,9 +720,53 @@ async def test_root_and_the_owner_of_a_folder_share_its_server(
 
 
 @as_root
-def test_folder_of_another_account_is_refused(folder: Path, user: Callable[..., User], open_package: Path) -> None:
-    said = user(some_uid(), open_package).said()
-    assert "belongs to another account" in said["error"]
+@pytest.mark.parametrize(
+    ("path", "owned", "mode", "sentence"),
+    [
+        ("", False, 0o755, "FOLDER belongs to another account, root: choose another data folder, one of your own"),
+        ("", True, 0o500, "FOLDER cannot be written to by its owner (mode 500): `chmod 700 FOLDER` opens it"),
+        ("data", False, 0o700, "Permission denied; FOLDER/data belongs to another account, root"),
+        ("data.new", False, 0o700, "FOLDER/data.new cannot be used (File exists; it belongs to another account, root)"),
+        ("start.lock", False, 0o600, "start.lock cannot be used (Permission denied; it belongs to another account"),
+        ("postgresql.log", False, 0o600, "postgresql.log cannot be used (Permission denied; it belongs to another"),
+    ],
+)
+def test_what_the_account_may_not_write_to_is_named_with_its_owner(
+    folder: Path,
+    user: Callable[..., User],
+    open_package: Path,
+    path: str,
+    owned: bool,
+    mode: int,
+    sentence: str,
+) -> None:
+    uid = some_uid()
+    if path:
+        os.chown(folder, uid, -1)
+        if path.startswith("data"):
+            (folder / path).mkdir()
+            (folder / path / "PG_VERSION").touch()
+        else:
+            (folder / path).touch()
+    elif owned:
+        os.chown(folder, uid, -1)
+    (folder / path).chmod(mode)
+    try:
+        said = user(uid, open_package).said()
+        assert sentence.replace("FOLDER", str(folder)) in said["error"]
+    finally:
+        folder.chmod(0o711)
+
+
+@as_root
+def test_a_folder_below_a_closed_one_names_who_closed_it(folder: Path, open_package: Path) -> None:
+    (folder / "closed").mkdir(mode=0o700)
+    one = User(folder / "closed" / "x", some_uid(), open_package)
+    said = one.said()
+    one.leave()
+    assert one.process.stdout is not None
+    one.process.stdout.close()
+    assert f"Permission denied; {folder}/closed belongs to another account, root" in said["error"]
 
 
 @as_root
