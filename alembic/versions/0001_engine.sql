@@ -729,7 +729,8 @@ END;
 $$;
 
 -- Drops the day tables of one parent that ended before the time given, oldest first, one a call (so that each
--- lock is short). Returns the name of the one dropped, or NULL when none is left.
+-- lock is short). One that somebody uses at this moment is passed over. Returns the name of the one dropped, or NULL when
+-- there is none left to drop.
 CREATE FUNCTION jobrunner.drop_partition(parent text, ended_before timestamptz) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -738,19 +739,26 @@ BEGIN
     IF parent NOT IN ('job_history_done', 'job_history_failed', 'job_log') THEN
         RAISE EXCEPTION 'no table % is kept by day', parent USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    SELECT c.relname INTO partition
-    FROM pg_catalog.pg_inherits AS i
-    JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
-    WHERE i.inhparent = ('jobrunner.' || parent)::regclass
-        AND c.relname ~ '_[0-9]{8}$'
-        AND (pg_catalog.to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp AT TIME ZONE 'UTC' <= ended_before
-    ORDER BY c.relname
-    LIMIT 1;
-    IF partition IS NOT NULL THEN
+    FOR partition IN
+        SELECT c.relname
+        FROM pg_catalog.pg_inherits AS i
+        JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = ('jobrunner.' || parent)::regclass
+            AND c.relname ~ '_[0-9]{8}$'
+            AND (pg_catalog.to_date(right(c.relname, 8), 'YYYYMMDD') + 1)::timestamp AT TIME ZONE 'UTC' <= ended_before
+        ORDER BY c.relname
+    LOOP
+        BEGIN
+            -- Not waited for: DROP would hold the parent meanwhile, and with it every job that ends.
+            EXECUTE pg_catalog.format('LOCK TABLE jobrunner.%I IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
+        EXCEPTION
+            WHEN lock_not_available OR undefined_table THEN CONTINUE;
+        END;
         PERFORM pg_catalog.set_config('lock_timeout', '500ms', true);
         EXECUTE pg_catalog.format('DROP TABLE IF EXISTS jobrunner.%I', partition);
-    END IF;
-    RETURN partition;
+        RETURN partition;
+    END LOOP;
+    RETURN NULL;
 END;
 $$;
 

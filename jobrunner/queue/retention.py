@@ -1,7 +1,10 @@
 """Retention: makes the days' tables ahead and drops those whose time is over."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
+
+import asyncpg
 
 from jobrunner.db.clock import database_time
 from jobrunner.db.connection import Connection
@@ -14,9 +17,12 @@ CREATE_PARTITIONS = "SELECT jobrunner.create_partitions($1)"
 DROP_PARTITION = "SELECT jobrunner.drop_partition($1, $2)"
 DELETE_ATTEMPTS = load(__package__, "delete_attempts")
 
+log = logging.getLogger("jobrunner.retention")
+
 
 class Retention(DatabaseLoop):
-    """Once an hour. Each table is dropped in a transaction of its own that waits half a second for its lock."""
+    """Once an hour. Each table is dropped in a transaction of its own that holds up the ends of jobs for half a second
+    at most; one that somebody uses at that moment, in a report or a backup, stays until the next pass."""
 
     def __init__(self, connection: Connection, settings: Callable[[], Settings]) -> None:
         super().__init__("retention", interval=3600)
@@ -34,8 +40,11 @@ class Retention(DatabaseLoop):
             ("job_log", settings.cleanup_job_log_period),
         ):
             before = now - timedelta(days=days)
-            while await self._connection.fetchval(DROP_PARTITION, parent, before) is not None:
-                pass
+            try:
+                while await self._connection.fetchval(DROP_PARTITION, parent, before) is not None:
+                    pass
+            except asyncpg.LockNotAvailableError:
+                log.info("%s is in use: what of it is over stays until the next pass", parent)
         before = now - timedelta(days=max(settings.cleanup_job_period, settings.cleanup_failed_job_period))
         while await self._connection.fetchval(DELETE_ATTEMPTS, before, 1000):
             pass

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from jobrunner.db.connection import Connection
@@ -71,3 +72,39 @@ async def test_what_is_ahead_is_made(own: Connection, connection: Any) -> None:
     await connection.execute(f"DROP TABLE jobrunner.{last}")
     await Retention(own, Settings).once()
     assert await there(connection, last)
+
+
+async def test_a_day_that_somebody_uses_is_passed_over_until_the_next_pass(
+    own: Connection, connection: Any, database_url: str
+) -> None:
+    """And nobody waits for it: neither the other days nor a job that ends."""
+    used, other = [await make_day(connection, "job_history_done", ago) for ago in (42, 40)]
+    failed = await make_day(connection, "job_history_failed", 100)
+    user = await asyncpg.connect(database_url)
+    try:
+        async with user.transaction():
+            await user.execute(f"LOCK TABLE jobrunner.{used} IN ACCESS SHARE MODE")
+            await Retention(own, Settings).once()
+            assert [await there(connection, day) for day in (used, other, failed)] == [True, False, False]
+        await Retention(own, Settings).once()
+        assert not await there(connection, used)
+    finally:
+        await user.close()
+
+
+async def test_a_history_in_use_keeps_its_days_and_the_others_go(
+    own: Connection, connection: Any, database_url: str
+) -> None:
+    """A report that reads all of one history, or a job whose end is not committed yet."""
+    done = await make_day(connection, "job_history_done", 40)
+    lines = await make_day(connection, "job_log", 40)
+    user = await asyncpg.connect(database_url)
+    try:
+        async with user.transaction():
+            await user.execute("LOCK TABLE ONLY jobrunner.job_history_done IN ROW EXCLUSIVE MODE")
+            await Retention(own, Settings).once()
+            assert [await there(connection, day) for day in (done, lines)] == [True, False]
+        await Retention(own, Settings).once()
+        assert not await there(connection, done)
+    finally:
+        await user.close()
