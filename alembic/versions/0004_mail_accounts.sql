@@ -229,10 +229,10 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT least(1, speed + greatest(0, extract(epoch FROM moment - since)::double precision) / 600)
 $$;
 
--- How many may go at once at a rate: those of 3 seconds of a minute, of 10 seconds of an hour; one at least.
+-- What a bucket holds: how many may go at once. One, and the share of 3 seconds of a minute or 10 seconds of an hour.
 CREATE FUNCTION jobrunner.mail_burst(rate double precision, seconds double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT greatest(1, floor(rate / CASE WHEN seconds < 3600 THEN 20 ELSE 360 END))
+    SELECT 1 + greatest(0, rate - 1) / CASE WHEN seconds < 3600 THEN 20 ELSE 360 END
 $$;
 
 -- Tokens that come back in a second. What may go at once is part of the rate, not added to it: in no stretch of
