@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from jobrunner.config import Smtp
 from jobrunner.errors import ConfigurationError
+from jobrunner.services.mail.smtp.oauth import OAuth
 
 # A domain name with at least one dot, or an address literal (RFC 5321, 4.1.3).
 EHLO_NAME = re.compile(r"(?=.{1,255}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+|\[[0-9A-Za-z:.]{1,64}\]")
@@ -36,6 +37,10 @@ class Account:
     """Seconds for the answer to a whole message: a short limit here makes doubles."""
     tls_context: ssl.SSLContext | None = None
     """Instead of the machine's own certificates."""
+    mechanism: Literal["plain", "login", "cram-md5"] | None = None
+    """How to log in with the password; None for the first of these that the server offers."""
+    oauth: OAuth | None = None
+    """Log in by XOAUTH2 with access tokens from there, in place of a password."""
 
     def __post_init__(self) -> None:
         if self.local_hostname is not None and not EHLO_NAME.fullmatch(self.local_hostname):
@@ -43,6 +48,8 @@ class Account:
                 "JOBRUNNER_SMTP__LOCAL_HOSTNAME must be a full domain name (mail.example.com) or an address in brackets"
                 f" ([192.0.2.1]), got {self.local_hostname!r}"
             )
+        if self.oauth is not None and self.username is None:
+            raise ConfigurationError("a login by XOAUTH2 needs the user's name beside the tokens")
 
     @classmethod
     def from_configuration(cls, smtp: Smtp) -> Self | None:

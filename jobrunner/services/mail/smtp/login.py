@@ -10,9 +10,12 @@ from base64 import b64encode
 import aiosmtplib
 
 from jobrunner.services.mail.smtp.account import Account
-from jobrunner.services.mail.smtp.outcome import Result
+from jobrunner.services.mail.smtp.dialogue import broken
+from jobrunner.services.mail.smtp.oauth import TokenNotFetched, access_token
+from jobrunner.services.mail.smtp.outcome import Outcome, Phase, Result
 
 MECHANISMS = ("plain", "login", "cram-md5")
+"""With a password; the first of these that a server offers is taken where none is configured."""
 PAUSE = 3600.0
 """Seconds for which a refused password is not tried again by this process."""
 
@@ -33,12 +36,48 @@ def remember_refusal(account: Account, result: Result) -> None:
     _refused[account] = (time.monotonic(), result)
 
 
-def choose_mechanism(offered: list[str]) -> str | None:
-    """Return the first of ours that the server offers."""
-    return next((mechanism for mechanism in MECHANISMS if mechanism in offered), None)
+def forget_refusal(account: Account) -> None:
+    """Let the login be tried again, as a person asks for who has put it right at the server."""
+    _refused.pop(account, None)
 
 
-async def log_in(client: aiosmtplib.SMTP, account: Account, mechanism: str) -> None:
+def choose_mechanism(account: Account, offered: list[str]) -> str:
+    """Return how to log in: as configured, else the first of ours that the server offers.
+
+    Raises:
+        Ended: the server offers none of these.
+    """
+    wanted = ("xoauth2",) if account.oauth is not None else (account.mechanism,) if account.mechanism else MECHANISMS
+    chosen = next((mechanism for mechanism in wanted if mechanism in offered), None)
+    if chosen is not None:
+        return chosen
+    ways = ", ".join(way.upper() for way in wanted)
+    if wanted is not MECHANISMS:
+        others = ", ".join(sorted(way.upper() for way in offered)) or "no login at all"
+        text = f"{account.place} offers no login by {ways}; it offers: {others}"
+    else:
+        text = f"{account.place} offers no login that we know ({ways}): unset JOBRUNNER_SMTP__USERNAME if it needs none"
+    raise broken(Phase.LOGIN, text, Outcome.AUTHENTICATION)
+
+
+async def fetch_token(account: Account) -> tuple[str, bool]:
+    """Return an access token for XOAUTH2, and whether it is one kept from before.
+
+    Raises:
+        Ended: the provider gives none; a refusal is remembered, as one by the mail server is.
+    """
+    assert account.oauth is not None
+    try:
+        return await access_token(account.oauth)
+    except TokenNotFetched as error:
+        outcome = Outcome.AUTHENTICATION if error.refused else Outcome.CONNECTION
+        ended = broken(Phase.LOGIN, f"no login to {account.place}: {error}", outcome)
+        if error.refused:
+            remember_refusal(account, ended.result)
+        raise ended from None
+
+
+async def log_in(client: aiosmtplib.SMTP, account: Account, mechanism: str, token: str | None) -> None:
     """Log in by one mechanism; raises SMTPAuthenticationError where the server refuses."""
     username = account.username or ""
     password = _password(account)
@@ -49,16 +88,19 @@ async def log_in(client: aiosmtplib.SMTP, account: Account, mechanism: str) -> N
             await client.auth_login(username, password)
         case "cram-md5":
             await client.auth_crammd5(username, password)
+        case "xoauth2":
+            await client.auth_xoauth2(username, token or "")
 
 
-def without_secrets(text: str, account: Account) -> str:
-    """Return a server's words without the password, should it have sent it back (failures H21)."""
-    username, password = account.username or "", _password(account)
-    if not password:
-        return text
-    plain = b64encode(f"\0{username}\0{password}".encode()).decode()
-    for secret in (plain, b64encode(password.encode()).decode(), password):
-        text = text.replace(secret, "***")
+def without_secrets(text: str, account: Account, token: str | None = None) -> str:
+    """Return a server's words without the password or token, should it have sent it back (failures H21)."""
+    username, secrets = account.username or "", list[str]()
+    if password := _password(account):
+        secrets += [f"\0{username}\0{password}", password]
+    if token:
+        secrets += [f"user={username}\1auth=Bearer {token}\1\1", token]
+    for secret in secrets:
+        text = text.replace(b64encode(secret.encode()).decode(), "***").replace(secret, "***")
     return text
 
 

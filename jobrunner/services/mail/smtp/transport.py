@@ -9,10 +9,17 @@ from jobrunner.services.mail.smtp.outcome import Phase, Result
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """From whom and to whom: one recipient a transaction, so that one refusal concerns one recipient."""
+    """From whom and to whom: one recipient a transaction, so that one refusal concerns one recipient.
+
+    The last two ask for notifications of delivery (RFC 3461); a server that offers no DSN is not asked.
+    """
 
     sender: Address
     recipient: Address
+    envid: str | None = None
+    """Comes back in a notification as Original-Envelope-Id; at most 100 printable ASCII characters."""
+    notify: str | None = None
+    """When to notify: `NEVER`, or of SUCCESS, FAILURE and DELAY with commas; None leaves it to the server."""
 
 
 class Transport(Protocol):

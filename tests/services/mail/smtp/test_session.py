@@ -556,7 +556,7 @@ async def test_no_login_is_offered():
 
 async def test_no_password_goes_in_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch):
     """H06."""
-    monkeypatch.setattr("jobrunner.services.mail.smtp.session._is_loopback", lambda peer: False)
+    monkeypatch.setattr("jobrunner.services.mail.smtp.opening._is_loopback", lambda peer: False)
     async with pair(ScriptedServer(auth="PLAIN"), **AS_SYSTEM) as (server, client):
         result = await client.send(MESSAGE, envelope())
 

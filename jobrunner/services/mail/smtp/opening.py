@@ -1,0 +1,204 @@
+"""Opening a connection with aiosmtplib: TCP, greeting, EHLO, TLS, login. What comes after is a `Line` of our own."""
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Awaitable
+from typing import TypeVar, cast
+
+import aiosmtplib
+
+from jobrunner.services.mail.smtp.account import Account, machine_certificates
+from jobrunner.services.mail.smtp.dialogue import Ended, Position, broken, no_answer, no_sense, reason
+from jobrunner.services.mail.smtp.extensions import Extensions
+from jobrunner.services.mail.smtp.line import Line
+from jobrunner.services.mail.smtp.login import (
+    choose_mechanism,
+    fetch_token,
+    log_in,
+    refused_before,
+    remember_refusal,
+    without_secrets,
+)
+from jobrunner.services.mail.smtp.oauth import forget_token
+from jobrunner.services.mail.smtp.outcome import Outcome, Phase, judge
+
+T = TypeVar("T")
+
+
+async def open_line(account: Account, position: Position) -> tuple[Line, Extensions]:
+    """Connect and log in.
+
+    Raises:
+        Ended: that was not possible; nothing is left open (nor when it is cancelled).
+    """
+    if (former := refused_before(account)) is not None:
+        position.phase = Phase.LOGIN
+        raise Ended(former)
+    token = kept = None
+    if account.oauth is not None:
+        position.phase = Phase.LOGIN
+        token, kept = await fetch_token(account)
+    try:
+        return await _Opening(account, position, token).run()
+    except _TokenRefused as refused:
+        assert account.oauth is not None
+        forget_token(account.oauth)
+        if not kept:
+            remember_refusal(account, refused.result)
+            raise
+    # A kept token may have been withdrawn meanwhile: a new one is tried, once.
+    token, _ = await fetch_token(account)
+    try:
+        return await _Opening(account, position, token).run()
+    except _TokenRefused as refused:
+        forget_token(account.oauth)
+        remember_refusal(account, refused.result)
+        raise
+
+
+class _TokenRefused(Ended):
+    """The server refuses an access token."""
+
+
+class _Opening:
+    """One attempt."""
+
+    def __init__(self, account: Account, position: Position, token: str | None) -> None:
+        self._account = account
+        self._position = position
+        self._token = token
+        self._context: ssl.SSLContext | None = None
+        self._client = aiosmtplib.SMTP()
+
+    async def run(self) -> tuple[Line, Extensions]:
+        account = self._account
+        if account.security != "none":
+            self._context = account.tls_context or await asyncio.to_thread(machine_certificates)
+        self._client = client = aiosmtplib.SMTP(
+            hostname=account.host,
+            port=account.port,
+            use_tls=account.security == "ssl",
+            start_tls=False,
+            timeout=None,  # our own limits: those of the library lose cancellations (failures F38)
+            local_hostname="localhost",
+            tls_context=self._context,
+        )
+        try:
+            await self._step(Phase.CONNECT, account.connect_limit, client.connect())
+            await self._hello()
+            if account.security == "tls":
+                await self._start_tls()
+                await self._hello()
+            if account.username is not None:
+                await self._log_in()
+            return self._take_over(), Extensions.from_hello(client.esmtp_extensions)
+        except BaseException:
+            self._drop()
+            raise
+
+    async def _hello(self) -> None:
+        client = self._client
+        own_address = client.get_transport_info("sockname")[0] if client.is_connected else "127.0.0.1"
+        name = self._account.ehlo_name(str(own_address))
+        await self._step(Phase.HELLO, self._account.command_limit, client.ehlo(hostname=name))
+
+    async def _start_tls(self) -> None:
+        """STARTTLS, demanded. Not the library's: it drops what comes in clear behind the 220, and goes on."""
+        account, client, context = self._account, self._client, self._context
+        assert context is not None
+        if not client.supports_extension("starttls"):
+            raise broken(
+                Phase.TLS,
+                f"{account.place} offers no STARTTLS, so nothing was sent; if it expects TLS from the first byte, "
+                "set JOBRUNNER_SMTP__SECURITY to ssl",
+            )
+        reply = await self._step(Phase.TLS, account.command_limit, client.execute_command(b"STARTTLS"))
+        if 400 <= reply.code <= 599:
+            raise Ended(judge(Phase.TLS, reply.code, reply.message))
+        if not 200 <= reply.code <= 299:
+            raise broken(Phase.TLS, no_sense(account, Phase.TLS, reply.code))
+        protocol, transport = client.protocol, cast(asyncio.WriteTransport | None, client.transport)
+        if protocol is None or transport is None:
+            raise broken(Phase.TLS, f"{account.place} closed the connection at STARTTLS")
+        if protocol._buffer:
+            raise broken(
+                Phase.TLS,
+                f"{account.place} sent something in clear behind its answer to STARTTLS, as somebody would "
+                "who tampers with the line; nothing was sent",
+            )
+        upgraded = await self._step(
+            Phase.TLS,
+            account.connect_limit,
+            asyncio.get_running_loop().start_tls(
+                transport,
+                protocol,
+                context,
+                server_hostname=account.host,
+                ssl_handshake_timeout=account.connect_limit,
+            ),
+        )
+        protocol.transport = client.transport = upgraded
+
+    async def _log_in(self) -> None:
+        account, client = self._account, self._client
+        if client.get_transport_info("ssl_object") is None and not _is_loopback(client.get_transport_info("peername")):
+            raise broken(
+                Phase.LOGIN,
+                f"no password is sent in clear to {account.place}: set JOBRUNNER_SMTP__SECURITY to tls or ssl",
+                Outcome.AUTHENTICATION,
+            )
+        mechanism = choose_mechanism(account, client.server_auth_methods)
+        try:
+            await self._step(Phase.LOGIN, account.command_limit, log_in(client, account, mechanism, self._token))
+        except Ended as ended:
+            result = ended.result
+            if result.outcome is Outcome.AUTHENTICATION and result.code is not None and result.code >= 500:
+                if self._token is not None:
+                    raise _TokenRefused(result) from None
+                remember_refusal(account, result)
+            raise
+
+    def _take_over(self) -> Line:
+        """Give the connection a protocol of ours, with what came behind the last reply."""
+        protocol, transport = self._client.protocol, self._client.transport
+        if protocol is None or transport is None:
+            phase = self._position.phase
+            raise broken(phase, f"{self._account.place} closed the connection after {phase.value}")
+        # uvloop's transports are of no class of asyncio's.
+        return Line(cast(asyncio.Transport, transport), bytes(protocol._buffer))
+
+    # One step
+
+    async def _step(self, phase: Phase, limit: float, call: Awaitable[T]) -> T:
+        """Do one thing within its limit."""
+        self._position.phase = phase
+        account = self._account
+        try:
+            async with asyncio.timeout(limit) as timer:
+                return await call
+        except TimeoutError as error:
+            if timer.expired():
+                raise broken(phase, no_answer(account, phase, limit)) from None
+            raise broken(phase, f"{account.place} cannot be reached: {error}") from None
+        except aiosmtplib.SMTPResponseException as error:
+            code, text = error.code, without_secrets(error.message, account, self._token)
+            if not 400 <= code <= 599:
+                raise broken(phase, no_sense(account, phase, text)) from None
+            raise Ended(judge(phase, code, text)) from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise broken(phase, reason(account, phase, error)) from None
+
+    def _drop(self) -> None:
+        # uvloop's transports are of no class of asyncio's.
+        transport = cast(asyncio.WriteTransport | None, self._client.transport)
+        self._client.close()
+        if transport is not None:
+            transport.abort()  # close() would wait for what was written and is not read
+
+
+def _is_loopback(peer: object) -> bool:
+    try:
+        return isinstance(peer, tuple) and ipaddress.ip_address(peer[0]).is_loopback
+    except ValueError:
+        return False
