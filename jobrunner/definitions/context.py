@@ -36,7 +36,11 @@ class JobContext(Protocol):
         ...
 
     def progress(self, fraction: float, message: str | None = None) -> None:
-        """Say how far the job is, from 0 to 1. Written at most once a second."""
+        """Say how far the job is: the share that is done, from 0 to 1, and perhaps a message.
+
+        What is outside counts as the nearer end, NaN as 0; of a message 1,000 characters are kept. The latest is
+        written twice a second at most; it is shown while the attempt runs, and is nothing that is left of it.
+        """
         ...
 
     def more(self) -> None:

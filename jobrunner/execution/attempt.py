@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import math
 from contextvars import ContextVar
 from typing import Any
 
 from jobrunner.definitions import Definition
 from jobrunner.execution.loglines import MESSAGE_LIMIT, LineCap, LogLine
 from jobrunner.execution.outcome import shortened
+from jobrunner.execution.progress import Progress, progress_of
 
 current_attempt: ContextVar["Attempt"] = ContextVar("jobrunner_attempt")
 """The attempt on whose behalf the running coroutine works: log lines find their job by it."""
@@ -80,7 +80,7 @@ class Attempt:
         """What a preparator yielded."""
         self.line_cap: LineCap | None = None
         self.fresh_lines: list[LogLine] | None = None
-        self.progress: tuple[float, str | None] | None = None
+        self.progress: Progress | None = None
         self.progress_is_fresh = False
 
     @property
@@ -108,8 +108,7 @@ class Attempt:
 
     def note_progress(self, fraction: float, message: str | None) -> None:
         """Keep how far it is, for the next write."""
-        far = 0.0 if math.isnan(fraction) else min(max(float(fraction), 0.0), 1.0)  # JSON knows no NaN
-        self.progress = (far, None if message is None else shortened(message, 1000))
+        self.progress = progress_of(fraction, message)
         self.progress_is_fresh = True
 
 

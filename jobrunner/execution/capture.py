@@ -93,7 +93,7 @@ class Outbox:
         with self._lock:
             if not self._run:
                 return
-            data = self._message(PROGRESS, fraction, None if message is None else shortened(message, MESSAGE_LIMIT))
+            data = self._message(PROGRESS, fraction, message)
             if not self._written_now(data):
                 self._progress = data
                 self._wake_flusher()

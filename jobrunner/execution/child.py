@@ -26,6 +26,7 @@ from jobrunner.execution import guard
 from jobrunner.execution.capture import Capture
 from jobrunner.execution.outcome import error_text, result_json, traceback_text
 from jobrunner.execution.processes import MARK
+from jobrunner.execution.progress import progress_of
 
 if TYPE_CHECKING:
     from jobrunner.definitions import Target
@@ -147,9 +148,7 @@ class BlockingContext:
 
     def progress(self, fraction: float, message: str | None = None) -> None:
         """Say how far the job is, from 0 to 1."""
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"progress must be from 0 to 1, got {fraction!r}")
-        _capture.outbox.progress(float(fraction), None if message is None else str(message))
+        _capture.outbox.progress(*progress_of(fraction, message))
 
     def more(self) -> None:
         """Say that more work is left: a scheduled job of `* * * * *` then goes again at once."""

@@ -308,8 +308,10 @@ def progress(ctx, count):
     ctx.progress(1)
 
 
-def wrong_progress(ctx):
-    ctx.progress(float("nan"))
+def odd_progress(ctx):
+    for share in (1.5, float("inf"), -1):
+        ctx.progress(share)
+    ctx.progress(float("nan"), "at last")
 
 
 # What it has

@@ -600,7 +600,13 @@ async def test_progress_is_told_the_latest_at_least(slots):
     assert run.progress[-1] == (1.0, None)
     assert len(run.progress) < 60
     assert [fraction for fraction, _ in run.progress] == sorted(fraction for fraction, _ in run.progress)
-    assert "progress must be from 0 to 1" in (await start(slots, "wrong_progress").task).error
+
+
+async def test_progress_means_the_same_as_in_a_coroutine(slots):
+    """What no share can be fails nobody."""
+    run = start(slots, "odd_progress")
+    assert (await run.task).outcome == "success"
+    assert run.progress[-1] == (0.0, "at last")
 
 
 async def test_a_listener_that_fails_harms_nobody(slots, caplog):
