@@ -14,8 +14,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with range, meani
 
 
 @app.command("list")
-def list_all(json: AsJson = False) -> None:
-    """List all settings with value, default, unit and range."""
+def list_all(
+    group: Annotated[
+        str | None, typer.Option(help="Only the settings of that group, such as mass-mail.", metavar="GROUP")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List all settings by group, with value, default, unit and range."""
     from dataclasses import asdict
 
     from jobrunner.cli.database import connected
@@ -28,6 +33,8 @@ def list_all(json: AsJson = False) -> None:
             return await list_settings(connection)
 
     rows = run(read())
+    if group is not None:
+        rows = _of_group(rows, group)
     table(
         [asdict(row) | ({} if json else {"value": _text(row.value), "default": _text(row.default)}) for row in rows],
         {
@@ -38,6 +45,7 @@ def list_all(json: AsJson = False) -> None:
             "range": Column(rank=2, least=16),
             "changed_at": Column(rank=5),
             "changed_by": Column(rank=3),
+            "group": Column(rank=6),
         },
         json=json,
     )
@@ -96,6 +104,17 @@ def reset(name: Name, json: AsJson = False) -> None:
             return await reset_setting(connection, name)
 
     _show(run(write()), json=json)
+
+
+def _of_group(rows: list[Any], group: str) -> list[Any]:
+    from jobrunner.errors import InvalidInput, nearest
+
+    wanted = group.strip().lower().replace("-", " ")
+    found = [row for row in rows if row.group.lower() == wanted]
+    if not found:
+        names = dict.fromkeys(row.group.lower().replace(" ", "-") for row in rows if row.group)
+        raise InvalidInput(f"there is no group of settings {group!r}{nearest(group, names)}")
+    return found
 
 
 def _show(row: Any, *, json: bool) -> None:

@@ -1,38 +1,31 @@
-"""Every job setting by name: its label, unit, range and default, and how a value is checked.
+"""What one setting is: its label, kind, unit, range and default, and how a value is checked.
 
-Names are the labels of the settings screen in snake case. Each queue has three settings of its own, with its name in
-theirs; those of a queue that nobody has set stand at their defaults.
+Names are the labels of the settings screen in snake case. Whoever has settings declares them as a `SettingGroup`: the
+engine in `engine_settings`, a service in its own `settings.py` (see `setting_groups`).
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from jobrunner.definitions import LONGEST_QUEUE
 from jobrunner.errors import InvalidInput, nearest
 
-Value: TypeAlias = bool | int | float | str
-Kind = Literal["yes or no", "whole number", "number", "time zone"]
+Value: TypeAlias = bool | int | float | str | tuple[str, ...]
+Kind = Literal["yes or no", "whole number", "number", "time zone", "text", "choice", "words"]
 
-MAIN_QUEUE = "main"
-USUAL_QUEUES = (MAIN_QUEUE, "m0", "q0", "q1", "e0")
-"""The queues that the settings list shows in any case; every other name is served as well."""
-
-QUEUE_PORTIONS = {"q0": 200, "q1": 500, "e0": 100}
-QUEUE_PORTION = 200
-"""The most jobs that one claim takes from any other queue but main."""
-QUEUE_CONCURRENCY = 100
-QUEUE_WEIGHT = 1.0
+TEXT_KINDS = ("time zone", "text", "choice")
+"""The kinds whose values are texts in the table, too."""
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
-QUEUE_SETTING = re.compile(r"queue_(?P<queue>.+)_(?P<what>max_portion|concurrency|weight)", re.DOTALL)
 WORDS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
+LONGEST_TEXT = 255
+MOST_WORDS = 100
+LONGEST_WORD = 64
 
 
 def can_run_in_parallel() -> bool:
@@ -46,7 +39,7 @@ def can_run_in_parallel() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What one setting is. `minimum` and `maximum` are in `unit` and belong to the range."""
+    """What one setting is."""
 
     name: str
     label: str
@@ -55,7 +48,14 @@ class Setting:
     meaning: str
     unit: str = ""
     minimum: float = 0
+    """Of a number, in `unit`; it belongs to the range, as `maximum` does."""
     maximum: float = 0
+    choices: tuple[str, ...] = ()
+    """Of a choice, or the words that a list of words may hold; none for any."""
+    allowed: str = ""
+    """What a text may be, in words; it may always be empty."""
+    checked: Callable[[str], str] | None = None
+    """Returns a text as it is kept, or raises InvalidInput with a sentence that follows the setting's name."""
 
     @property
     def range(self) -> str:
@@ -65,6 +65,12 @@ class Setting:
                 return "true or false"
             case "time zone":
                 return "a region and a city, such as Europe/Berlin, or UTC"
+            case "text":
+                return self.allowed or f"a text of at most {LONGEST_TEXT} letters"
+            case "choice":
+                return " or ".join(filter(None, (", ".join(self.choices[:-1]), self.choices[-1])))
+            case "words":
+                return f"words with commas between them{': ' if self.choices else ''}{', '.join(self.choices)}"
         return f"from {self.minimum:g} to {self.maximum:g}{' ' if self.unit else ''}{self.unit}"
 
     def check(self, value: object) -> Value:
@@ -88,6 +94,14 @@ class Setting:
                 number = float(value)
             case "time zone", str():
                 return self._zone(value.strip())
+            case "text", str():
+                return self._text(value.strip())
+            case "choice", str() if value.strip().lower() in [choice.lower() for choice in self.choices]:
+                return next(choice for choice in self.choices if choice.lower() == value.strip().lower())
+            case "words", str():
+                return self._words(value.split(","))
+            case "words", list() | tuple():
+                return self._words(value)
             case _:
                 raise self.refusal(value)
         if not self.minimum <= number <= self.maximum:
@@ -102,6 +116,34 @@ class Setting:
         except InvalidInput as error:
             raise InvalidInput(f"{self.name}: {error}") from None
 
+    def _text(self, text: str) -> str:
+        if len(text) > LONGEST_TEXT or not text.isprintable():
+            raise self.refusal(text)
+        if not text or self.checked is None:
+            return text
+        try:
+            return self.checked(text)
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.name}: {error}") from None
+
+    def _words(self, given: list[object] | tuple[object, ...] | list[str]) -> tuple[str, ...]:
+        words: dict[str, None] = {}
+        for item in given:
+            word = item.strip() if isinstance(item, str) else None
+            if word is None or len(word) > LONGEST_WORD or not word.isprintable() or "," in word:
+                raise self.refusal(given)
+            if word == "":
+                continue
+            if self.choices:
+                same = [choice for choice in self.choices if choice.lower() == word.lower()]
+                if not same:
+                    raise InvalidInput(f"{self.name} may not hold {word!r}{nearest(word, self.choices)}")
+                word = same[0]
+            words[word] = None
+        if len(words) > MOST_WORDS:
+            raise InvalidInput(f"{self.name} may hold {MOST_WORDS} words, got {len(words)}")
+        return tuple(words)
+
     def refusal(self, value: object) -> InvalidInput:
         """Return the sentence for a value that cannot be."""
         what = "a whole number " if self.kind == "whole number" else "a number " if self.kind == "number" else ""
@@ -113,188 +155,10 @@ class Setting:
         return InvalidInput(f"{self.name} must be {what}{self.range}, got {shown}")
 
 
-SETTINGS = {
-    setting.name: setting
-    for setting in (
-        Setting(
-            "paused",
-            "Paused",
-            "yes or no",
-            False,
-            "No daemon starts jobs or fires schedules; what runs ends as usual, what is due waits.",
-        ),
-        Setting(
-            "jobs_run_in_parallel",
-            "Jobs Run in Parallel",
-            "yes or no",
-            can_run_in_parallel(),
-            "Blocking jobs run in processes beside each other; without it one at a time. Coroutines always run "
-            "beside each other.",
-        ),
-        Setting(
-            "jobs_max_portion",
-            "Jobs Max Portion",
-            "whole number",
-            15,
-            "The most jobs that one claim takes from the main queue; the daemon claims again at once.",
-            "jobs",
-            1,
-            10_000,
-        ),
-        Setting(
-            "jobs_pool_concurrency_number",
-            "Jobs Pool Concurrency Number",
-            "whole number",
-            8,
-            "Blocking jobs that run at once, for each daemon.",
-            "processes",
-            1,
-            256,
-        ),
-        Setting(
-            "daemon_interval",
-            "Daemon Interval",
-            "whole number",
-            10,
-            "How often a daemon looks for jobs even when nothing has told it of any.",
-            "s",
-            1,
-            3600,
-        ),
-        Setting(
-            "time_zone",
-            "Time Zone",
-            "time zone",
-            "UTC",
-            "The zone of crontabs whose scheduled job names none.",
-        ),
-        Setting(
-            "force_utc_time_zone",
-            "Force UTC Time Zone",
-            "yes or no",
-            False,
-            "Such crontabs are read in UTC, whatever Time Zone says.",
-        ),
-        Setting(
-            "cleanup_job_period",
-            "Cleanup Job Period",
-            "whole number",
-            30,
-            "How long jobs that succeeded or were cancelled are kept. The jobs of one day (UTC) are removed together.",
-            "days",
-            0,
-            36_500,
-        ),
-        Setting(
-            "cleanup_failed_job_period",
-            "Cleanup Failed Job Period",
-            "whole number",
-            90,
-            "How long failed jobs are kept, likewise.",
-            "days",
-            0,
-            36_500,
-        ),
-        Setting(
-            "cleanup_job_log_period",
-            "Cleanup Job Log Period",
-            "whole number",
-            30,
-            "How long the log lines of jobs are kept, likewise.",
-            "days",
-            1,
-            36_500,
-        ),
-    )
-}
-"""Every setting that is not a queue's, in the order of the screen."""
+@dataclass(frozen=True, slots=True)
+class SettingGroup:
+    """Settings that belong together, in the order of the screen."""
 
-
-def queue_setting(queue: str, what: str) -> Setting:
-    """Return one of the three settings of a queue: `max_portion`, `concurrency` or `weight`."""
-    name = f"queue_{queue}_{what}"
-    match what:
-        case "max_portion":
-            return Setting(
-                name,
-                f"Queue {queue} Max Portion",
-                "whole number",
-                QUEUE_PORTIONS.get(queue, QUEUE_PORTION),
-                f"The most jobs that one claim takes from the queue {queue}; the daemon claims again at once.",
-                "jobs",
-                1,
-                10_000,
-            )
-        case "concurrency":
-            return Setting(
-                name,
-                f"Queue {queue} Concurrency",
-                "whole number",
-                QUEUE_CONCURRENCY,
-                f"The most jobs of the queue {queue} that run at once, for each daemon.",
-                "jobs",
-                1,
-                100_000,
-            )
-        case _:
-            return Setting(
-                name,
-                f"Queue {queue} Weight",
-                "number",
-                QUEUE_WEIGHT,
-                f"The share of the queue {queue} where several queues have more to do than the daemon can.",
-                "",
-                0.01,
-                1000,
-            )
-
-
-def settings_of_queue(queue: str) -> Iterator[Setting]:
-    """Yield the settings that a queue has of its own; for main the portion is `jobs_max_portion`."""
-    if queue != MAIN_QUEUE:
-        yield queue_setting(queue, "max_portion")
-    yield queue_setting(queue, "concurrency")
-    yield queue_setting(queue, "weight")
-
-
-def find_setting(name: str) -> Setting:
-    """Return the setting of that name, which may have hyphens, or be the label on the screen.
-
-    Raises:
-        InvalidInput: there is none; with the nearest names.
-    """
-    snake = re.sub(r"[\s-]+", "_", name.strip().lower())
-    if snake in SETTINGS:
-        return SETTINGS[snake]
-    match = QUEUE_SETTING.fullmatch(name.strip())
-    if match is None:
-        known = [*SETTINGS, *(setting.name for queue in USUAL_QUEUES for setting in settings_of_queue(queue))]
-        hint = nearest(name[:100], known)
-        if not hint.endswith("?"):
-            hint = "; `jobrunner settings list` shows all"
-        raise InvalidInput(f"there is no setting {name[:100]!r}{hint}")
-    queue, what = match["queue"], match["what"]
-    if len(queue) > LONGEST_QUEUE or not queue.isprintable() or queue != queue.strip():
-        raise InvalidInput(
-            f"{queue[:100]!r} is no name of a queue: it has 1 to {LONGEST_QUEUE} printable letters and no "
-            "blanks around them"
-        )
-    if queue == MAIN_QUEUE and what == "max_portion":
-        raise InvalidInput(f"{name.strip()} is called jobs_max_portion: set that")
-    return queue_setting(queue, what)
-
-
-def reference() -> str:
-    """Return the table of all settings in Markdown, as it stands in docs/settings.md."""
-    lines = ["| name | label | default | range | meaning |", "| --- | --- | --- | --- | --- |"]
-    for setting in (*SETTINGS.values(), *settings_of_queue("NAME")):
-        match setting.name:
-            case "jobs_run_in_parallel":
-                default = "where the platform can"
-            case "queue_NAME_max_portion":
-                own = ", ".join(f"{queue} {portion}" for queue, portion in QUEUE_PORTIONS.items())
-                default = f"{QUEUE_PORTION} ({own})"
-            case _:
-                default = json.dumps(setting.default).strip('"')
-        lines.append(f"| `{setting.name}` | {setting.label} | {default} | {setting.range} | {setting.meaning} |")
-    return "\n".join(lines)
+    name: str
+    """As a heading: `Mass mail`."""
+    settings: tuple[Setting, ...]

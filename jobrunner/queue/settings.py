@@ -6,25 +6,17 @@ edit by hand in SQL has broken falls back to its default and is named in `Settin
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput
-from jobrunner.queue.setting import (
-    MAIN_QUEUE,
-    SETTINGS,
-    USUAL_QUEUES,
-    Setting,
-    Value,
-    can_run_in_parallel,
-    find_setting,
-    queue_setting,
-    settings_of_queue,
-)
+from jobrunner.queue.engine_settings import MAIN_QUEUE, SETTINGS, USUAL_QUEUES, queue_setting, settings_of_queue
+from jobrunner.queue.setting import TEXT_KINDS, Setting, SettingGroup, Value, can_run_in_parallel
+from jobrunner.queue.setting_groups import find_setting, group_of, problems_of_declarations, settings_by_group
 from jobrunner.queue.wording import printable
 
 SELECT_SETTINGS = load(__package__, "select_settings")
@@ -32,10 +24,12 @@ WRITE_SETTING = load(__package__, "write_setting")
 DELETE_SETTING = load(__package__, "delete_setting")
 LIST_QUEUES = load(__package__, "list_queues")
 
+Group = TypeVar("Group")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All job settings at one moment. Made with no arguments, it holds the defaults."""
+    """All settings of the engine at one moment. Made with no arguments, it holds the defaults."""
 
     jobs_run_in_parallel: bool = field(default_factory=can_run_in_parallel)
     jobs_max_portion: int = 15
@@ -76,9 +70,10 @@ class Settings:
         """Return the zone of crontabs whose scheduled job names none."""
         return "UTC" if self.force_utc_time_zone else self.time_zone
 
-    def _of_queue(self, queue: str, what: str) -> Value:
-        value = self.queues.get(f"queue_{queue}_{what}")
-        return queue_setting(queue, what).default if value is None else value
+    def _of_queue(self, queue: str, what: str) -> float:
+        value = self.queues.get(f"queue_{queue}_{what}", queue_setting(queue, what).default)
+        assert isinstance(value, int | float)  # as all three are
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,7 @@ class SettingRow:
     unit: str
     range: str
     meaning: str
+    group: str = ""
     changed_at: datetime | None = None
     changed_by: str | None = None
     problem: str | None = None
@@ -99,7 +95,7 @@ class SettingRow:
 
 
 async def load_settings(connection: Queryable) -> Settings:
-    """Read all settings."""
+    """Read the settings of the engine. Those of services are looked at as well: one that is broken is a problem."""
     values: dict[str, Any] = {}
     queues: dict[str, Value] = {}
     problems: list[str] = []
@@ -107,13 +103,24 @@ async def load_settings(connection: Queryable) -> Settings:
         setting, value, problem = _read(name, text)
         if problem is not None:
             problems.append(problem)
-        elif name not in SETTINGS:
-            queues[name] = value
-        else:
+        elif name in SETTINGS:
             values[name] = value
+        elif name.startswith("queue_"):
+            queues[name] = value
         if setting is not None and name == "paused" and value is True:
             values |= {"paused_by": changed_by, "paused_since": changed_at}
-    return Settings(**values, queues=queues, problems=tuple(problems))
+    return Settings(**values, queues=queues, problems=(*problems_of_declarations(), *problems))
+
+
+async def load_group(connection: Queryable, group: SettingGroup, kind: Callable[..., Group]) -> Group:
+    """Read the settings of a group into an object of the service's own.
+
+    `kind` is a dataclass whose fields are named as the settings are and have their defaults; only what was set is
+    given to it. A value that an edit by hand has broken stands at its default (`load_settings` names it).
+    """
+    names = {setting.name for setting in group.settings}
+    values = {row[0]: _read(row[0], row[1])[1] for row in await connection.fetch(SELECT_SETTINGS) if row[0] in names}
+    return kind(**values)
 
 
 async def set_setting(connection: Queryable, name: str, value: object, by: str) -> SettingRow:
@@ -165,7 +172,7 @@ async def list_settings(connection: Queryable) -> list[SettingRow]:
     """
     stored = {row[0]: row for row in await connection.fetch(SELECT_SETTINGS)}
     used = [row[0] for row in await connection.fetch(LIST_QUEUES)]
-    known = {**SETTINGS}
+    known = {setting.name: setting for _, setting in settings_by_group()}
     for queue in dict.fromkeys((*USUAL_QUEUES, *used)):
         known |= {setting.name: setting for setting in settings_of_queue(queue)}
     strangers: list[SettingRow] = []
@@ -175,7 +182,7 @@ async def list_settings(connection: Queryable) -> list[SettingRow]:
             if setting is not None:
                 known[name] = setting
             else:
-                strangers.append(SettingRow(name, name, text, "", "", "", "", changed_at, changed_by, problem))
+                strangers.append(SettingRow(name, name, text, "", "", "", "", "", changed_at, changed_by, problem))
     return [_row(setting, stored.get(name)) for name, setting in known.items()] + strangers
 
 
@@ -188,6 +195,7 @@ def _row(setting: Setting, stored: Any = None) -> SettingRow:
         unit=setting.unit,
         range=setting.range,
         meaning=setting.meaning,
+        group=group_of(setting.name),
     )
     if stored is None:
         return row
@@ -207,7 +215,7 @@ def _read(name: str, text: str) -> tuple[Setting | None, Value, str | None]:
     try:
         # Text is for the command line: in the table a number is a number.
         value = json.loads(text, parse_constant=str)
-        if isinstance(value, str) and setting.kind != "time zone":
+        if isinstance(value, str) and setting.kind not in TEXT_KINDS:
             raise setting.refusal(value)
         return setting, setting.check(value), None
     except (InvalidInput, ValueError) as error:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobrunner.queue.setting import SETTINGS
+from jobrunner.queue.engine_settings import SETTINGS
 from jobrunner.queue.settings import load_settings
 from tests.cli.calling import caller
 
@@ -27,6 +27,7 @@ async def test_the_list_has_value_unit_and_range(call):
         "range": "from 1 to 3600 s",
         "changed_at": "",
         "changed_by": "",
+        "group": "Jobs",
     }
     assert rows["queue_q1_max_portion"]["value"] == "500"
 

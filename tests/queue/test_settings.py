@@ -6,7 +6,9 @@ import pytest
 
 import jobrunner
 from jobrunner.errors import InvalidInput
-from jobrunner.queue.setting import SETTINGS, can_run_in_parallel, find_setting, reference
+from jobrunner.queue.engine_settings import SETTINGS
+from jobrunner.queue.setting import can_run_in_parallel
+from jobrunner.queue.setting_groups import declared_groups, find_setting, reference
 from jobrunner.queue.settings import Settings, get_setting, list_settings, load_settings, reset_setting, set_setting
 
 
@@ -204,6 +206,9 @@ def test_every_name_can_be_found_by_its_label():
 
 
 def test_the_documentation_has_every_setting():
-    """`jobrunner.queue.setting.reference()` prints the table."""
+    """`jobrunner.queue.setting_groups.reference(group)` prints the tables."""
     page = (Path(jobrunner.__file__).parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
     assert reference() in page
+    for group in declared_groups():
+        assert f"## {group.name}\n" in page
+        assert reference(group) in page

@@ -1,0 +1,8 @@
+"""The settings that services declare, in the order of the screen: each service has its group in its own `settings.py`.
+
+The engine finds them by the entry point `jobrunner.settings`, so that it need not know what they are about.
+"""
+
+from jobrunner.services.massmail.settings import MASS_MAIL
+
+GROUPS = (MASS_MAIL,)
