@@ -15,7 +15,9 @@ def configure(**options: Any) -> None:
 
 
 def migrate(connection: Connection) -> None:
-    configure(connection=connection)
+    # Under the lock below, alembic looks which are missing: another process may have applied some meanwhile.
+    applied = context.config.attributes["applied"]
+    configure(connection=connection, on_version_apply=lambda *, step, **_: applied(step.up_revision_id))
     with context.begin_transaction():
         # So that a migration never queues behind a long transaction for ever, and all others behind it.
         connection.execute(text("SET LOCAL lock_timeout = '30s'"))
@@ -30,6 +32,7 @@ async def run_online() -> None:
         "postgresql+asyncpg://?prepared_statement_cache_size=0",
         async_creator=lambda: connect_for_migration(dsn),
         poolclass=pool.NullPool,
+        isolation_level="READ COMMITTED",  # else what was committed during the wait for the lock would not be seen
     )
     try:
         async with engine.connect() as connection:

@@ -6,6 +6,7 @@ run in one transaction under an advisory lock, so that several daemons may start
 
 import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ LOCK_KEY = 5717442301841
 """The advisory lock under which a database is migrated."""
 CONNECT_LIMIT = 30.0
 """Seconds that connecting for a migration may take."""
+
+_one_at_a_time = threading.Lock()
+"""Alembic keeps what it is at in a module of its own."""
 
 
 def scripts_folder() -> Path:
@@ -46,7 +50,9 @@ async def current(dsn: str) -> str | None:
 
 
 async def upgrade(dsn: str) -> list[str]:
-    """Apply what is missing; return the names applied, none where the schema was current.
+    """Apply what is missing; return the names that this call applied, oldest first.
+
+    None where the schema was current, or where another process was at it: then this one waits until that is done.
 
     Raises:
         DatabaseUnavailable: the database has a schema that this version does not know (it is older than the daemon
@@ -57,28 +63,40 @@ async def upgrade(dsn: str) -> list[str]:
     if found == known[-1]:
         return []
     if found is not None and found not in known:
-        raise DatabaseUnavailable(
-            f"the database has schema {found}, which this jobrunner does not know (it knows up to {known[-1]}): "
-            "install the newer jobrunner",
-            may_pass=False,
-        )
+        raise _unknown(found)
+    from alembic.util import CommandError
     from sqlalchemy.exc import DBAPIError
 
     try:
-        await asyncio.to_thread(_run_alembic, dsn)
+        return await asyncio.to_thread(_run_alembic, dsn)
     except DBAPIError as error:
         raise unavailable(dsn, error.orig.__cause__ or error.orig if error.orig else error) from None
-    return known[known.index(found) + 1 :] if found else known
+    except CommandError:
+        if (found := await current(dsn)) in known:
+            raise
+        raise _unknown(found) from None  # a newer release was faster
 
 
-def _run_alembic(dsn: str) -> None:
+def _unknown(found: str | None) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"the database has schema {found}, which this jobrunner does not know (it knows up to {revisions()[-1]}): "
+        "install the newer jobrunner",
+        may_pass=False,
+    )
+
+
+def _run_alembic(dsn: str) -> list[str]:
     from alembic import command  # slow to import, and needed only where something is to migrate
     from alembic.config import Config
 
+    applied: list[str] = []
     config = Config()
     config.set_main_option("script_location", str(scripts_folder()).replace("%", "%%"))
     config.attributes["dsn"] = dsn
-    command.upgrade(config, "head")
+    config.attributes["applied"] = applied.append
+    with _one_at_a_time:
+        command.upgrade(config, "head")
+    return applied
 
 
 async def connect_for_migration(dsn: str) -> Any:

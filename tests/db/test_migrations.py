@@ -9,15 +9,20 @@ from typing import Any
 import asyncpg
 import pytest
 
-from jobrunner.db.migrations import revisions, scripts_folder, statements
+from jobrunner.db.migrations import LOCK_KEY, revisions, scripts_folder, statements, upgrade
 from jobrunner.definitions import Registry
-from tests.support.daemons import daemon, define, ended
+from jobrunner.errors import DatabaseUnavailable
+from tests.support.daemons import daemon, define, ended, until
 
 ROOT = Path(__file__).parents[2]
 
 
-async def test_several_at_once_apply_each_migration_once(empty_database_url: str) -> None:
-    """As when many daemons start on a new database: one migrates, the others wait for it and find all done."""
+@pytest.mark.parametrize("isolation", ["read committed", "serializable"])
+async def test_several_at_once_apply_each_migration_once(empty_database_url: str, isolation: str) -> None:
+    """As when many daemons start on a new database: one migrates and says so, the others wait and find all done."""
+    connection = await asyncpg.connect(empty_database_url)
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
     environment = {**os.environ, "JOBRUNNER_DATABASE_URL": empty_database_url, "PYTHONPATH": str(ROOT)}
     processes = [
         await asyncio.create_subprocess_exec(
@@ -34,10 +39,41 @@ async def test_several_at_once_apply_each_migration_once(empty_database_url: str
     async with asyncio.timeout(60):
         outputs = await asyncio.gather(*(process.communicate() for process in processes))
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
-    connection = await asyncpg.connect(empty_database_url)
+    said = [line for out, _ in outputs for line in out.decode().splitlines()]
+    assert sorted(line for line in said if line.startswith("applied: ")) == [f"applied: {name}" for name in revisions()]
+    assert said.count("the schema is current") == 2, said
     rows = await connection.fetch("SELECT version_num FROM jobrunner.schema_version")
     await connection.close()
     assert [row[0] for row in rows] == [revisions()[-1]]
+
+
+async def test_each_says_what_it_applied_itself(empty_database_url: str) -> None:
+    """Also where another process comes in between the look at the schema and the lock."""
+    connection = await asyncpg.connect(empty_database_url)
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
+    upgrading = [asyncio.create_task(upgrade(empty_database_url)) for _ in range(3)]
+    await until(connection, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    await transaction.rollback()
+    async with asyncio.timeout(60):
+        applied = await asyncio.gather(*upgrading)
+    await connection.close()
+    assert sorted(applied) == [[], [], revisions()]
+    assert await upgrade(empty_database_url) == []
+
+
+async def test_a_newer_release_that_is_faster_is_named(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url)
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
+        upgrading = asyncio.create_task(upgrade(empty_database_url))
+        await until(connection, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        await connection.execute("CREATE SCHEMA jobrunner")
+        await connection.execute("CREATE TABLE jobrunner.schema_version AS SELECT '9999_of_later'::text AS version_num")
+    with pytest.raises(DatabaseUnavailable, match="has schema 9999_of_later, which this jobrunner does not know"):
+        await upgrading
+    await connection.close()
 
 
 async def test_a_table_changes_under_a_daemon_at_work(database_url: str, connection: Any) -> None:
