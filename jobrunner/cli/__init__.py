@@ -62,12 +62,16 @@ def _global_options(
     config: Annotated[Path | None, typer.Option(help="TOML file with settings.", metavar="FILE")] = None,
     import_: Annotated[
         list[str] | None,
-        typer.Option("--import", help="Module with job definitions; may be repeated.", metavar="MODULE"),
+        typer.Option(
+            "--import",
+            help="Module with job definitions; may be repeated, or several with commas between.",
+            metavar="MODULE",
+        ),
     ] = None,
 ) -> None:
     options.given.database_url = database_url
     options.given.config_file = config
-    options.given.imports = import_ or []
+    options.given.imports = [name.strip() for text in import_ or [] for name in text.split(",")]
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -1,8 +1,12 @@
 """`jobrunner run-job`: run one job now, in this process."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from jobrunner.cli.session import Session
+    from jobrunner.errors import JobrunnerError, UnknownDefinition
 
 app = typer.Typer()
 
@@ -25,6 +29,7 @@ def run_job(
     async def work() -> list[Any]:
         from jobrunner.db import migrations
         from jobrunner.definitions import registry
+        from jobrunner.errors import UnknownDefinition
         from jobrunner.queue.data import parse
         from jobrunner.run_job import run_job as run_now
 
@@ -32,7 +37,10 @@ def run_job(
             set_up_logging(given.configuration)
             registry.load(given.configuration.imports)
             given_data = None if data is None else parse(data)
-            registry.find(name)
+            try:
+                registry.find(name)
+            except UnknownDefinition as unknown:
+                raise await _as_daemons_know(given, unknown) from None
             if given.configuration.migrate_on_start:
                 await migrations.upgrade(given.direct_dsn)
             with Terminal() as terminal:
@@ -73,3 +81,27 @@ def run_job(
         if not ended:
             typer.echo(f"{name}: it has no target at present, nothing was to do")
     raise typer.Exit(0 if all(one.status == "Success" for one in ended) else 1)
+
+
+async def _as_daemons_know(here: "Session", unknown: "UnknownDefinition") -> "JobrunnerError":
+    """Return the error that says what daemons know of a job which is unknown in this process."""
+    from jobrunner.cli.database import opened
+    from jobrunner.definitions import plain_name, registry
+    from jobrunner.errors import InvalidInput, JobrunnerError, UnknownDefinition
+    from jobrunner.queue.catalogue import list_definitions
+    from jobrunner.queue.wording import listed
+
+    try:
+        async with opened(here, "run-job") as connection:
+            entries = await list_definitions(connection, registry)
+    except JobrunnerError:  # no database, or none with our tables: then there is nothing to add
+        return unknown
+    for entry in entries:
+        if plain_name(entry.name) == plain_name(unknown.name):
+            who = f"the daemon{'s' if len(entry.daemons) > 1 else ''} {listed(entry.daemons)}"
+            known = f"known to {who}" if entry.daemons else "known to a daemon that no longer runs"
+            return InvalidInput(
+                f"{entry.name} is {known}, but not to this process, in which it would run: give the module that "
+                "defines it with --import MODULE"
+            )
+    return UnknownDefinition(unknown.name, [entry.name for entry in entries])

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobrunner.cli import options
+from jobrunner.cli import imports, options
 
 if TYPE_CHECKING:
     from jobrunner.config import Configuration
@@ -34,6 +34,7 @@ def load_configuration(**own: object) -> "Configuration":
     """
     from jobrunner.config import load
 
+    imports.check(options.given.imports)
     settings = {name: value for name, value in own.items() if value is not None}
     configuration = load(**options.given.as_settings() | settings)
     if configuration.imports:

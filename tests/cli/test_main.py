@@ -210,11 +210,11 @@ def test_global_options_reach_the_configuration(capsys: pytest.CaptureFixture[st
     file = tmp_path / "x.toml"
     file.write_text("lease = 7")
     with pytest.raises(SystemExit):
-        main(["version", "--import", "a", "--import=b", "--config", str(file), "--database-url=postgresql://h/d"])
+        main(["version", "--import", "a", "--import=b, c", "--config", str(file), "--database-url=postgresql://h/d"])
     assert options.given.as_settings() == {
         "database_url": "postgresql://h/d",
         "config_file": file,
-        "imports": ["a", "b"],
+        "imports": ["a", "b", "c"],
     }
     assert "postgresql" not in repr(options.given)
     with pytest.raises(SystemExit):

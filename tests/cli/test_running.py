@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.cli.calling import Done
+from tests.queue.stage import Stage
 from tests.support.daemons import until
 
 MODULE = """
@@ -137,6 +138,29 @@ async def test_run_job_refuses_before_a_row_is_written(
     assert sentence in done.err
     assert len(done.err.strip().splitlines()) == 1
     assert await connection.fetchval("SELECT count(*) FROM jobrunner.jobs") == 0
+
+
+async def test_run_job_says_which_daemon_knows_what_this_process_does_not(call: Call, connection: Any) -> None:
+    stage = Stage(connection)
+    await stage.publish("SendInvoice")
+    done = await call("run-job", "send-invoice")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: SendInvoice is known to a daemon that no longer runs, but not to this process")
+    for name in ("one", "two"):
+        await stage.daemon(name, definitions=["SendInvoice"])
+    done = await call("run-job", "SendInvoice")
+    assert done.code == 2
+    assert done.err == (
+        "Error: SendInvoice is known to the daemons one and two, but not to this process, in which it would run: give "
+        "the module that defines it with --import MODULE\n"
+    )
+    assert "did you mean SendInvoice?" in (await call("run-job", "SendInvoce")).err
+    assert await connection.fetchval("SELECT count(*) FROM jobrunner.jobs") == 0
+
+
+async def test_run_job_without_a_database_of_ours_names_what_it_knows(call: Call, empty_database_url: str) -> None:
+    done = await call("run-job", "Gret", "--database-url", empty_database_url)
+    assert (done.code, done.err) == (2, "Error: no job is named 'Gret'; did you mean Greet?\n")
 
 
 async def test_run_job_does_not_overlap_unless_forced(call: Call, connection: Any, environment: dict[str, str]) -> None:

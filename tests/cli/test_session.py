@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from jobrunner.cli import options
 from jobrunner.cli.session import load_configuration, session
 from jobrunner.db.embedded import EmbeddedServer
-from jobrunner.errors import ConfigurationError
+from jobrunner.errors import ConfigurationError, InvalidInput
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,28 @@ def test_modules_of_jobs_are_found_in_the_current_folder_last(monkeypatch: pytes
     load_configuration()
     assert sys.path.count(str(tmp_path)) == 1
     assert sys.path[-1] == str(tmp_path), "a file there hides nothing that is installed"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("myjobs.py", "did you mean --import myjobs?"),
+        ("./myjobs.py", "did you mean --import myjobs?"),
+        ("jobs/my-jobs.py", "did you mean --import jobs.my_jobs?"),
+        ("jobs/nightly", "did you mean --import jobs.nightly?"),
+        ("/srv/app/myjobs.py", "did you mean --import myjobs with PYTHONPATH=/srv/app?"),
+        ("my-jobs", "did you mean --import my_jobs?"),
+    ],
+)
+def test_what_is_no_module_is_refused_with_what_was_meant(given: str, meant: str):
+    options.given.imports = [given]
+    with pytest.raises(InvalidInput, match=re.escape(meant)):
+        load_configuration()
+
+
+def test_a_module_called_py_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "package_of_test").mkdir()
+    (tmp_path / "package_of_test" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    options.given.imports = ["package_of_test.py", "json", "no_such_module"]
+    assert load_configuration().imports == options.given.imports
