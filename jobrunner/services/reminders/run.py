@@ -10,7 +10,18 @@ from datetime import timedelta
 
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError
-from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Phase, Result, Session, Transport
+from jobrunner.services.mail.smtp import (
+    Account,
+    Envelope,
+    NoConnection,
+    Outcome,
+    Phase,
+    Pool,
+    Pools,
+    Result,
+    Transport,
+    shared_pools,
+)
 from jobrunner.services.reminders.compose import Letterhead, compose
 from jobrunner.services.reminders.rows import PORTION, Connect, DueReminder, Reminders, Settlement
 
@@ -64,7 +75,7 @@ class Run:
         job_id: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
         log: logging.Logger | None = None,
-        transport: Callable[[Account], Transport] = Session,
+        pools: Pools | None = None,
         portion: int = PORTION,
     ) -> None:
         """Prepare a run.
@@ -76,7 +87,7 @@ class Run:
             job_id: the job on whose behalf rows are taken.
             cancelled: tells whether to come to an end; what is under way is finished.
             log: where it tells what became of each reminder that was not just sent.
-            transport: opens a way to the mail server, one for each connection.
+            pools: where the connections to the mail server come from; those that this process shares if None.
             portion: the most that is sent.
         """
         self.report = Report()
@@ -85,7 +96,9 @@ class Run:
         self._letterhead = letterhead
         self._cancelled = cancelled
         self._log = log or logging.getLogger("jobrunner.reminders")
-        self._transport = transport
+        self._pools = pools
+        self._served = False
+        self._no_connection: NoConnection | None = None
         self._room = portion
         self._ends_at = time.monotonic() + TIME_SLICE
         self._stop: JobrunnerError | Exception | None = None
@@ -105,18 +118,27 @@ class Run:
             self._log.warning("%d reminders were missed: nothing ran until an hour after the start", self.report.missed)
         await self._rows.delete_old()
         if due := await self._rows.count_due():
-            self._require_configuration(due)
-            connections = min(MOST_CONNECTIONS, -(-due // SENT_PER_CONNECTION))
-            async with asyncio.TaskGroup() as group:
-                for _ in range(connections):
-                    group.create_task(self._work())
+            await self._send_due(
+                self._require_configuration(due), min(MOST_CONNECTIONS, -(-due // SENT_PER_CONNECTION))
+            )
             await self._leave_rest()
         self._log.info("reminders: %s", self.report)
         if self._stop is not None:
             raise self._stop
         return self.report
 
-    def _require_configuration(self, due: int) -> None:
+    async def _send_due(self, account: Account, connections: int) -> None:
+        pools = self._pools or shared_pools()
+        async with (
+            pools.lend(account, max_connections=MOST_CONNECTIONS) as pool,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(connections):
+                group.create_task(self._work(pool))
+        if not self._served:
+            self._stop = self._stop or self._no_connection
+
+    def _require_configuration(self, due: int) -> Account:
         if self._account is None:
             raise ConfigurationError(
                 f"{_reminders(due)} due and no mail server is configured: set JOBRUNNER_SMTP__HOST (and "
@@ -127,6 +149,7 @@ class Run:
                 f"{_reminders(due)} due and no sender is configured: set JOBRUNNER_SMTP__FROM_ADDRESS; they are sent "
                 "then, up to an hour after the start"
             )
+        return self._account
 
     async def _leave_rest(self) -> None:
         """Queue the next run where this one stopped for its portion or its time; after trouble the job comes again."""
@@ -139,21 +162,21 @@ class Run:
 
     # One connection
 
-    async def _work(self) -> None:
+    async def _work(self, pool: Pool) -> None:
         """Send one reminder after another. Nothing that goes wrong here disturbs the other connections."""
-        assert self._account is not None
-        transport = self._transport(self._account)
         try:
-            while self._stop is None and self._room > 0 and self._has_time():
-                self._room -= 1
-                reminder = await self._rows.take(secrets.randbits(63), self._longest())
-                if reminder is None:
-                    break
-                await self._send_one(transport, reminder)
+            async with pool.connection(max(0.0, self._ends_at - time.monotonic())) as transport:
+                self._served = True
+                while self._stop is None and self._room > 0 and self._has_time():
+                    self._room -= 1
+                    reminder = await self._rows.take(secrets.randbits(63), self._longest())
+                    if reminder is None:
+                        break
+                    await self._send_one(transport, reminder)
+        except NoConnection as error:  # others send by this account; those who got one do the work
+            self._no_connection = error
         except Exception as error:  # the database is away, or a fault of ours
             self._stop = self._stop or error
-        finally:
-            await transport.close()
 
     def _longest(self) -> timedelta:
         assert self._account is not None

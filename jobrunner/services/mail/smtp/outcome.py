@@ -75,6 +75,14 @@ class Result:
         return False
 
     @property
+    def charged(self) -> bool:
+        """Whether the attempt counts: it was about this message or its recipient. A broken line counts later."""
+        match self.outcome:
+            case Outcome.POLICY | Outcome.ADDRESS_DEFERRED | Outcome.DEFERRED:
+                return True
+        return self.final
+
+    @property
     def concerns_all(self) -> bool:
         """Whether the next message would fare the same: the server, the login or the sender is refused."""
         return self.phase.before_message or self.outcome in (Outcome.AUTHENTICATION, Outcome.SENDER_REFUSED)
@@ -90,6 +98,10 @@ SENDER_DETAILS = ("1.7", "1.8")
 BAD_ADDRESS_DETAILS = ("1.1", "1.2", "1.3", "1.6", "1.10", "2.1")
 RATE_DETAILS = ("4.5", "5.3")
 RATE_WORDS = re.compile(r"\brate\b|\btoo many\b", re.IGNORECASE)
+GREYLISTED = re.compile(r"\bgr[ea]y-?list", re.IGNORECASE)
+FULL_MAILBOX_DETAIL = "2.2"
+TOO_LARGE_DETAIL = "3.4"
+ALPHABET_DETAIL = "6.7"
 
 
 def judge(phase: Phase, code: int, text: str) -> Result:
@@ -106,25 +118,27 @@ def one_line(text: str) -> str:
 
 
 def classify(phase: Phase, code: int, enhanced: str | None, text: str) -> Outcome:
-    """Return the class of a negative reply: the first that fits. Codes that are no negative ones: see `Session`."""
+    """Return the class of a negative reply: the first that fits."""
     detail = enhanced.partition(".")[2] if enhanced else ""
-    if _is_authentication(code, enhanced, detail):
+    if _is_authentication(phase, code, enhanced, detail):
         return Outcome.AUTHENTICATION
     if _is_policy(code, detail):
         return Outcome.POLICY
-    if _is_rate(code, enhanced, detail, text):
+    if _is_rate(phase, code, enhanced, detail, text):
         return Outcome.RATE
+    if phase.before_message or phase is Phase.RESET:
+        return Outcome.CONNECTION  # no message is at fault
     if code >= 500:
         return _classify_refusal(phase, code, detail)
-    if phase is Phase.RCPT and (code in (450, 451, 452) or detail.startswith("2.")):
+    if (phase is Phase.RCPT and (code in (450, 451, 452) or GREYLISTED.search(text))) or detail.startswith("2."):
         return Outcome.ADDRESS_DEFERRED
     return Outcome.DEFERRED
 
 
-def _is_authentication(code: int, enhanced: str | None, detail: str) -> bool:
+def _is_authentication(phase: Phase, code: int, enhanced: str | None, detail: str) -> bool:
     if code >= 500:
-        return code in AUTHENTICATION_CODES or detail in AUTHENTICATION_DETAILS
-    return code == 454 and enhanced == "4.7.0"
+        return phase is Phase.LOGIN or code in AUTHENTICATION_CODES or detail in AUTHENTICATION_DETAILS
+    return code == 454 and (phase is Phase.LOGIN or enhanced == "4.7.0")
 
 
 def _is_policy(code: int, detail: str) -> bool:
@@ -136,24 +150,24 @@ def _is_policy(code: int, detail: str) -> bool:
     return 23 <= int(number) <= 27 or 29 <= int(number) <= 32
 
 
-def _is_rate(code: int, enhanced: str | None, detail: str, text: str) -> bool:
+def _is_rate(phase: Phase, code: int, enhanced: str | None, detail: str, text: str) -> bool:
     if code == 421:
         return True
     if code < 500:
+        if phase is Phase.RCPT and GREYLISTED.search(text):
+            return False  # some say it with 4.7.1; it is about this recipient, and the account need not slow down
         return detail.startswith("7.") or detail in RATE_DETAILS or RATE_WORDS.search(text) is not None
     return code == 550 and enhanced == "5.4.5"
 
 
 def _classify_refusal(phase: Phase, code: int, detail: str) -> Outcome:
-    if phase is Phase.LOGIN:
-        return Outcome.AUTHENTICATION
-    if phase.before_message or phase is Phase.RESET:
-        return Outcome.CONNECTION
+    if detail == ALPHABET_DETAIL or (phase is Phase.MAIL and detail == TOO_LARGE_DETAIL):
+        return Outcome.UNSUPPORTED  # the answer to SMTPUTF8 and to SIZE= is about the message, not the sender
     if phase is Phase.MAIL or detail in SENDER_DETAILS:
         return Outcome.SENDER_REFUSED
-    if phase is Phase.RCPT:
-        if detail in BAD_ADDRESS_DETAILS or (not detail and code in (550, 551, 553)):
-            return Outcome.BAD_ADDRESS
-        if code == 552 and detail in ("", "2.2"):
-            return Outcome.ADDRESS_DEFERRED
+    # With one recipient in a transaction these two are about it also where they come after the message.
+    if detail in BAD_ADDRESS_DETAILS or (phase is Phase.RCPT and not detail and code in (550, 551, 553)):
+        return Outcome.BAD_ADDRESS
+    if detail == FULL_MAILBOX_DETAIL or (phase is Phase.RCPT and code == 552 and not detail):
+        return Outcome.ADDRESS_DEFERRED
     return Outcome.REFUSED
