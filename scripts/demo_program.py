@@ -7,6 +7,9 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import math
+import os
+import signal
 import sys
 import time
 from email import message_from_bytes, policy
@@ -28,6 +31,7 @@ from jobrunner.db.embedded import EmbeddedServer
 from jobrunner.definitions import registry
 from jobrunner.errors import JobrunnerError
 
+MOST_SECONDS = 86400
 SAMPLE_DATA = """
 WITH ada AS (
     INSERT INTO jobrunner.app_user (id, name, email, time_zone)
@@ -142,9 +146,6 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
             daemon.run(dsn=dsn, direct_dsn=dsn, configuration=configuration, registry=registry)
         )
         if seconds is not None:
-            import os
-            import signal
-
             asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGTERM)
         code = await running
         reporting.cancel()
@@ -157,10 +158,32 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
         await server.stop()
 
 
+def data_folder() -> Path:
+    """Where the demo lives: apart from the data of a real installation, which it must neither change nor be."""
+    given = os.environ.get("JOBRUNNER_DATA_DIR")
+    return Path(given).expanduser() / "demo" if given else default_data_dir().with_name("jobrunner-demo")
+
+
+def duration(text: str) -> float:
+    """Seconds, as they are typed."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, at most {MOST_SECONDS}, got {text!r}")
+    return seconds
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description="jobrunner at work, on an empty machine.")
-    parser.add_argument("--data-dir", type=Path, default=default_data_dir().with_name("jobrunner-demo"))
-    parser.add_argument("--seconds", type=float, help="stop by itself after so many seconds")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=data_folder(),
+        help="where its data is kept; by default the folder demo in JOBRUNNER_DATA_DIR if that is set (%(default)s)",
+    )
+    parser.add_argument("--seconds", type=duration, help="stop by itself after so many seconds")
     arguments = parser.parse_args()
     logging.getLogger("mail.log").setLevel(logging.WARNING)
     try:

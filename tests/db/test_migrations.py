@@ -15,6 +15,12 @@ from jobrunner.errors import DatabaseUnavailable
 from tests.support.daemons import daemon, define, ended, until
 
 ROOT = Path(__file__).parents[2]
+ONE_WAITS = """
+    SELECT count(*) = 1
+    FROM pg_locks AS l
+    INNER JOIN pg_database AS d ON d.oid = l.database
+    WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()
+"""
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "serializable"])
@@ -54,7 +60,7 @@ async def test_each_says_what_it_applied_itself(empty_database_url: str) -> None
     await transaction.start()
     await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
     upgrading = [asyncio.create_task(upgrade(empty_database_url)) for _ in range(3)]
-    await until(connection, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    await until(connection, ONE_WAITS)
     await transaction.rollback()
     async with asyncio.timeout(60):
         applied = await asyncio.gather(*upgrading)
@@ -68,7 +74,7 @@ async def test_a_newer_release_that_is_faster_is_named(empty_database_url: str) 
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
         upgrading = asyncio.create_task(upgrade(empty_database_url))
-        await until(connection, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        await until(connection, ONE_WAITS)
         await connection.execute("CREATE SCHEMA jobrunner")
         await connection.execute("CREATE TABLE jobrunner.schema_version AS SELECT '9999_of_later'::text AS version_num")
     with pytest.raises(DatabaseUnavailable, match="has schema 9999_of_later, which this jobrunner does not know"):
