@@ -59,7 +59,7 @@ class Keyring:
             ConfigurationError: the key file cannot be used.
         """
         if self.file is not None:
-            self._keys = (*(read_keys(self.file) or ()), *self._given)
+            self._keys = (*(self.keys_of_file() or ()), *self._given)
         return self._keys
 
     @property
@@ -69,20 +69,23 @@ class Keyring:
         Raises:
             ConfigurationError: there is none.
         """
-        if keys := self.keys if self.file is None or not self.own_file else self._keys_of_own_file():
-            return keys[0]
+        if self.own_file and self.keys_of_file() is None:
+            assert self.file is not None
+            make_key_file(self.file)
         if self.file is not None:
+            if keys := self.keys_of_file():
+                return keys[0]
             raise ConfigurationError(
                 f"the key file {self.file} (JOBRUNNER_SECRET_KEY_FILE) is not there: "
                 "`jobrunner secrets new-key` prints a key for it"
             )
-        raise ConfigurationError(NO_KEY)
+        if not self._given:
+            raise ConfigurationError(NO_KEY)
+        return self._given[0]
 
-    def _keys_of_own_file(self) -> tuple[Key, ...]:
-        assert self.file is not None
-        if read_keys(self.file) is None:
-            make_key_file(self.file)
-        return self.keys
+    def keys_of_file(self) -> list[Key] | None:
+        """Return the keys that are in the key file now; None where there is no file."""
+        return None if self.file is None else read_keys(self.file)
 
     def seal(self, secret: str, *, place: str) -> str:
         """Return the secret sealed for one place (`smtp_account/12/password`), where alone it opens again.

@@ -16,7 +16,8 @@ All of it is judged by the database's clock. What several connections say of one
 while the account cools down changes nothing.
 """
 
-from jobrunner.services.mail.accounts.loading import SendingAccount, load_account
+from jobrunner.services.mail.accounts.loading import SendingAccount, load_account, store_refresh_token
+from jobrunner.services.mail.accounts.observing import observe
 from jobrunner.services.mail.accounts.rates import (
     Allowance,
     give_back,
@@ -34,9 +35,11 @@ __all__ = [
     "load_account",
     "note_failure",
     "note_success",
+    "observe",
     "pause",
     "reserve",
     "reserve_domains",
     "resume",
+    "store_refresh_token",
     "take_allowance",
 ]

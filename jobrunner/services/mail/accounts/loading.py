@@ -1,6 +1,8 @@
 """An account as it is used: where to connect, as whom, how fast, and from whom its mails are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -12,9 +14,13 @@ from jobrunner.db.sql import load
 from jobrunner.errors import ConfigurationError, Conflict, NotFound
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.address import Address, Mailbox, parse_address
+from jobrunner.services.mail.composing.dkim.key import read_key
+from jobrunner.services.mail.composing.dkim.signer import Signer
 from jobrunner.services.mail.smtp import Account
+from jobrunner.services.mail.smtp.oauth import OAuth
 
 FIND_ACCOUNT = load(__package__, "find_account")
+STORE_REFRESH_TOKEN = load(__package__, "store_refresh_token")
 
 SYSTEM = "system"
 """The key of the system account, and in the tables of state that of the account of the configuration."""
@@ -51,11 +57,27 @@ class SendingAccount:
     uncertain_policy: UncertainPolicy = "hold"
     dkim_domain: str | None = None
     dkim: tuple[DkimKey, ...] = ()
-    """The first key is the one that counts; none for mails that are not signed here."""
+    """None for mails that are not signed here."""
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """What signs its mails, or None. Reading the keys takes a moment, once.
+
+        Raises:
+            InvalidInput: a key cannot sign.
+        """
+        if self.dkim_domain is None or not self.dkim:
+            return None
+        return Signer(self.dkim_domain, [read_key(one.selector, one.key.get_secret_value()) for one in self.dkim])
 
 
 async def load_account(
-    connection: Queryable, keyring: Keyring, key: str, *, configuration: Configuration | None = None
+    connection: Queryable,
+    keyring: Keyring,
+    key: str,
+    *,
+    configuration: Configuration | None = None,
+    even_inactive: bool = False,
 ) -> SendingAccount:
     """Return an account by its key: the id of its row as text, or `system`.
 
@@ -64,6 +86,7 @@ async def load_account(
         keyring: opens its password and keys.
         key: which account.
         configuration: where the system account is described if no row is of the kind System.
+        even_inactive: also one that is not in use, to test it.
 
     Raises:
         NotFound: there is no such account, or no system account.
@@ -72,6 +95,11 @@ async def load_account(
     """
     rows = await connection.fetch(FIND_ACCOUNT, key)
     if rows:
+        if rows[0]["status"] != "Active" and not even_inactive:
+            raise Conflict(
+                f"the SMTP account {rows[0]['name']!r} is not active: `jobrunner smtp-account edit {rows[0]['id']} "
+                "--status Active`"
+            )
         return _from_row(rows[0], keyring)
     if key != SYSTEM:
         raise NotFound(f"there is no SMTP account {key[:100]!r}: `jobrunner smtp-account list` shows all")
@@ -98,11 +126,6 @@ def system_account(configuration: Configuration | None) -> SendingAccount:
 
 
 def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
-    if row["status"] != "Active":
-        raise Conflict(
-            f"the SMTP account {row['name']!r} is not active: `jobrunner smtp-account edit {row['id']} --status Active`"
-        )
-
     def opened(column: str) -> SecretStr | None:
         sealed = row[column]
         return None if sealed is None else keyring.open(sealed, place=place_of(row["id"], column))
@@ -124,6 +147,8 @@ def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
             username=row["username"],
             password=opened("password"),
             local_hostname=row["local_hostname"],
+            mechanism=None if row["login"] in ("auto", "xoauth2") else row["login"],
+            oauth=_oauth(row, opened) if row["login"] == "xoauth2" else None,
         ),
         sender=Mailbox(parse_address(row["from_address"]), row["from_name"]),
         reply_to=None if reply_to is None else parse_address(reply_to),
@@ -144,6 +169,32 @@ def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
         dkim_domain=row["dkim_domain"],
         dkim=tuple(dkim),
     )
+
+
+def _oauth(row: Any, opened: Callable[[str], SecretStr | None]) -> OAuth:
+    refresh_token = opened("oauth_refresh_token")
+    assert refresh_token is not None  # a rule of the table
+    return OAuth(
+        token_url=row["oauth_token_url"],
+        client_id=row["oauth_client_id"],
+        refresh_token=refresh_token,
+        client_secret=opened("oauth_client_secret"),
+        scope=row["oauth_scope"],
+    )
+
+
+async def store_refresh_token(
+    connection: Queryable, keyring: Keyring, account: SendingAccount, token: SecretStr
+) -> bool:
+    """Keep the refresh token that a provider gave in place of the account's; return whether it was still that one."""
+    rows = await connection.fetch(FIND_ACCOUNT, account.key)
+    if not rows or account.smtp.oauth is None or rows[0]["oauth_refresh_token"] is None:
+        return False
+    sealed, place = rows[0]["oauth_refresh_token"], place_of(rows[0]["id"], "oauth_refresh_token")
+    if keyring.open(sealed, place=place) != account.smtp.oauth.refresh_token:
+        return False
+    anew = keyring.seal(token.get_secret_value(), place=place)
+    return bool(await connection.fetch(STORE_REFRESH_TOKEN, rows[0]["id"], sealed, anew))
 
 
 def place_of(account_id: int, column: str) -> str:

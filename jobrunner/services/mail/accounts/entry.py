@@ -1,0 +1,223 @@
+"""What a person enters about an account, checked before anything is written."""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from pydantic import SecretStr
+
+from jobrunner.errors import InvalidInput
+from jobrunner.services.mail.accounts.limits import Limits
+from jobrunner.services.mail.address import parse_address
+from jobrunner.services.mail.composing.dkim.key import read_key
+from jobrunner.services.mail.smtp.account import EHLO_NAME
+
+KINDS = ("System", "Group", "Personal")
+STATUSES = ("Active", "Inactive")
+SECURITIES = ("tls", "ssl", "none")
+LOGINS = ("auto", "plain", "login", "cram-md5", "xoauth2")
+UNCERTAIN_POLICIES = ("hold", "retry", "assume_sent")
+CHOICES = {
+    "kind": KINDS,
+    "status": STATUSES,
+    "security": SECURITIES,
+    "login": LOGINS,
+    "uncertain_policy": UNCERTAIN_POLICIES,
+}
+RANGES = {
+    "port": (1, 65535),
+    "rate_per_minute": (1, 10_000_000),
+    "rate_per_hour": (1, 100_000_000),
+    "domain_rate_per_minute": (1, 10_000_000),
+    "domain_rate_per_hour": (1, 100_000_000),
+    "domain_concurrency": (1, 1000),
+    "max_connections": (1, 1000),
+    "messages_per_connection": (1, 1_000_000),
+    "idle_close": (0, 3600),
+}
+LINES = {"user_id": 64, "username": 320, "from_name": 255, "oauth_client_id": 1000, "oauth_scope": 1000}
+"""Texts of one line, and how long they may be."""
+SECRETS = ("password", "oauth_client_secret", "oauth_refresh_token", "dkim_key", "dkim_second_key")
+"""Columns that are sealed."""
+HOST = re.compile(
+    r"(?=.{1,255}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?"
+)
+DEFAULTS = Limits()
+
+
+@dataclass(frozen=True)
+class AccountEntry:
+    """All that is entered about an account. `check` refuses what cannot be right."""
+
+    name: str
+    kind: str
+    host: str
+    from_address: str
+    status: str = "Active"
+    user_id: str | None = None
+    port: int = 587
+    security: str = "tls"
+    local_hostname: str | None = None
+    username: str | None = None
+    login: str = "auto"
+    oauth_token_url: str | None = None
+    oauth_client_id: str | None = None
+    oauth_scope: str | None = None
+    from_name: str = ""
+    reply_to_address: str | None = None
+    for_mass_mail: bool = False
+    is_shared: bool = False
+    rate_per_minute: int | None = None
+    rate_per_hour: int | None = None
+    domain_rate_per_minute: int | None = None
+    domain_rate_per_hour: int | None = None
+    domain_concurrency: int = DEFAULTS.domain_concurrency
+    max_connections: int = DEFAULTS.max_connections
+    messages_per_connection: int = DEFAULTS.messages_per_connection
+    idle_close: float = DEFAULTS.idle_close
+    """Seconds."""
+    uncertain_policy: str = "hold"
+    dkim_domain: str | None = None
+    dkim_selector: str | None = None
+    dkim_second_selector: str | None = None
+    secrets: dict[str, SecretStr | Literal[True]] = field(default_factory=dict, repr=False)
+    """By their columns (`SECRETS`); True for one that stands sealed in the row and stays."""
+
+    def columns(self) -> dict[str, Any]:
+        """Return what goes into the row as it is: all but the secrets."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "secrets"}
+
+    def check(self) -> None:
+        """Refuse what cannot be right.
+
+        Raises:
+            InvalidInput: names the field and says what it must be; a secret is never shown.
+        """
+        self._check_name()
+        self._check_values()
+        self._check_host()
+        self._check_kind()
+        self._check_login()
+        parse_address(self.from_address)
+        if self.reply_to_address is not None:
+            parse_address(self.reply_to_address)
+        self._check_dkim()
+
+    def _check_name(self) -> None:
+        name = self.name
+        if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= 100:
+            raise InvalidInput(f"the name must be 1 to 100 letters in one line, got {name[:120]!r}")
+        if name.isdigit() or name.lower() == "system":
+            raise InvalidInput(f"{name!r} cannot be a name: ids are numbers, and `system` is the system account")
+
+    def _check_values(self) -> None:
+        for column, allowed in CHOICES.items():
+            if getattr(self, column) not in allowed:
+                words = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+                raise InvalidInput(f"{_words(column)} must be {words}, got {getattr(self, column)!r}")
+        for column, (least, most) in RANGES.items():
+            value = getattr(self, column)
+            if value is not None and not least <= value <= most:
+                raise InvalidInput(f"{_words(column)} must be from {least} to {most}, got {value:g}")
+        for column, longest in LINES.items():
+            text = getattr(self, column)
+            if text is not None and (not text.isprintable() or len(text) > longest):
+                raise InvalidInput(f"{_words(column)} must be one line of at most {longest} letters")
+            if text == "" and column != "from_name":
+                raise InvalidInput(f"{_words(column)} must not be empty")
+        for column, secret in self.secrets.items():
+            if secret is not True and not secret.get_secret_value():
+                raise InvalidInput(f"{_words(column)} must not be empty")
+            if secret is not True and "\0" in secret.get_secret_value():
+                raise InvalidInput(f"{_words(column)} must not hold a NUL character")
+
+    def _check_host(self) -> None:
+        if "://" in self.host or "/" in self.host:
+            raise InvalidInput(f"the host must be a name such as mail.example.com, without scheme, got {self.host!r}")
+        if not HOST.fullmatch(self.host) and not _is_address(self.host):
+            raise InvalidInput(f"the host must be a name such as mail.example.com, or an address, got {self.host!r}")
+        if self.local_hostname is not None and not EHLO_NAME.fullmatch(self.local_hostname):
+            raise InvalidInput(
+                "the local hostname must be a full domain name (app.example.com) or an address in brackets "
+                f"([192.0.2.1]), got {self.local_hostname!r}"
+            )
+
+    def _check_kind(self) -> None:
+        if self.kind == "Personal" and self.user_id is None:
+            raise InvalidInput("a personal account belongs to a user: give the user's id")
+        if self.kind != "Personal" and self.user_id is not None:
+            raise InvalidInput(f"a {self.kind.lower()} account belongs to no single user: leave the user's id out")
+
+    def _check_login(self) -> None:
+        has = self.secrets.keys()
+        if self.username is None:
+            if self.login != "auto" or has & {"password", "oauth_client_secret", "oauth_refresh_token"}:
+                raise InvalidInput("a login needs the username")
+            return
+        if self.security == "none" and not _is_loopback(self.host):
+            raise InvalidInput("no password goes in clear over a network: the security must be tls or ssl")
+        if self.login == "xoauth2":
+            if self.oauth_token_url is None or self.oauth_client_id is None or "oauth_refresh_token" not in has:
+                raise InvalidInput("a login by xoauth2 needs the token URL, the client id and the refresh token")
+            if "password" in has:
+                raise InvalidInput("a login by xoauth2 has no password")
+            self._check_token_url(self.oauth_token_url)
+            return
+        if self.oauth_token_url or self.oauth_client_id or has & {"oauth_refresh_token", "oauth_client_secret"}:
+            raise InvalidInput("a login by tokens must be xoauth2")
+        if "password" not in has:
+            raise InvalidInput("a login needs a password; without login leave the username out")
+
+    @staticmethod
+    def _check_token_url(url: str) -> None:
+        from jobrunner.errors import ConfigurationError
+        from jobrunner.services.mail.smtp.oauth import OAuth
+
+        try:
+            OAuth(url, "id", SecretStr("token"))
+        except (ConfigurationError, ValueError):
+            raise InvalidInput(f"the token URL must begin with https://, got {url[:200]!r}") from None
+        if not url.isprintable() or " " in url:
+            raise InvalidInput("the token URL must have no blanks or control characters")
+
+    def _check_dkim(self) -> None:
+        has = self.secrets.keys()
+        whole = (self.dkim_domain is not None, self.dkim_selector is not None, "dkim_key" in has)
+        if any(whole) and not all(whole):
+            raise InvalidInput("DKIM needs domain, selector and key together")
+        second = (self.dkim_second_selector is not None, "dkim_second_key" in has)
+        if any(second) and not (all(second) and all(whole)):
+            raise InvalidInput("a second DKIM signature needs its selector and key together, beside a first one")
+        if self.dkim_domain is None or self.dkim_selector is None:
+            return
+        pairs = ((self.dkim_selector, "dkim_key"), (self.dkim_second_selector, "dkim_second_key"))
+        for selector, column in pairs:
+            secret = self.secrets.get(column)
+            if selector is not None and isinstance(secret, SecretStr):
+                read_key(selector, secret.get_secret_value())
+        if self.dkim_selector == self.dkim_second_selector:
+            raise InvalidInput("the two DKIM keys need selectors of their own")
+        domain = parse_address(f"postmaster@{self.dkim_domain}").domain
+        sender = parse_address(self.from_address)
+        if sender.domain != domain and not sender.domain.endswith(f".{domain}"):
+            raise InvalidInput(
+                f"the DKIM domain must be that of the sender ({sender.domain}) or one above it, got {domain}: "
+                "receivers would not count the signature"
+            )
+
+
+def _words(column: str) -> str:
+    return f"the {column.replace('_', ' ')}".replace("oauth", "OAuth").replace("dkim", "DKIM")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

@@ -1,0 +1,221 @@
+"""The table of accounts: adding, listing, changing, removing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+import asyncpg
+from pydantic import SecretStr
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.db.secrets import Keyring
+from jobrunner.db.sql import load
+from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
+from jobrunner.services.mail.accounts.entry import SECRETS, AccountEntry
+from jobrunner.services.mail.accounts.loading import place_of
+
+ADD_ACCOUNT = load(__package__, "add_account")
+EDIT_ACCOUNT = load(__package__, "edit_account")
+LIST_ACCOUNTS = load(__package__, "list_accounts")
+REMOVE_ACCOUNT = load(__package__, "remove_account")
+DRAW_ACCOUNT_ID = load(__package__, "draw_account_id")
+RESUME_CHANGED_ACCOUNT = load(__package__, "resume_changed_account")
+
+CONNECTING = {
+    "host",
+    "port",
+    "security",
+    "local_hostname",
+    "username",
+    "login",
+    "oauth_token_url",
+    "oauth_client_id",
+    "oauth_scope",
+    *(name for name in SECRETS if not name.startswith("dkim")),
+}
+"""What an account that was refused is mended by: a change of one of these lets it be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """An account as it may be shown: of secrets only that they are there."""
+
+    id: int
+    name: str
+    kind: Literal["System", "Group", "Personal"]
+    status: Literal["Active", "Inactive"]
+    user_id: str | None
+    host: str
+    port: int
+    security: Literal["tls", "ssl", "none"]
+    local_hostname: str | None
+    username: str | None
+    login: Literal["auto", "plain", "login", "cram-md5", "xoauth2"]
+    oauth_token_url: str | None
+    oauth_client_id: str | None
+    oauth_scope: str | None
+    from_address: str
+    from_name: str
+    reply_to_address: str | None
+    for_mass_mail: bool
+    is_shared: bool
+    rate_per_minute: int | None
+    rate_per_hour: int | None
+    domain_rate_per_minute: int | None
+    domain_rate_per_hour: int | None
+    domain_concurrency: int
+    max_connections: int
+    messages_per_connection: int
+    idle_close: float
+    """Seconds."""
+    uncertain_policy: Literal["hold", "retry", "assume_sent"]
+    dkim_domain: str | None
+    dkim_selector: str | None
+    dkim_second_selector: str | None
+    secrets: tuple[str, ...]
+    """The columns in which something is sealed."""
+    created_at: datetime
+    modified_at: datetime
+
+    @property
+    def key(self) -> str:
+        """By which `load_account` and the functions of its state name it."""
+        return str(self.id)
+
+    def entry(self) -> AccountEntry:
+        """Return it as it would be entered, its secrets as those that stay."""
+        names = {field.name for field in fields(AccountEntry)} - {"secrets"}
+        values = {name: value for name, value in asdict(self).items() if name in names}
+        return AccountEntry(**values, secrets=dict.fromkeys(self.secrets, True))
+
+
+async def add_account(connection: Queryable, keyring: Keyring, entry: AccountEntry) -> AccountRecord:
+    """Add an account and return it.
+
+    Raises:
+        InvalidInput: a value is refused; nothing was written.
+        Conflict: there is one of that name, or a system account already.
+        ConfigurationError: it has a secret, and there is no key to seal it with.
+    """
+    entry.check()
+    id: int = (await connection.fetch(DRAW_ACCOUNT_ID))[0]["id"]
+    row = {"id": id, **_row(entry), **_sealed(keyring, id, entry.secrets)}
+    with refusals_in_words():
+        await connection.fetch(ADD_ACCOUNT, json.dumps(row))
+    return await find_account(connection, str(id))
+
+
+async def edit_account(
+    connection: Queryable, keyring: Keyring, name: str, changes: Mapping[str, Any]
+) -> tuple[AccountRecord, AccountRecord]:
+    """Change an account and return it as it was and as it is.
+
+    `changes` are fields of `AccountEntry` and columns of `SECRETS` (a SecretStr, or None to remove it). A change of how
+    it connects ends what held it back, but not a person's pause.
+
+    Raises:
+        NotFound: there is no such account.
+        InvalidInput: a value is refused; nothing was written.
+        Conflict: the name is taken, or somebody else changed the account at this moment.
+    """
+    before = await find_account(connection, name)
+    former = before.entry()
+    secrets = dict(former.secrets)
+    for column in SECRETS:
+        if column in changes:
+            secrets.pop(column, None)
+            if changes[column] is not None:
+                secrets[column] = changes[column]
+    plain = {column: value for column, value in changes.items() if column not in SECRETS}
+    unknown = plain.keys() - former.columns().keys()
+    if unknown:
+        raise InvalidInput(f"an account has no {min(unknown)!r}{nearest(min(unknown), former.columns())}")
+    entry = AccountEntry(**(former.columns() | plain), secrets=secrets)
+    entry.check()
+    changed_secrets = [column for column in SECRETS if column in changes]
+    row = {**_row(entry), **_sealed(keyring, before.id, secrets)}
+    with refusals_in_words():
+        rows = await connection.fetch(EDIT_ACCOUNT, before.id, json.dumps(row), before.modified_at, changed_secrets)
+    if not rows:
+        raise Conflict(
+            f"the SMTP account {before.name!r} was changed or removed by somebody else at this moment: look again"
+        )
+    changed = {column for column, value in plain.items() if getattr(before, column) != value}
+    if (changed | set(changed_secrets)) & CONNECTING:
+        await connection.fetch(RESUME_CHANGED_ACCOUNT, before.key)
+    return before, await find_account(connection, before.key)
+
+
+async def find_account(connection: Queryable, name: str) -> AccountRecord:
+    """Return an account by its name or id; `system` is the one of the kind System.
+
+    Raises:
+        NotFound: there is none; with the nearest names.
+    """
+    rows = await connection.fetch(LIST_ACCOUNTS, name)
+    if rows:
+        return _record(rows[0])
+    known = [account.name for account in await list_accounts(connection)]
+    raise NotFound(f"there is no SMTP account {name[:100]!r}{nearest(name[:100], known)}")
+
+
+async def list_accounts(connection: Queryable) -> list[AccountRecord]:
+    """Return all accounts, the oldest first."""
+    return [_record(row) for row in await connection.fetch(LIST_ACCOUNTS, None)]
+
+
+async def remove_account(connection: Queryable, name: str) -> AccountRecord:
+    """Remove an account, with its state, and return it as it was.
+
+    Raises:
+        NotFound: there is no such account.
+        Conflict: something is still to be sent by it.
+    """
+    account = await find_account(connection, name)
+    try:
+        await connection.fetch(REMOVE_ACCOUNT, account.id)
+    except asyncpg.ForeignKeyViolationError:
+        raise Conflict(
+            f"mailings refer to the SMTP account {account.name!r}: `jobrunner smtp-account edit {account.id} "
+            "--status Inactive` takes it out of use"
+        ) from None
+    return account
+
+
+def _row(entry: AccountEntry) -> dict[str, Any]:
+    return {**entry.columns(), "idle_close": f"{entry.idle_close} seconds"}
+
+
+def _sealed(keyring: Keyring, id: int, secrets: Mapping[str, SecretStr | Literal[True]]) -> dict[str, str]:
+    return {
+        column: keyring.seal(secret.get_secret_value(), place=place_of(id, column))
+        for column, secret in secrets.items()
+        if secret is not True
+    }
+
+
+def _record(row: Any) -> AccountRecord:
+    return AccountRecord(**{**dict(row), "secrets": tuple(row["secrets"])})
+
+
+SENTENCES = {
+    "smtp_account_name_is_unique": "there is an SMTP account of that name already",
+    "smtp_account_system": "there is a system account already: edit that, or make this one a group account",
+}
+
+
+@contextmanager
+def refusals_in_words() -> Iterator[None]:
+    """Turn what the table refuses into an error of ours; its own words would show the row."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        name = error.constraint_name or ""
+        raise Conflict(SENTENCES.get(name, f"there is one already ({name})")) from None
+    except asyncpg.CheckViolationError as error:
+        raise InvalidInput(f"the table refuses a value of the account (rule {error.constraint_name})") from None
+    except asyncpg.DataError:
+        raise InvalidInput("a value of the account cannot be stored") from None
