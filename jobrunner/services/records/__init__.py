@@ -1,4 +1,4 @@
-"""The business rows that jobs work on: users, meetings, calls, tasks, and who takes part in them.
+"""The business rows that jobs work on: users, accounts, contacts, leads, meetings, calls, tasks and attendees.
 
 An application fills the tables of the schema `jobrunner`, from Python by the functions here or in SQL, or it puts views
 over its own tables in their place. Ids are text, so that its own fit, whatever they are. Reminders follow by
@@ -20,12 +20,16 @@ from jobrunner.services.records.events import (
     set_status,
 )
 from jobrunner.services.records.lists import EntityType, ReminderType
+from jobrunner.services.records.persons import add_account, add_contact, add_lead
 from jobrunner.services.records.users import add_user
 
 __all__ = [
     "EntityType",
     "ReminderType",
+    "add_account",
     "add_call",
+    "add_contact",
+    "add_lead",
     "add_meeting",
     "add_task",
     "add_user",

@@ -12,6 +12,7 @@ SENTENCES = {
     "time_zone_is_known": "the time zone must be named after a region and a city, such as Europe/Berlin, or UTC",
     "language_is_a_tag": "the language must be a tag such as en or de_AT",
     "start_is_a_moment_or_a_day": "the start must be a moment or, for all day, a date",
+    "fields_are_an_object": 'the fields of a person must be an object, such as {"city": "Paris"}',
     "due_is_a_moment_or_a_day": "a task is due at a moment or, for all day, on a date",
 }
 
