@@ -6,6 +6,9 @@ import re
 LINE_END = re.compile("\r\n|\r|\n|\x85|\u2028|\u2029")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
+OVERLONG = re.compile(rb"^([^\n]{74,75})(=20|=09)$", re.MULTILINE)
+"""What the codec makes of a blank at the end of a full line: 77 octets or 78, and 76 are allowed."""
+
 SOFT_BREAK = b"=\r\n"
 """Ends a line for the wire, not for the reader."""
 OPEN_LINE = 75
@@ -39,4 +42,7 @@ def clean_lines(text: str) -> str:
 
 
 def _encode(lines: str) -> bytes:
-    return binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True).replace(b"\n", b"\r\n")
+    encoded = binascii.b2a_qp(lines.encode("utf-8", "replace"), istext=True)
+    if b"=20\n" in encoded or b"=09\n" in encoded:
+        encoded = OVERLONG.sub(rb"\1=\n\2", encoded)
+    return encoded.replace(b"\n", b"\r\n")

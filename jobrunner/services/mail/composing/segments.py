@@ -77,9 +77,8 @@ class Body:
             else:
                 column = _append(encoded, column, quoted_printable_piece(value))
                 column = _append(encoded, column, step.piece)
-        if column or not encoded[-1]:
-            encoded.append(b"\r\n")
-        return b"".join(encoded)
+        body = b"".join(encoded)
+        return body if body.endswith(b"\n") else body + b"\r\n"
 
 
 def _append(encoded: list[bytes], column: int, piece: bytes) -> int:

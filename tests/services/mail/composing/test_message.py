@@ -58,6 +58,7 @@ BODIES = [
     "--=_jobrunner_1\n--=_jobrunner_1--\n",
     "😀" * 100 + "\n",
     "w" * 5000 + "\n",
+    *("w" * width + blank for width in range(72, 77) for blank in (" \n", "\t\n", "  \n")),
     "no line end",
     "lone\rcarriage\rreturns\r\nand\n.\nmore\r.\r\n",
     "next\x85line\u2028separator\n",

@@ -16,7 +16,5 @@ def relaxed_body(body: bytes) -> bytes:
     body = body.replace(b"\t", b" ")
     while b"  " in body:  # some replaces are faster than one regular expression
         body = body.replace(b"  ", b" ")
-    body = body.replace(b" \r\n", b"\r\n").removesuffix(b" ")
-    while body.endswith(b"\r\n"):
-        body = body.removesuffix(b"\r\n")
+    body = body.replace(b" \r\n", b"\r\n").rstrip(b" \r\n")
     return body + b"\r\n" if body else b""
