@@ -1,13 +1,11 @@
 """One attempt: what a daemon keeps in memory about a job while it runs."""
 
 import asyncio
-import logging
 from contextvars import ContextVar
 from typing import Any
 
 from jobrunner.definitions import Definition
-from jobrunner.execution.loglines import MESSAGE_LIMIT, LineCap, LogLine
-from jobrunner.execution.outcome import shortened
+from jobrunner.execution.loglines import LineCap, LogLine
 from jobrunner.execution.progress import Progress, progress_of
 
 current_attempt: ContextVar["Attempt"] = ContextVar("jobrunner_attempt")
@@ -110,18 +108,3 @@ class Attempt:
         """Keep how far it is, for the next write."""
         self.progress = progress_of(fraction, message)
         self.progress_is_fresh = True
-
-
-class LogCapture(logging.Handler):
-    """Gives each log record to the attempt on whose behalf it was written."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record; costs nothing for records of no job."""
-        attempt = current_attempt.get(None)
-        if attempt is None:
-            return
-        try:
-            message = self.format(record)
-        except Exception as error:  # a job's faulty log call must not end the job
-            message = f"{record.msg!r} (its arguments do not fit: {error})"
-        attempt.keep([LogLine(record.created, record.levelno, record.name, shortened(message, MESSAGE_LIMIT))])

@@ -20,9 +20,9 @@ from jobrunner.execution.attempt import (
     TIMEOUT,
     Attempt,
     HeldClaim,
-    LogCapture,
     current_attempt,
 )
+from jobrunner.execution.attemptlog import LogCapture
 from jobrunner.execution.context import Context
 from jobrunner.execution.deadlines import Deadlines
 from jobrunner.execution.finisher import Finisher

@@ -114,7 +114,6 @@ class Slot:
         deadline: float | None,
         on_log: OnLog,
         on_progress: OnProgress,
-        on_start: Callable[[], None] | None = None,
     ) -> SlotResult:
         """Run one job; for the arguments see `ProcessSlots.run`. Cancelled, it kills the process first.
 
@@ -132,8 +131,6 @@ class Slot:
             except (BrokenProcessPool, RuntimeError) as error:
                 self.kill()
                 raise SlotLost("a process for blocking jobs ended by itself") from error
-            if on_start is not None:
-                on_start()
             return await self._ended(asyncio.wrap_future(running), running, deadline)
         finally:
             self._output.end()

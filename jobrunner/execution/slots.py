@@ -123,7 +123,6 @@ class ProcessSlots(Service):
         deadline: float | None,
         on_log: OnLog,
         on_progress: OnProgress,
-        on_start: Callable[[], None] | None = None,
     ) -> SlotResult:
         """Run a blocking job in a slot, once one is free; runs are served in the order of their calls.
 
@@ -139,7 +138,6 @@ class ProcessSlots(Service):
             on_log: gets the lines that the job logs and prints, at most every 100 ms, at most 2,000 lines a run (the
                 oldest at once, the newest at the end).
             on_progress: gets what `ctx.progress` says, the latest at most every 100 ms.
-            on_start: called when a slot was found and the job starts.
 
         Raises:
             InvalidJobData: an argument cannot be written as JSON.
@@ -151,19 +149,12 @@ class ProcessSlots(Service):
         )
         if not self._open:
             raise SlotsStopped("the daemon's process slots do not run")
-        starting = [on_start] if on_start is not None else []
         self._in_flight += 1
         try:
             for chance in range(CHANCES, 0, -1):
                 slot = await self._take()
                 try:
-                    return await slot.run(
-                        call,
-                        deadline=deadline,
-                        on_log=on_log,
-                        on_progress=on_progress,
-                        on_start=lambda: starting.pop()() if starting else None,
-                    )
+                    return await slot.run(call, deadline=deadline, on_log=on_log, on_progress=on_progress)
                 except SlotLost as error:
                     if chance == 1:
                         return SlotResult("died", error=str(error), exit_description=str(error))

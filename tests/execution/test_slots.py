@@ -38,7 +38,6 @@ class Run:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by the job's first word on its progress, which is its process id."""
     batches: int = 0
-    starts: int = 0
 
     @property
     def pid(self) -> int:
@@ -60,9 +59,6 @@ def start(slots: ProcessSlots, name: str, *, deadline: float | None = None, cont
         run.progress.append((fraction, message))
         run.begun.set()
 
-    def on_start():
-        run.starts += 1
-
     run = Run(
         asyncio.create_task(
             slots.run(
@@ -73,7 +69,6 @@ def start(slots: ProcessSlots, name: str, *, deadline: float | None = None, cont
                 deadline=deadline,
                 on_log=on_log,
                 on_progress=on_progress,
-                on_start=on_start,
             )
         )
     )
@@ -385,9 +380,10 @@ async def test_what_a_dead_job_had_started_dies_too(slots, tmp_path, name):
 async def test_an_idle_process_that_ends_is_replaced(one):
     pid = (await run(one, "where")).value["pid"]
     os.kill(pid, signal.SIGKILL)
-    second = start(one, "where")
-    assert (await second.task).value["pid"] != pid
-    assert second.starts == 1
+    second = start(one, "begun")
+    await second.task
+    assert second.pid != pid
+    assert len(second.progress) == 1
     new = (await run(one, "where")).value["pid"]
     os.kill(new, signal.SIGKILL)
     await until(lambda: one.renewed == 2, "the second renewal, without any job")
@@ -481,7 +477,7 @@ async def test_cancelled_at_any_turn_of_the_loop_no_slot_is_lost(one):
 
 async def test_cancelled_while_it_waits_for_a_slot_it_leaves_the_queue(one, tmp_path):
     first = await begun(start(one, "wait_for_file", file=str(tmp_path / "go")))
-    second = start(one, "add", a=1, b=1)
+    second = start(one, "begun")
     third = start(one, "add", a=2, b=2)
     await asyncio.sleep(0)
     second.task.cancel()
@@ -489,7 +485,7 @@ async def test_cancelled_while_it_waits_for_a_slot_it_leaves_the_queue(one, tmp_
     (tmp_path / "go").touch()
     assert (await third.task).value == 4
     assert (await first.task).outcome == "success"
-    assert second.starts == 0
+    assert not second.begun.is_set()
 
 
 async def test_processes_that_a_job_leaves_running_are_ended_and_the_log_says_so(slots, tmp_path):
@@ -670,10 +666,10 @@ async def test_runs_are_served_in_order_by_as_many_slots_as_there_are(tmp_path):
         await begun(runs[0])
         await begun(runs[1])
         assert slots.free == 0
-        assert [run.starts for run in runs] == [1, 1, 0, 0]
+        assert [run.begun.is_set() for run in runs] == [True, True, False, False]
         files[1].touch()
         await begun(runs[2])
-        assert [run.starts for run in runs] == [1, 1, 1, 0]
+        assert [run.begun.is_set() for run in runs] == [True, True, True, False]
         for file in files:
             file.touch()
         assert len({(await run.task).value for run in runs}) == 2
@@ -698,15 +694,16 @@ async def test_fewer_slots_are_left_as_they_become_free(tmp_path):
         runs = [await begun(start(slots, "wait_for_file", file=str(file))) for file in files]
         slots.resize(1)
         assert slots.free == 0
-        waiting = start(slots, "where")
+        waiting = start(slots, "begun")
         for file, run in zip(files[:2], runs[:2], strict=True):
             file.touch()
             await run.task
         await gone(runs[0].pid, runs[1].pid)
-        assert waiting.starts == 0
+        assert not waiting.begun.is_set()
         files[2].touch()
         await runs[2].task
-        assert (await waiting.task).value["pid"] == runs[2].pid
+        await waiting.task
+        assert waiting.pid == runs[2].pid
         with pytest.raises(ValueError, match="positive"):
             slots.resize(0)
 
