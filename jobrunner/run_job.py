@@ -14,8 +14,8 @@ from jobrunner.config import Configuration
 from jobrunner.db.sql import load
 from jobrunner.definitions import Definition, Registry, Target
 from jobrunner.errors import Conflict, InvalidInput
-from jobrunner.execution.attempt import Attempt, HeldClaim
-from jobrunner.execution.context import Context
+from jobrunner.execution.attempt import Attempt
+from jobrunner.execution.context import TargetsContext
 from jobrunner.execution.host import Host
 from jobrunner.execution.loglines import LogLine
 from jobrunner.execution.runner import STOP_LIMIT
@@ -83,7 +83,7 @@ async def _targets(
 ) -> list[Target | None]:
     if definition.targets is None:
         return [None if target_type is None and target_id is None else Target(target_type, target_id)]
-    yielded = await _prepare(host, definition)
+    yielded = await definition.targets_for(TargetsContext(definition, host.pool, host.configuration))
     if target_id is None:
         return [target for target in yielded if target_type in (None, target.type)]
     found = [target for target in yielded if target.id == target_id and target_type in (None, target.type)]
@@ -92,21 +92,6 @@ async def _targets(
         more = f" and {len(yielded) - SHOWN_TARGETS} more" if len(yielded) > SHOWN_TARGETS else ""
         raise InvalidInput(f"{definition.name} has no target {target_id!r}; there are: {known}{more}")
     return list(found)
-
-
-async def _prepare(host: Host, definition: Definition) -> list[Target]:
-    row = {
-        "id": 0,
-        "attempt": 1,
-        "max_attempts": 1,
-        "firing": None,
-        "target_type": None,
-        "target_id": None,
-        "data": "{}",
-    }
-    attempt = Attempt(row, HeldClaim(0, 0.0, 0), definition)
-    context: Any = Context(attempt, host.pool, host.identity.name, host.configuration)
-    return await definition.targets_for(context)
 
 
 async def _refuse_overlap(host: Host, definition: Definition, targets: Sequence[Target | None]) -> None:

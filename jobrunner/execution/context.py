@@ -1,18 +1,46 @@
-"""What a coroutine job gets: see `jobrunner.definitions.JobContext`."""
+"""What a coroutine gets: see `jobrunner.definitions.JobContext`."""
 
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 from jobrunner.config import Configuration
 from jobrunner.db.pool import Pool
-from jobrunner.definitions import Target
-from jobrunner.errors import LeaseLost
+from jobrunner.definitions import Definition, Target
+from jobrunner.errors import JobrunnerError, LeaseLost
 from jobrunner.execution.attempt import Attempt
 from jobrunner.queue.finish import finish_one
+
+
+class TargetsContext:
+    """What a preparator gets where its targets are asked for by a person (`run-job`): there is no job yet."""
+
+    job_id = 0
+    attempt = max_attempts = 1
+    target: Target | None = None
+    data: Mapping[str, Any] = MappingProxyType({})
+    firing: datetime | None = None
+    cancelled = False
+
+    def __init__(self, definition: Definition, pool: Pool, configuration: Configuration) -> None:
+        self.name = definition.name
+        self.configuration = configuration
+        self.log = logging.getLogger(f"jobrunner.job.{self.name}")
+        self.connection = pool.connection
+
+    def progress(self, fraction: float, message: str | None = None) -> None:
+        """Nobody asks how far it is."""
+
+    def more(self) -> None:
+        """There is nothing that could go again."""
+
+    def complete_in_transaction(self) -> NoReturn:
+        """Not there without a job."""
+        raise JobrunnerError("there is no job to complete: the targets of one are being asked for")
 
 
 class Context:
