@@ -10,6 +10,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.definitions import plain_name
 from jobrunner.errors import InvalidInput, NotFound, nearest
+from jobrunner.queue.record import seconds_between
 
 LIST_JOBS = load(__package__, "list_jobs")
 LIST_RUNNING = load(__package__, "list_running")
@@ -79,9 +80,7 @@ class JobSummary:
     @property
     def duration(self) -> float | None:
         """Seconds that its last attempt took; None where it did not run or has not ended."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return (self.finished_at - self.started_at).total_seconds()
+        return seconds_between(self.started_at, self.finished_at)
 
 
 def target_words(target_type: str | None, target_id: str | None) -> str | None:

@@ -19,7 +19,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.queue.fleet import DaemonRow, list_daemons
 from jobrunner.queue.settings import Settings, load_settings
-from jobrunner.queue.wording import count, listed, moment, span
+from jobrunner.queue.wording import count, listed, moment, paused_since, span
 
 COUNT_LIVE = load(__package__, "count_live")
 COUNT_FINISHED = load(__package__, "count_finished")
@@ -252,9 +252,7 @@ def _exceptions(facts: _Facts) -> Iterator[Exceptional]:
 def _processing(facts: _Facts) -> Iterator[Exceptional]:
     settings = facts.settings
     if settings.paused:
-        by = f" by {settings.paused_by}" if settings.paused_by else ""
-        since = f" since {moment(settings.paused_since)}" if settings.paused_since else ""
-        yield Exceptional("Warning", "Paused", f"processing is paused{by}{since}")
+        yield Exceptional("Warning", "Paused", paused_since(settings.paused_by, settings.paused_since))
     if facts.alive:
         return
     due = f"{'more than ' if facts.due >= COUNT_LIMIT else ''}{count(facts.due, 'job is', 'jobs are')} due"

@@ -19,6 +19,11 @@ MAX_LINES_COUNTED = 100_000
 FINISHED = ("Success", "Failed", "Cancelled")
 
 
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the seconds from one to the other, None where one of them has not come."""
+    return None if start is None or end is None else (end - start).total_seconds()
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One run of a job: one that ended for good, one that is to be repeated, or the one that goes on."""
@@ -34,7 +39,7 @@ class AttemptRecord:
     @property
     def duration(self) -> float | None:
         """Seconds it took; None while it goes on."""
-        return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
+        return seconds_between(self.started_at, self.ended_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +90,7 @@ class JobRecord:
     @property
     def duration(self) -> float | None:
         """Seconds that its last attempt took; None where it did not run or has not ended."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return (self.finished_at - self.started_at).total_seconds()
+        return seconds_between(self.started_at, self.finished_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from jobrunner.errors import nearest
 from jobrunner.queue.fleet import DaemonRow, list_daemons
 from jobrunner.queue.record import FINISHED, JobRecord, find_job
 from jobrunner.queue.settings import Settings, load_settings
-from jobrunner.queue.wording import count, listed, moment, span
+from jobrunner.queue.wording import count, listed, moment, paused_since, span
 
 FIND_OPEN_IN_GROUP = load(__package__, "find_open_in_group")
 COUNT_BEFORE_IN_GROUP = load(__package__, "count_before_in_group")
@@ -255,11 +255,10 @@ def _each(daemons: list[DaemonRow]) -> str:
 
 
 def _paused(settings: Settings) -> Reason:
-    by = f" by {settings.paused_by}" if settings.paused_by else ""
-    since = f" since {moment(settings.paused_since)}" if settings.paused_since else ""
+    paused = paused_since(settings.paused_by, settings.paused_since)
     return Reason(
         "Paused",
-        f"processing is paused{by}{since}: `jobrunner settings set paused false` resumes it",
+        f"{paused}: `jobrunner settings set paused false` resumes it",
         {"by": settings.paused_by, "since": settings.paused_since},
     )
 

@@ -36,6 +36,11 @@ def listed(names: list[str], limit: int = 5) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
 
 
+def paused_since(by: str | None, since: datetime | None) -> str:
+    """Return that processing is paused, by whom and since when as far as that is known."""
+    return "processing is paused" + (f" by {by}" if by else "") + (f" since {moment(since)}" if since else "")
+
+
 def printable(text: str) -> str:
     """Return a name as it may be kept: without control characters, of sane length."""
     return "".join(letter for letter in text if letter.isprintable())[:255]

@@ -11,7 +11,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput, NotFound
 from jobrunner.queue.listing import target_words
-from jobrunner.queue.record import decode
+from jobrunner.queue.record import decode, seconds_between
 from jobrunner.scheduling.entry import nearest_name
 from jobrunner.scheduling.schedule import NEVER
 
@@ -84,9 +84,7 @@ class Run:
     @property
     def duration(self) -> float | None:
         """Seconds it took; None while it goes on."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds()
+        return seconds_between(self.started_at, self.ended_at)
 
     @property
     def target(self) -> str | None:
