@@ -31,7 +31,7 @@ from jobrunner.db.postmaster import clear_stale_files, is_postmaster, read_postm
 from jobrunner.db.server_account import ServerAccount, choose_account
 from jobrunner.errors import DatabaseUnavailable, LimitExceeded
 
-__all__ = ["EmbeddedServer", "default_data_dir"]
+__all__ = ["EmbeddedServer", "default_data_dir", "running_url"]
 
 USER = DATABASE = "jobrunner"
 
@@ -58,6 +58,15 @@ log_line_prefix = '%m [%p] '
 FIXED = {"listen_addresses": "", "port": "5432", "unix_socket_permissions": "0700", "logging_collector": "off"}
 
 Result = TypeVar("Result")
+
+
+def running_url(data_dir: Path) -> str | None:
+    """Return the URL of the folder's server if it runs now; for whoever uses it without keeping it running."""
+    data = Path(os.path.abspath(data_dir)) / "data"
+    found = read_postmaster(data)
+    if found is None or found.socket_folder is None or not is_postmaster(found.pid, data):
+        return None
+    return _url(found.socket_folder, DATABASE)
 
 
 class EmbeddedServer:

@@ -43,7 +43,8 @@ class Client:
         """Nothing is connected yet.
 
         Args:
-            database_url: the database; by default the one that the environment names in JOBRUNNER_DATABASE_URL.
+            database_url: the database; by default the daemons' own: what JOBRUNNER_DATABASE_URL or the configuration
+                file names, else the embedded server of the data folder while a daemon keeps it running.
             pool: an asyncpg pool of the application to use instead; it is not closed with the client.
             pool_size: the most connections that the client opens.
             limit: seconds that the wait for a connection, and each statement, may take.

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from jobrunner.db.connection import CONNECT_LIMIT, REPEATABLE, close, connect
-from jobrunner.errors import ConfigurationError, InvalidInput, LimitExceeded
+from jobrunner.errors import DatabaseUnavailable, InvalidInput, LimitExceeded
 from jobrunner.queue.refusal import refusals
 
 Result = TypeVar("Result")
@@ -82,7 +82,7 @@ class OwnConnections:
                     return raw
                 raw.terminate()
             async with asyncio.timeout(limit):
-                return await connect(self._where(), name="client", pooled=self._pooled)
+                return await connect(await self._where(), name="client", pooled=self._pooled)
         except BaseException:
             self._free.release()
             raise
@@ -102,13 +102,27 @@ class OwnConnections:
             raw, _ = self._resting.pop()
             await close(raw)
 
-    def _where(self) -> str:
+    async def _where(self) -> str:
         self.url = self.url or os.environ.get("JOBRUNNER_DATABASE_URL")
         if not self.url:
-            raise ConfigurationError(
-                "the client has no database: give it a URL, or set JOBRUNNER_DATABASE_URL in the environment"
-            )
+            self.url = await asyncio.to_thread(_find_database)
         return self.url
+
+
+def _find_database() -> str:
+    """Return the database of the daemons of this machine: as their configuration says, else the embedded server."""
+    from jobrunner.config import load  # slow to import, and most clients are given a URL
+    from jobrunner.db.embedded import running_url
+
+    configuration = load()
+    if configuration.database_url is not None:
+        return configuration.database_url.get_secret_value()
+    if (url := running_url(configuration.data_dir)) is None:
+        raise DatabaseUnavailable(
+            f"the client has no database: no daemon keeps the embedded server of {configuration.data_dir} running;"
+            " start one (`jobrunner daemon`), or give the client a URL or set JOBRUNNER_DATABASE_URL"
+        )
+    return url
 
 
 class PoolOfApplication:

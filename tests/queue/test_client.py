@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from collections.abc import AsyncIterator
@@ -20,8 +21,9 @@ import pytest
 
 import jobrunner
 from jobrunner import Client, NewJob, SyncClient, Target
+from jobrunner.db.embedded import EmbeddedServer
+from jobrunner.db.migrations import upgrade
 from jobrunner.errors import (
-    ConfigurationError,
     Conflict,
     DatabaseUnavailable,
     InvalidInput,
@@ -109,14 +111,44 @@ async def test_many_tasks_share_few_connections(database_url: str, connection: A
         assert await connection.fetchval(mine + " AND datname = current_database()") <= 3
 
 
-async def test_the_environment_names_the_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("JOBRUNNER_DATABASE_URL", raising=False)
-    async with Client() as client:
-        with pytest.raises(ConfigurationError, match="set JOBRUNNER_DATABASE_URL"):
-            await client.enqueue("Send")
+async def test_without_a_url_it_goes_where_the_daemons_go(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """To what the environment names, else the file."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
     async with Client() as client:
         assert await client.enqueue("Send") > 0
+    monkeypatch.delenv("JOBRUNNER_DATABASE_URL")
+    (tmp_path / "jobrunner.toml").write_text(f'database_url = "{database_url}"')
+    async with Client() as client:
+        assert await client.enqueue("Send") > 0
+    with Client.sync() as blocking:
+        assert await asyncio.to_thread(blocking.enqueue, "Send") > 0
+
+
+async def test_without_any_url_it_uses_the_embedded_server_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says what to do where none runs; it starts none, for nobody would take the jobs."""
+    with tempfile.TemporaryDirectory(prefix="jobrunner-client-") as name:
+        os.chmod(name, 0o755)
+        monkeypatch.chdir(name)
+        folder = Path(name) / "data"
+        monkeypatch.setenv("JOBRUNNER_DATA_DIR", str(folder))
+        async with Client() as client:
+            with pytest.raises(DatabaseUnavailable, match=r"start one \(`jobrunner daemon`\).*JOBRUNNER_DATABASE_URL"):
+                await client.enqueue("Send")
+            assert not folder.exists()
+            server = EmbeddedServer(folder, settings={"fsync": "off"})
+            await upgrade(await server.start())
+            try:
+                assert await client.enqueue("Send") > 0
+                await client.close()
+            finally:
+                await server.stop()
+            assert server.pid is None, "a client keeps no server running"
+        async with Client() as client:
+            with pytest.raises(DatabaseUnavailable, match="start one"):
+                await client.enqueue("Send")
 
 
 async def test_a_closed_client_says_so(database_url: str) -> None:
