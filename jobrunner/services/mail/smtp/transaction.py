@@ -28,7 +28,7 @@ class Transactions:
         self.count = 0
         """Messages for which MAIL was sent."""
         self.answered = False
-        """Whether the server has answered within the last transaction: then the line was no lost one."""
+        """Whether MAIL was answered in the last transaction, but for a farewell: then the line was no lost one."""
         self._account = account
         self._position = position
         self._needs_reset = False
@@ -212,7 +212,7 @@ class Transactions:
             raise self._broken(phase, closed(self._account, phase, fault)) from None
         except Nonsense as nonsense:
             raise self._broken(phase, no_sense(self._account, phase, nonsense)) from None
-        if reply.code != 421:
+        if reply.code != 421 and phase is not Phase.RESET:
             self.answered = True
         return reply
 

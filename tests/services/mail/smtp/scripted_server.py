@@ -65,6 +65,9 @@ class ScriptedServer:
     starttls: ssl.SSLContext | None = None
     tls: ssl.SSLContext | None = None
     auth: str = ""
+    pipelining: bool = False
+    lenient: bool = False
+    """Whether DATA is answered by 354 also where there is no recipient, as RFC 2920 allows."""
 
     def __post_init__(self) -> None:
         self.commands: list[str] = []
@@ -115,7 +118,7 @@ class ScriptedServer:
         return scripted[time - 1] or usual
 
     def _hello(self) -> str:
-        offers = [*self.offers]
+        offers = [*self.offers, *(["PIPELINING"] if self.pipelining else [])]
         if self.starttls is not None and not self._over_tls:
             offers.append("STARTTLS")
         if self.auth:
@@ -153,6 +156,8 @@ class ScriptedServer:
             step = command[:4].upper() if command[:8].upper() != "STARTTLS" else "STARTTLS"
             self._over_tls = over_tls
             action = self._action(step, command)
+            if step == "DATA" and action == USUAL["DATA"] and not recipients and not self.lenient:
+                action = "554 5.5.1 no valid recipients"
             if not await self._answer(writer, action):
                 return
             done = isinstance(action, str) and action[0] in "23"
@@ -160,6 +165,8 @@ class ScriptedServer:
                 case "STARTTLS" if done:
                     await writer.start_tls(self.starttls)  # type: ignore[arg-type]
                     over_tls = True
+                case "RSET" if done:
+                    sender, recipients = "", []
                 case "MAIL" if done:
                     sender, recipients = command.partition(":")[2], []
                 case "RCPT" if done:
@@ -170,7 +177,9 @@ class ScriptedServer:
                         return
                 case "DATA" if done:
                     data = b""
-                    while (row := await reader.readline()) not in (b".\r\n", b""):
+                    while (row := await reader.readline()) != b".\r\n":
+                        if not row:
+                            return  # a message without its end was not received
                         data += row
                     self.messages.append(Received(sender, recipients, data, number, over_tls))
                     if not await self._answer(writer, self._action("DOT", sender + "".join(recipients))):

@@ -5,51 +5,110 @@ import pytest
 from jobrunner.services.mail.smtp import Outcome, Phase, Result
 from jobrunner.services.mail.smtp.outcome import judge
 
-TABLE = [
-    (Phase.LOGIN, 535, "5.7.8 wrong", Outcome.AUTHENTICATION),
-    (Phase.LOGIN, 538, "encryption required", Outcome.AUTHENTICATION),
-    (Phase.LOGIN, 501, "what?", Outcome.AUTHENTICATION),
-    (Phase.LOGIN, 454, "4.7.0 try later", Outcome.AUTHENTICATION),
-    (Phase.MAIL, 530, "5.7.0 log in first", Outcome.AUTHENTICATION),
-    (Phase.MAIL, 550, "5.7.9 too weak", Outcome.AUTHENTICATION),
-    (Phase.DOT, 550, "5.7.26 unauthenticated mail", Outcome.POLICY),
-    (Phase.DOT, 550, "5.7.515 access denied", Outcome.POLICY),
-    (Phase.DOT, 421, "4.7.29 no TLS", Outcome.POLICY),
-    (Phase.RCPT, 451, "4.7.25 no PTR", Outcome.POLICY),
-    (Phase.CONNECT, 421, "busy", Outcome.RATE),
-    (Phase.DOT, 421, "4.3.2 going down", Outcome.RATE),
-    (Phase.RCPT, 450, "4.7.1 slow down", Outcome.RATE),
-    (Phase.MAIL, 451, "4.4.5 congestion", Outcome.RATE),
-    (Phase.RCPT, 452, "4.5.3 recipients", Outcome.RATE),
-    (Phase.RCPT, 450, "Too many messages", Outcome.RATE),
-    (Phase.MAIL, 450, "rate limited, wait", Outcome.RATE),
-    (Phase.DOT, 550, "5.4.5 daily quota", Outcome.RATE),
-    (Phase.MAIL, 550, "5.1.8 bad sender domain", Outcome.SENDER_REFUSED),
-    (Phase.MAIL, 553, "not yours", Outcome.SENDER_REFUSED),
-    (Phase.RCPT, 550, "5.1.7 bad sender", Outcome.SENDER_REFUSED),
-    (Phase.RCPT, 550, "5.1.1 unknown", Outcome.BAD_ADDRESS),
-    (Phase.RCPT, 550, "5.1.10 null MX", Outcome.BAD_ADDRESS),
-    (Phase.RCPT, 550, "5.2.1 disabled", Outcome.BAD_ADDRESS),
-    (Phase.RCPT, 550, "no such user", Outcome.BAD_ADDRESS),
-    (Phase.RCPT, 551, "moved away", Outcome.BAD_ADDRESS),
-    (Phase.RCPT, 450, "4.2.0 greylisted", Outcome.ADDRESS_DEFERRED),
-    (Phase.RCPT, 451, "try again", Outcome.ADDRESS_DEFERRED),
-    (Phase.RCPT, 471, "4.2.2 mailbox full", Outcome.ADDRESS_DEFERRED),
-    (Phase.RCPT, 552, "5.2.2 mailbox full", Outcome.ADDRESS_DEFERRED),
-    (Phase.RCPT, 550, "5.7.1 blocked", Outcome.REFUSED),
-    (Phase.RCPT, 554, "no", Outcome.REFUSED),
-    (Phase.DATA, 554, "no valid recipients", Outcome.REFUSED),
-    (Phase.DOT, 552, "5.3.4 too big", Outcome.REFUSED),
-    (Phase.DOT, 554, "5.6.0 looks like spam", Outcome.REFUSED),
-    (Phase.DOT, 451, "4.3.0 try again", Outcome.DEFERRED),
-    (Phase.MAIL, 452, "4.3.1 no room", Outcome.DEFERRED),
-    (Phase.CONNECT, 554, "no service for you", Outcome.CONNECTION),
-    (Phase.HELLO, 502, "no EHLO here", Outcome.CONNECTION),
-    (Phase.TLS, 454, "no TLS for now", Outcome.DEFERRED),
+# By the rows of the table of outcome classes: the row's name, then phase, code, text.
+TABLE = {
+    Outcome.AUTHENTICATION: [
+        (Phase.LOGIN, 535, "5.7.8 wrong"),
+        (Phase.LOGIN, 534, "5.7.9 too weak"),
+        (Phase.LOGIN, 538, "encryption required"),
+        (Phase.LOGIN, 501, "what?"),
+        (Phase.LOGIN, 454, "4.7.0 try later"),
+        (Phase.LOGIN, 454, "try later"),
+        (Phase.MAIL, 530, "5.7.0 log in first"),
+        (Phase.MAIL, 550, "5.7.8 wrong"),
+        (Phase.MAIL, 550, "5.7.9 too weak"),
+        (Phase.MAIL, 454, "4.7.0 log in later"),
+        (Phase.RCPT, 530, "log in first"),
+    ],
+    Outcome.POLICY: [
+        (Phase.DOT, 550, "5.7.23 SPF failed"),
+        (Phase.DOT, 550, "5.7.26 unauthenticated mail"),
+        (Phase.MAIL, 550, "5.7.27 sender has a null MX"),
+        (Phase.RCPT, 550, "5.7.32 DMARC"),
+        (Phase.DOT, 550, "5.7.515 access denied"),
+        (Phase.DOT, 421, "4.7.29 no TLS"),
+        (Phase.DOT, 421, "4.7.32 alignment"),
+        (Phase.RCPT, 451, "4.7.23 no PTR"),
+        (Phase.RCPT, 451, "4.7.25 no PTR"),
+        (Phase.DOT, 451, "4.7.27 SPF"),
+    ],
+    Outcome.RATE: [
+        (Phase.CONNECT, 421, "busy"),
+        (Phase.LOGIN, 421, "busy"),
+        (Phase.RCPT, 421, "busy"),
+        (Phase.DOT, 421, "4.3.2 going down"),
+        (Phase.RCPT, 450, "4.7.1 slow down"),
+        (Phase.DOT, 451, "4.7.28 unusual rate"),
+        (Phase.MAIL, 451, "4.4.5 congestion"),
+        (Phase.RCPT, 452, "4.5.3 recipients"),
+        (Phase.RCPT, 450, "Too many messages"),
+        (Phase.MAIL, 450, "rate limited, wait"),
+        (Phase.MAIL, 550, "5.4.5 daily quota"),
+        (Phase.DOT, 550, "5.4.5 daily quota"),
+    ],
+    Outcome.CONNECTION: [
+        (Phase.CONNECT, 554, "no service for you"),
+        (Phase.CONNECT, 450, "not now"),
+        (Phase.HELLO, 502, "no EHLO here"),
+        (Phase.TLS, 454, "no TLS for now"),
+        (Phase.RESET, 503, "bad sequence"),
+        (Phase.RESET, 451, "trouble"),
+    ],
+    Outcome.SENDER_REFUSED: [
+        (Phase.MAIL, 550, "5.1.8 bad sender domain"),
+        (Phase.MAIL, 553, "not yours"),
+        (Phase.MAIL, 550, "5.7.1 not yours"),
+        (Phase.RCPT, 550, "5.1.7 bad sender"),
+        (Phase.DOT, 550, "5.1.8 bad sender"),
+    ],
+    Outcome.BAD_ADDRESS: [
+        *((Phase.RCPT, 550, f"5.{detail} unknown") for detail in ("1.1", "1.2", "1.3", "1.6", "1.10", "2.1")),
+        (Phase.RCPT, 550, "no such user"),
+        (Phase.RCPT, 551, "moved away"),
+        (Phase.RCPT, 553, "no such name"),
+        (Phase.DOT, 550, "5.1.1 unknown, as we notice late"),
+    ],
+    Outcome.ADDRESS_DEFERRED: [
+        (Phase.RCPT, 450, "4.2.0 greylisted"),
+        (Phase.RCPT, 451, "4.7.1 Greylisting in action"),
+        (Phase.RCPT, 450, "gray-listed, too many new senders"),
+        (Phase.RCPT, 451, "try again"),
+        (Phase.RCPT, 452, "no room"),
+        (Phase.RCPT, 471, "4.2.2 mailbox full"),
+        (Phase.DOT, 452, "4.2.2 mailbox full"),
+        (Phase.RCPT, 552, "5.2.2 mailbox full"),
+        (Phase.RCPT, 550, "5.2.2 mailbox full"),
+        (Phase.DOT, 552, "5.2.2 mailbox full"),
+        (Phase.RCPT, 552, "too much"),
+    ],
+    Outcome.REFUSED: [
+        (Phase.RCPT, 550, "5.7.1 blocked"),
+        (Phase.RCPT, 554, "no"),
+        (Phase.DATA, 554, "no valid recipients"),
+        (Phase.DOT, 550, "no"),
+        (Phase.DOT, 552, "5.3.4 too big"),
+        (Phase.DOT, 554, "5.6.0 looks like spam"),
+        (Phase.DOT, 550, "5.7.1 looks like spam"),
+    ],
+    Outcome.DEFERRED: [
+        (Phase.DOT, 451, "4.3.0 try again"),
+        (Phase.DATA, 451, "try again"),
+        (Phase.MAIL, 452, "4.3.1 no room"),
+    ],
+    Outcome.UNSUPPORTED: [
+        (Phase.MAIL, 552, "5.3.4 larger than SIZE"),
+        (Phase.MAIL, 553, "5.6.7 no SMTPUTF8 for you"),
+        (Phase.RCPT, 550, "5.6.7 no SMTPUTF8 for them"),
+    ],
+}
+ROWS = [
+    pytest.param(phase, code, text, outcome, id=f"{outcome.value}: {phase.value} {code} {text}")
+    for outcome, replies in TABLE.items()
+    for phase, code, text in replies
 ]
 
 
-@pytest.mark.parametrize(("phase", "code", "text", "expected"), TABLE)
+@pytest.mark.parametrize(("phase", "code", "text", "expected"), ROWS)
 def test_a_reply_means(phase: Phase, code: int, text: str, expected: Outcome):
     assert judge(phase, code, text).outcome is expected
 
@@ -68,6 +127,23 @@ def test_a_reply_means(phase: Phase, code: int, text: str, expected: Outcome):
 )
 def test_it_is_final_where_trying_again_makes_no_sense(phase: Phase, code: int, text: str, final: bool):
     assert judge(phase, code, text).final is final
+
+
+@pytest.mark.parametrize(
+    ("phase", "code", "text", "charged"),
+    [
+        (Phase.RCPT, 550, "5.1.1 unknown", True),
+        (Phase.DOT, 451, "4.7.26 no SPF", True),
+        (Phase.DOT, 451, "try again", True),
+        (Phase.RCPT, 450, "4.2.0 greylisted", True),
+        (Phase.DOT, 421, "going down", False),
+        (Phase.MAIL, 553, "not yours", False),
+        (Phase.LOGIN, 535, "5.7.8 wrong", False),
+        (Phase.CONNECT, 554, "no service", False),
+    ],
+)
+def test_an_attempt_counts_where_it_was_about_the_message(phase: Phase, code: int, text: str, charged: bool):
+    assert judge(phase, code, text).charged is charged
 
 
 @pytest.mark.parametrize(
