@@ -32,6 +32,8 @@ MODULES: dict[str, str | None] = {
     "why": None,
     "scheduled_jobs": "scheduled-jobs",
     "settings": "settings",
+    "smtp_account": "smtp-account",
+    "secrets": "secrets",
     "crontab": "crontab",
     "migrate": None,
     "config": "config",
@@ -98,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments = sys.argv[1:]
     streams.prepare()
     try:
-        code, message = _run(options.globals_first(arguments))
+        code, message = _run(options.globals_first(options.as_meant(arguments)))
     except SystemExit as stop:
         code, message = stop.code if isinstance(stop.code, int) else 1, ""
     fault = streams.fault(sys.stdout)

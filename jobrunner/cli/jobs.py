@@ -52,6 +52,8 @@ def list_(
     from jobrunner.cli.output import note, run, table
     from jobrunner.queue.listing import MAX_ID, Page, list_jobs
 
+    narrowed = any((status, queue, name, scheduled_job, group, target, since))
+
     async def read() -> Page:
         async with connected("jobs list") as connection:
             wanted = await _filter(
@@ -99,6 +101,8 @@ def list_(
         },
         json=json,
     )
+    if not page.jobs and page.next_before is None and before is None and not json:
+        note("No job is like that." if narrowed else "There are no jobs.")
     if page.next_before is not None and not json:
         more = f"`--before {page.next_before}` shows more"
         note(more if len(page.jobs) == limit else f"Looked back to job {page.next_before}; {more}.")

@@ -28,6 +28,15 @@ given = GlobalOptions()
 TAKE_A_VALUE = ("--database-url", "--config", "--import")
 
 
+def as_meant(arguments: list[str]) -> list[str]:
+    """Return the arguments with `--version` and `help COMMAND`, as other programs have them, in our words."""
+    if arguments in (["--version"], ["-V"]):
+        return ["version"]
+    if arguments[:1] == ["help"]:
+        return [*arguments[1:], "--help"]
+    return arguments
+
+
 def globals_first(arguments: list[str]) -> list[str]:
     """Return the arguments with the global options moved to the front, so that they may stand anywhere."""
     front: list[str] = []

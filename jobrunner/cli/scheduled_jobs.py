@@ -181,8 +181,8 @@ def pause(names: Names, json: AsJson = False) -> None:
 
     async def write() -> list["ScheduledJob"]:
         async with _connected() as here:
-            await _all_exist(here.connection, names)
-            return [await pause_scheduled_job(here.connection, here.settings, name) for name in names]
+            found = await _each_once(here.connection, names)
+            return [await pause_scheduled_job(here.connection, here.settings, name) for name in found]
 
     _report("paused", *_run(write()), json=json)
 
@@ -194,8 +194,8 @@ def resume(names: Names, json: AsJson = False) -> None:
 
     async def write() -> list["ScheduledJob"]:
         async with _connected() as here:
-            await _all_exist(here.connection, names)
-            return [await resume_scheduled_job(here.connection, here.settings, name) for name in names]
+            found = await _each_once(here.connection, names)
+            return [await resume_scheduled_job(here.connection, here.settings, name) for name in found]
 
     _report("resumed", *_run(write()), json=json)
 
@@ -207,8 +207,8 @@ def remove(names: Names, json: AsJson = False) -> None:
 
     async def write() -> list["ScheduledJob"]:
         async with _connected() as here:
-            await _all_exist(here.connection, names)
-            return [await remove_scheduled_job(here.connection, name) for name in names]
+            found = await _each_once(here.connection, names)
+            return [await remove_scheduled_job(here.connection, name) for name in found]
 
     _report("removed", *_run(write()), json=json)
 
@@ -221,8 +221,8 @@ def run_now(names: Names, json: AsJson = False) -> None:
 
     async def write() -> list[int]:
         async with _connected() as here:
-            await _all_exist(here.connection, names)
-            return [await run_scheduled_job(here.connection, name) for name in names]
+            found = await _each_once(here.connection, names)
+            return [await run_scheduled_job(here.connection, name) for name in found]
 
     job_ids = _run(write())
     if json:
@@ -252,12 +252,17 @@ async def _connected(*, with_jobs: bool = False) -> AsyncIterator[Here]:
         yield Here(connection, await load_settings(connection), registry)
 
 
-async def _all_exist(connection: "Connection", names: list[str]) -> None:
-    """Look before the first is changed, so that a misspelt name changes nothing."""
+async def _each_once(connection: "Connection", names: list[str]) -> list[str]:
+    """Return the names without those that mean a scheduled job once more.
+
+    All are looked up before the first is changed, so that a misspelt name changes nothing.
+    """
     from jobrunner.scheduling.listing import find_scheduled_job
 
+    found: dict[int, str] = {}
     for name in names:
-        await find_scheduled_job(connection, name)
+        found.setdefault((await find_scheduled_job(connection, name)).id, name)
+    return list(found.values())
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:

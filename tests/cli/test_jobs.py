@@ -50,7 +50,11 @@ async def test_a_list_as_json_has_all_fields(call, stage):
 
 async def test_an_empty_list(call):
     assert (await call("jobs", "list", "--json")).json == []
-    assert (await call("jobs", "list")).rows == []
+    done = await call("jobs", "list")
+    assert (done.rows, done.err) == ([], "There are no jobs.\n")
+    done = await call("jobs", "list", "--name", "Nobody")
+    assert (done.rows, done.err) == ([], "No job is like that.\n")
+    assert (await call("jobs", "list", "--name", "Nobody", "--json")).err == ""
 
 
 async def test_every_filter(call, stage):

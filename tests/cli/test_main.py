@@ -206,6 +206,22 @@ def test_global_options_may_stand_anywhere(given: list[str], ordered: list[str])
     assert globals_first(given) == ordered
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--version"], "jobrunner "),
+        (["-V"], "jobrunner "),
+        (["help"], "Usage: jobrunner [OPTIONS]"),
+        (["help", "jobs", "list"], "Usage: jobrunner jobs list"),
+    ],
+)
+def test_habits_of_other_programs_are_understood(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.strip().startswith(said)
+
+
 def test_global_options_reach_the_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     file = tmp_path / "x.toml"
     file.write_text("lease = 7")

@@ -1,3 +1,9 @@
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
 import asyncpg
 import pytest
 
@@ -21,6 +27,22 @@ async def test_it_says_what_it_applied_and_then_that_all_is_there(call):
     assert (done.code, done.out) == (0, "the schema is current\n")
     done = await call("migrate", "--check")
     assert (done.code, done.out) == (0, "the schema is current\n")
+
+
+async def test_of_several_at_once_each_names_what_it_applied_itself(empty_database_url, tmp_path):
+    environment = {
+        **os.environ,
+        "JOBRUNNER_DATABASE_URL": empty_database_url,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    command = [sys.executable, "-m", "jobrunner", "migrate"]
+    processes = [
+        await asyncio.create_subprocess_exec(*command, env=environment, cwd=tmp_path, stdout=PIPE) for _ in range(3)
+    ]
+    said = [(await process.communicate())[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    lines = sorted(line for text in said for line in text.splitlines())
+    assert lines == sorted([*(f"applied: {name}" for name in revisions()), *["the schema is current"] * 2])
 
 
 async def test_a_check_names_what_is_missing_and_changes_nothing(call, empty_database_url):

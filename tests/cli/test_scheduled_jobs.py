@@ -106,3 +106,12 @@ async def test_what_does_not_fire_is_named_in_a_list(jobrunner, connection):
     )
     assert json.loads(jobrunner("list", "--json"))[0]["problem"] == "it is odd"
     assert "it is odd" in jobrunner("show", "Odd")
+
+
+def test_what_is_named_twice_is_done_once(jobrunner):
+    added = json.loads(jobrunner("add", "send-greeting", "--json"))
+    names = ["Send Greeting", str(added["id"]), "Send Greeting"]
+    assert jobrunner("pause", *names).count("paused") == 1
+    assert jobrunner("resume", *names).count("resumed") == 1
+    assert len(json.loads(jobrunner("run", *names, "--json"))) == 1
+    assert jobrunner("remove", *names).count("removed") == 1
