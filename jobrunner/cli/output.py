@@ -194,8 +194,13 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
     Ctrl-C and SIGTERM cancel it, so that it cleans up behind itself; the process then ends with 130 or 143.
     """
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_until_terminated(coroutine))
+    whole = _until_terminated(coroutine)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(whole)
+    finally:  # Ctrl-C may come before they have begun: Python would complain that nobody awaited them
+        whole.close()
+        coroutine.close()
 
 
 async def _until_terminated(coroutine: Coroutine[Any, Any, Result]) -> Result:

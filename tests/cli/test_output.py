@@ -1,10 +1,13 @@
 import asyncio
+import gc
 import json
 import os
 import pty
 import subprocess
 import sys
 import unicodedata
+import warnings
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from jobrunner.cli import output
 from jobrunner.cli.output import cell, clean, local, note, print_json, record, run, table
 
 EVIL = "a\x1b[31mb\x9b2Jc\rd\ne\tf\x00g\u202eh\u2066i\ud800j\x7fk[bold]l[/bold]:smile:"
@@ -186,3 +190,18 @@ def test_an_exception_of_a_coroutine_comes_out():
 
     with pytest.raises(KeyError):
         run(fail())
+
+
+def test_ctrl_c_before_a_coroutine_begins_leaves_no_complaint(monkeypatch: pytest.MonkeyPatch):
+    async def nothing() -> None: ...
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "loop_factory", interrupted)
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        with suppress(KeyboardInterrupt):  # `raises` would keep the coroutines
+            run(nothing())
+        gc.collect()
+    assert complaints == []
