@@ -47,6 +47,14 @@ class JobContext(Protocol):
         """Say that more work is left: a scheduled job of `* * * * *` then goes again at once."""
         ...
 
+    def nothing_to_do(self) -> None:
+        """Say that the run found nothing to do: if a firing started it, it leaves no row in the history.
+
+        What it returned and logged goes with the row. It is kept all the same where it is news: the first Success of
+        that scheduled job and target after another end, or within a day.
+        """
+        ...
+
     def connection(self) -> AbstractAsyncContextManager[Any]:
         """A connection of the daemon's pool (asyncpg), with jsonb decoded."""
         ...

@@ -35,9 +35,11 @@ class Attempt:
         "completed",
         "deadline_at",
         "definition",
+        "discarded",
         "error",
         "fresh_lines",
         "given_up",
+        "idle",
         "job_id",
         "line_cap",
         "more",
@@ -70,6 +72,11 @@ class Attempt:
         self.given_up = False
         """It did not stop when asked to: whatever it still does is not waited for."""
         self.more = False
+        """It said that more work is left."""
+        self.idle = False
+        """It said that it found nothing to do."""
+        self.discarded = False
+        """No row of it is left."""
         self.status = "Success"
         """Success, Failed or Cancelled; or, where the job goes on, the attempt's outcome."""
         self.error: str | None = None
@@ -85,6 +92,17 @@ class Attempt:
     def label(self) -> str:
         """How the daemon's own log names it."""
         return f"job {self.job_id} ({self.definition.name}), attempt {self.number}"
+
+    @property
+    def may_leave_no_row(self) -> bool:
+        """Whether it came from a firing, ended well, found nothing to do and left nothing to be done."""
+        return (
+            self.idle
+            and not (self.more or self.completed or self.targets)
+            and self.status == "Success"
+            and self.row["scheduled_job_id"] is not None
+            and self.row["firing"] is not None
+        )
 
     def keep(self, lines: list[LogLine]) -> None:
         """Keep lines of its log until they are written; of endless ones the oldest and newest."""

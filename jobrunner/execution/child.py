@@ -124,6 +124,7 @@ class BlockingContext:
         firing = context.get("firing")
         self.firing = datetime.fromisoformat(firing) if firing else None
         self.said_more = False
+        self.said_idle = False
 
     @cached_property
     def log(self) -> logging.Logger:
@@ -154,6 +155,10 @@ class BlockingContext:
         """Say that more work is left: a scheduled job of `* * * * *` then goes again at once."""
         self.said_more = True
 
+    def nothing_to_do(self) -> None:
+        """Say that the run found nothing to do: if a firing started it, it leaves no row in the history."""
+        self.said_idle = True
+
     def connection(self) -> NoReturn:
         """Not there in a blocking job."""
         raise JobrunnerError(
@@ -182,8 +187,13 @@ def _outcome(request: Mapping[str, Any]) -> str:
         skip = 1 if error.__traceback__ and error.__traceback__.tb_next else 0
         fault = {"error": error_text(error), "traceback": traceback_text(error, skip=skip)}
         outcome = '"error",' + json.dumps(fault)[1:-1]
-    more, left = json.dumps(context.said_more), json.dumps(_has_children())
-    return f'{{"outcome":{outcome},"more":{more},"children_left":{left},"suspect":{json.dumps(suspect)}}}'
+    signs = {
+        "more": context.said_more,
+        "idle": context.said_idle,
+        "children_left": _has_children(),
+        "suspect": suspect,
+    }
+    return f'{{"outcome":{outcome},{json.dumps(signs)[1:]}'
 
 
 def _prepared(request: Mapping[str, Any], name: str) -> tuple[Callable[..., Any], dict[str, Any], bool]:

@@ -38,6 +38,9 @@ class TargetsContext:
     def more(self) -> None:
         """There is nothing that could go again."""
 
+    def nothing_to_do(self) -> None:
+        """There is no row that could be left out."""
+
     def complete_in_transaction(self) -> NoReturn:
         """Not there without a job."""
         raise JobrunnerError("there is no job to complete: the targets of one are being asked for")
@@ -84,6 +87,10 @@ class Context:
     def more(self) -> None:
         """Say that more work is left."""
         self._attempt.more = True
+
+    def nothing_to_do(self) -> None:
+        """Say that the run found nothing to do."""
+        self._attempt.idle = True
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:

@@ -21,6 +21,7 @@ from jobrunner.queue.finish import (
     Finishes,
     Requeues,
     advance_groups,
+    discard_jobs,
     end_claims,
     find_finished,
     finish_jobs,
@@ -64,6 +65,8 @@ class Finisher(DatabaseLoop):
         self.fenced = 0
         """Ends that changed nothing, since another daemon had taken the job over."""
         self.stored = 0
+        self.discarded = 0
+        """Runs that found nothing to do and of which no row is left; among those stored."""
 
     def add(self, attempt: Attempt) -> None:
         """Take an attempt that ended."""
@@ -86,7 +89,7 @@ class Finisher(DatabaseLoop):
         if not batch:
             self._drained.set()
             return
-        with_lines = [attempt for attempt in batch if attempt.fresh_lines]
+        with_lines = [attempt for attempt in batch if attempt.fresh_lines and not attempt.may_leave_no_row]
         if with_lines:
             await self._journal.write_lines(with_lines)
         try:
@@ -141,10 +144,16 @@ class Finisher(DatabaseLoop):
     async def _store(self, batch: Sequence[Attempt]) -> None:
         finishes, requeues, groups, again = Finishes(), Requeues(), set[str](), list[int]()
         closing: dict[int, int] = {}
-        for attempt in sorted(batch, key=JOB_ID):  # rows are locked in id order, see finish_jobs.sql
+        batch = sorted(batch, key=JOB_ID)  # rows are locked in id order, see finish_jobs.sql
+        idle = [attempt for attempt in batch if attempt.may_leave_no_row]
+        if idle:
+            await self._discard([attempt for attempt in idle if not attempt.discarded])
+        for attempt in batch:
             claim = attempt.claim
             closing[claim.id] = closing.get(claim.id, claim.open) - 1
-            if attempt.targets is not None and attempt.status == "Success":
+            if attempt.discarded:
+                pass
+            elif attempt.targets is not None and attempt.status == "Success":
                 await self._finish_preparing(attempt)
             elif attempt.completed or attempt.status == "Lost":
                 pass
@@ -162,7 +171,7 @@ class Finisher(DatabaseLoop):
         if finishes.ids:
             stored = await finish_jobs(self._connection, finishes, ended_claims, self._daemon)
             if len(stored) < len(finishes.ids):
-                await self._note_fenced(finishes.ids, finishes.claims, stored)
+                await self._note_fenced(finishes.ids, finishes.claims, stored | self._perhaps_gone(idle))
         if requeues.ids:
             stored = await requeue_jobs(self._connection, requeues, ended_claims, self._daemon)
             if len(stored) < len(requeues.ids) and not self._doubtful:
@@ -177,6 +186,20 @@ class Finisher(DatabaseLoop):
         for attempt in batch:
             attempt.claim.open -= 1
 
+    async def _discard(self, idle: Sequence[Attempt]) -> None:
+        """Remove jobs that found nothing to do. Of those that stay all the same, the log is written."""
+        gone = await discard_jobs(
+            self._connection, [attempt.job_id for attempt in idle], [attempt.claim.id for attempt in idle]
+        )
+        for attempt in idle:
+            attempt.discarded = attempt.job_id in gone
+        self.discarded += len(gone)
+        await self._journal.write_lines([attempt for attempt in idle if attempt.fresh_lines and not attempt.discarded])
+
+    def _perhaps_gone(self, attempts: Sequence[Attempt]) -> set[int]:
+        """Return which may have been removed by a try whose answer was lost: of them nothing can be found."""
+        return {attempt.job_id for attempt in attempts if attempt.may_leave_no_row} if self._doubtful else set()
+
     async def _finish_preparing(self, attempt: Attempt) -> None:
         """End a preparing job and insert its children in one transaction, or neither."""
 
@@ -186,7 +209,7 @@ class Finisher(DatabaseLoop):
             return await finish_one(raw, attempt.job_id, attempt.claim.id, self._daemon)
 
         if not await self._connection.transaction(work):
-            await self._note_fenced([attempt.job_id], [attempt.claim.id], set())
+            await self._note_fenced([attempt.job_id], [attempt.claim.id], self._perhaps_gone([attempt]))
 
     async def _note_fenced(self, ids: list[int], claims: list[int], stored: set[int]) -> None:
         missing = [(job_id, claim) for job_id, claim in zip(ids, claims, strict=True) if job_id not in stored]

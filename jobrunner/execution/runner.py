@@ -210,7 +210,7 @@ class Runner(Service):
             on_log=lambda lines: self._keep_lines(attempt, lines),
             on_progress=attempt.note_progress,
         )
-        attempt.more = result.more
+        attempt.more, attempt.idle = result.more, result.idle
         match result.outcome:
             case "success":
                 if result.value is not None:

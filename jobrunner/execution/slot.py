@@ -163,7 +163,7 @@ class Slot:
             self._output.drain()
             ended = self.kill() - 1
             self._output.note(WARNING, f"{ended} processes that the job had started and left running were ended")
-        fields = ("value", "error", "traceback", "more")
+        fields = ("value", "error", "traceback", "more", "idle")
         return SlotResult(answer["outcome"], **{name: answer[name] for name in fields if name in answer})
 
     async def _timed_out(self, future: asyncio.Future[bytes], deadline: float | None) -> SlotResult:

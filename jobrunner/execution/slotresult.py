@@ -29,3 +29,5 @@ class SlotResult:
     """How its process ended, where it did: `its process ended with signal 11 (SIGSEGV)`."""
     more: bool = False
     """It said that more work is left."""
+    idle: bool = False
+    """It said that it found nothing to do."""

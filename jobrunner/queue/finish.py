@@ -8,6 +8,7 @@ from jobrunner.db.connection import Connection
 from jobrunner.db.sql import load
 
 FINISH_JOBS = load(__package__, "finish_jobs")
+DISCARD_JOBS = load(__package__, "discard_jobs")
 REQUEUE_JOBS = load(__package__, "requeue_jobs")
 END_CLAIMS = load(__package__, "end_claims")
 FIND_FINISHED = load(__package__, "find_finished")
@@ -73,6 +74,12 @@ async def finish_jobs(connection: Connection, finishes: Finishes, ended_claims: 
 async def finish_one(raw: Any, job_id: int, claim_id: int, daemon: str) -> bool:
     """Store one Success in the caller's transaction on `raw`, a connection of asyncpg; False if the claim was lost."""
     return bool(await raw.fetch(FINISH_JOBS, [job_id], [claim_id], ["Success"], [None], [None], daemon, []))
+
+
+async def discard_jobs(connection: Connection, ids: Sequence[int], claims: Sequence[int]) -> set[int]:
+    """Remove jobs whose run found nothing to do; return the ids of which no row is left. Others are to be finished."""
+    rows = await connection.fetch(DISCARD_JOBS, ids, claims)
+    return {row[0] for row in rows}
 
 
 async def requeue_jobs(

@@ -308,6 +308,10 @@ def progress(ctx, count):
     ctx.progress(1)
 
 
+def idle(ctx):
+    ctx.nothing_to_do()
+
+
 def odd_progress(ctx):
     for share in (1.5, float("inf"), -1):
         ctx.progress(share)

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from jobrunner.db.connection import STEADY_PLANS, Connection
-from jobrunner.queue.finish import Finishes, finish_jobs
+from jobrunner.queue.finish import DISCARD_JOBS, Finishes, discard_jobs, finish_jobs
+from tests.queue.plans import rows_touched
 from tests.queue.stage import Stage
 from tests.support.daemons import until
 
@@ -73,3 +74,37 @@ async def test_what_runs_under_another_claim_is_left_alone(
     await connection.execute("UPDATE jobrunner.job SET claim_id = claim_id + 1 WHERE id = $1", second[0])
     assert await finish_jobs(finishing, successes([first, second]), [], "one") == {first[0]}
     assert [await stage.status(job_id) for job_id, _ in (first, second)] == ["Success", "Running"]
+
+
+async def test_discarding_reads_few_rows_of_a_long_history(
+    stage: Stage, finishing: Connection, connection: Any
+) -> None:
+    """It asks for the last word on the scheduled job, by index, of one day at most."""
+    schedule = await stage.schedule("Check")
+    (job,) = await running(stage, 1)
+    await connection.execute(
+        "UPDATE jobrunner.job SET scheduled_job_id = $1, firing = created_at, first_firing = created_at", schedule
+    )
+    await connection.execute(
+        "INSERT INTO jobrunner.job_history (id, execute_at, created_at, finished_at, priority, attempt, max_attempts,"
+        " status, blocking, preparing, name, queue, scheduled_job_id, data)"
+        " SELECT 1000 + n, now(), now(), now() - n * interval '1 minute', 0, 1, 3, 'Success', false, false, 'Send', 'main',"
+        " $1, '{}' FROM generate_series(1, 5000) AS n",
+        schedule,
+    )
+    await connection.execute("SET enable_seqscan = off")
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    assert await rows_touched(connection, DISCARD_JOBS, [job[0]], [job[1]]) < 20
+    assert await discard_jobs(finishing, [job[0]], [job[1]]) == {job[0]}
+    assert await stage.status(job[0]) is None
+
+
+async def test_only_the_holder_of_the_claim_discards(stage: Stage, finishing: Connection, connection: Any) -> None:
+    schedule = await stage.schedule("Check")
+    first = await stage.run(name="Send")
+    await connection.execute("UPDATE jobrunner.job_history SET scheduled_job_id = $2 WHERE id = $1", first, schedule)
+    ((job_id, claim_id),) = await running(stage, 1)
+    await connection.execute("UPDATE jobrunner.job SET scheduled_job_id = $1, firing = created_at", schedule)
+    assert await discard_jobs(finishing, [job_id], [claim_id + 1]) == set()
+    assert await stage.status(job_id) == "Running"
+    assert await discard_jobs(finishing, [job_id], [claim_id]) == {job_id}
