@@ -1,0 +1,3 @@
+INSERT INTO jobrunner.target_list (name, description, created_by)
+VALUES ($1::text, $2::text, $3::text)
+RETURNING id

@@ -1,0 +1,277 @@
+"""Reads a CSV file of persons, a record at a time; what is wrong with a line is said with its number, the rest counts.
+
+Taken is what spreadsheets and databases write: UTF-8 with or without a mark at its beginning, `;`, `,` or tabs between
+cells, quoted cells that may have line breaks, line ends of any system. The first line names the columns.
+
+A quote that is never closed would make one cell of the rest of the file. So a record has at most `MOST_LINES` lines;
+where it has more, its first line is at fault, and reading goes on with the next one.
+"""
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from jobrunner.errors import InvalidInput
+from jobrunner.services.mail.address import parse_address
+
+DELIMITERS = ",;\t"
+MOST_LINES = 50
+"""Lines that one record may have."""
+LONGEST_LINE = 65_536
+"""Characters."""
+MOST_COLUMNS = 200
+LONGEST_VALUE = 255
+LONGEST_FIELD = 10_000
+"""Characters of a cell that is no column of ours."""
+
+COLUMNS = {
+    "email": "email",
+    "emailaddress": "email",
+    "mail": "email",
+    "firstname": "first_name",
+    "givenname": "first_name",
+    "lastname": "last_name",
+    "surname": "last_name",
+    "familyname": "last_name",
+    "name": "name",
+    "fullname": "name",
+    "company": "company",
+    "account": "company",
+    "accountname": "company",
+    "organization": "company",
+    "language": "language",
+    "lang": "language",
+}
+"""Headings, in lower case and without blanks, hyphens and underscores, with what they mean here."""
+EXPORTED = ("type", "id", "optedout")
+"""Columns of our own export that an import has no use for."""
+
+LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
+DEFUSED = re.compile(r"'[=+\-@\t\r]")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A line that is a person."""
+
+    line: int
+    """Its number in the file, from 1."""
+    email: str
+    name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    language: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """All other cells that hold something, by heading."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is none, and why."""
+
+    line: int
+    reason: str
+
+
+def read_records(file: TextIO) -> Iterator[Record | BadLine]:
+    """Yield what each record of a file is.
+
+    The file is read as it is consumed: however long it is, little of it is in memory. It must have been opened by
+    `open_csv`.
+
+    Raises:
+        InvalidInput: the file as a whole is none of ours: empty, not UTF-8, or without a column of addresses.
+    """
+    lines = _Lines(file)
+    header = _read_header(lines)
+    for number, cells in lines.records(header.delimiter):
+        if isinstance(cells, BadLine):
+            yield cells
+            continue
+        try:
+            yield header.record(number, cells)
+        except InvalidInput as error:
+            yield BadLine(number, str(error))
+
+
+def open_csv(path: str) -> TextIO:
+    """Open a file for `read_records`.
+
+    Raises:
+        InvalidInput: there is no such file, or it cannot be read.
+    """
+    try:
+        with open(path, "rb") as raw:
+            start = raw.read(4)
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise InvalidInput(f"{path} is UTF-16: save it as CSV in UTF-8")
+        if start.startswith(b"PK\x03\x04"):
+            raise InvalidInput(f"{path} is a spreadsheet or an archive: save it as CSV in UTF-8")
+        # What is no UTF-8 is named with its line, not where the decoder stumbles.
+        return open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    delimiter: str
+    columns: list[str]
+    """What each column means; those that are none of ours by their heading, after a `.`."""
+
+    def record(self, line: int, cells: list[str]) -> Record:
+        while len(cells) > len(self.columns) and cells[-1] == "":
+            cells.pop()
+        if len(cells) != len(self.columns):
+            raise InvalidInput(f"it has {len(cells)} cells, and the first line names {len(self.columns)}")
+        ours: dict[str, str] = {}
+        fields: dict[str, str] = {}
+        for column, text in zip(self.columns, cells, strict=True):
+            value = text.strip()
+            if DEFUSED.match(value):
+                value = value[1:]
+            if not value:
+                continue
+            if column.startswith("."):
+                fields[column[1:]] = _field(column[1:], value)
+            elif column:
+                ours[column] = value if column == "email" else _value(column, value)
+        if "email" not in ours:
+            raise InvalidInput("it has no address")
+        parse_address(ours["email"])
+        if "language" in ours and not LANGUAGE.fullmatch(ours["language"]):
+            raise InvalidInput(f"the language must be a tag such as en or de_AT, got {ours['language'][:40]!r}")
+        return Record(line, **ours, fields=fields)
+
+
+def _value(column: str, value: str) -> str:
+    words = column.replace("_", " ")
+    if len(value) > LONGEST_VALUE:
+        raise InvalidInput(f"the {words} has {len(value)} letters, and {LONGEST_VALUE} are allowed")
+    if not value.isprintable():
+        raise InvalidInput(f"the {words} has a line break or another control character: {value[:60]!r}")
+    return value
+
+
+def _field(column: str, value: str) -> str:
+    if len(value) > LONGEST_FIELD:
+        raise InvalidInput(f"{column} has {len(value)} letters, and {LONGEST_FIELD} are allowed")
+    if "\0" in value:
+        raise InvalidInput(f"{column} has a NUL")
+    return value
+
+
+def _read_header(lines: "_Lines") -> _Header:
+    first = lines.next()
+    while first is not None and not first.strip():
+        first = lines.next()
+    if first is None:
+        raise InvalidInput("the file is empty: its first line names the columns, as `email,first name,last name` does")
+    found: list[tuple[int, str, list[str]]] = []
+    for delimiter in DELIMITERS:
+        try:
+            cells = next(csv.reader([first], delimiter=delimiter, strict=True))
+        except csv.Error:
+            continue
+        found.append((len(cells), delimiter, cells))
+    if not found:
+        raise InvalidInput("the first line has a quote that is not closed")
+    _, delimiter, cells = max(found, key=lambda one: (one[0], -DELIMITERS.index(one[1])))
+    while cells and not cells[-1].strip():
+        cells.pop()
+    headings = [cell.strip() for cell in cells]
+    if len(headings) > MOST_COLUMNS:
+        raise InvalidInput(f"the first line names {len(headings)} columns, and {MOST_COLUMNS} are allowed")
+    if any("@" in heading for heading in headings):
+        raise InvalidInput("the first line must name the columns, and it holds an address: add such a line on top")
+    columns = [_meaning(heading) for heading in headings]
+    for column in columns:
+        if column and columns.count(column) > 1:
+            raise InvalidInput(f"two columns are called {column.lstrip('.').replace('_', ' ')!r}: rename one")
+    if "email" not in columns:
+        raise InvalidInput(f"no column is called email: the first line names {', '.join(headings)[:200]}")
+    return _Header(delimiter, columns)
+
+
+def _meaning(heading: str) -> str:
+    word = re.sub(r"[\s_-]+", "", heading).lower()
+    if word in COLUMNS:
+        return COLUMNS[word]
+    if word in EXPORTED or not word:
+        return ""
+    if len(heading) > LONGEST_VALUE or not heading.isprintable() or not _is_text(heading):
+        raise InvalidInput(f"{heading[:60]!r} is no name of a column")
+    return f".{heading}"
+
+
+def _is_text(text: str) -> bool:
+    return not any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+class _Lines:
+    """The lines of a file with their numbers; some may be put back."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._back: deque[str] = deque()
+        self.number = 0
+        """Of the line that was given last."""
+
+    def next(self) -> str | None:
+        """Return the next line with its end, None where there is no more."""
+        line = self._back.popleft() if self._back else self._file.readline(LONGEST_LINE)
+        if not line:
+            return None
+        self.number += 1
+        return line
+
+    def skip_rest(self) -> None:
+        """Pass over the rest of a line that is too long."""
+        while rest := self._file.readline(LONGEST_LINE):
+            if rest[-1] in "\r\n":
+                return
+
+    def put_back(self, lines: list[str]) -> None:
+        self._back.extendleft(reversed(lines))
+        self.number -= len(lines)
+
+    def records(self, delimiter: str) -> Iterator[tuple[int, "list[str] | BadLine"]]:
+        """Yield each record's first line and its cells, or what is wrong with it. Empty lines are passed over."""
+        while (line := self.next()) is not None:
+            first = self.number
+            if line.strip(f" \t\r\n{delimiter}") == "":
+                continue
+            cells = self._cells(first, line, delimiter)
+            yield first, cells
+
+    def _cells(self, first: int, line: str, delimiter: str) -> "list[str] | BadLine":
+        taken = [line]
+        while True:
+            if len(taken[-1]) >= LONGEST_LINE and taken[-1][-1] not in "\r\n":
+                if len(taken) == 1:
+                    self.skip_rest()
+                    return BadLine(first, f"it has more than {LONGEST_LINE} letters")
+                self.put_back(taken[1:])
+                return BadLine(first, "it opens a quote that is not closed")
+            if not _is_text(taken[-1]):
+                self.put_back(taken[1:])
+                return BadLine(first, "it is not UTF-8")
+            if "\0" in taken[-1]:
+                self.put_back(taken[1:])
+                return BadLine(first, "it has a NUL")
+            try:
+                return next(csv.reader(taken, delimiter=delimiter, strict=True))
+            except csv.Error as error:
+                more = self.next() if "unexpected end of data" in str(error) and len(taken) < MOST_LINES else None
+                if more is not None:
+                    taken.append(more)
+                    continue
+                # Only its first line is at fault: what was read to find the end of the quote is read again.
+                self.put_back(taken[1:])
+                if "unexpected end of data" in str(error):
+                    return BadLine(first, "it opens a quote that is not closed")
+                return BadLine(first, f"its quotes are wrong ({error})")

@@ -1,0 +1,47 @@
+"""What the tables of mass mail refuse, as one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
+
+SENTENCES = {
+    "name_is_a_name": "a name has 1 to 255 letters, not digits only, no line breaks, and no blanks around it",
+    "campaign_ends_after_its_start": "a campaign may not end before it starts",
+    "campaign_of_mass_email_stays": "the campaign of a mass e-mail cannot be changed: add another mass e-mail",
+    "campaign_has_mass_emails": "only campaigns of type Email, Newsletter and Informational Email have mass e-mails",
+    "campaign_has_tracking_urls": "only campaigns of type Email and Newsletter have tracking URLs",
+    "campaign_type_is_locked": "the type of a campaign that has a mass e-mail cannot be changed",
+    "url_is_http": "a tracking URL begins with http:// or https:// and has no blanks or name of a user",
+    "redirect_has_a_url": "a tracking URL that redirects needs a URL",
+    "message_is_there": "a tracking URL that shows a message needs the message",
+    "subject_is_one_line": "a subject is one line of at most 998 letters",
+    "body_is_not_too_long": "a body may have 5 MB",
+    "from_address_is_an_address": "the sender must be an address such as news@example.com",
+    "from_name_is_one_line": "the sender's name is one line of at most 255 letters",
+    "reply_to_address_is_an_address": "the address for replies must be one such as help@example.com",
+    "reply_to_name_is_one_line": "the name for replies is one line of at most 255 letters",
+}
+
+
+@contextmanager
+def refusals_in_words(what: str) -> Iterator[None]:
+    """Turn what PostgreSQL refuses into our errors; `what` is the thing that is written, such as `target list`."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError:
+        raise Conflict(f"there is a {what} of that name already: choose another") from None
+    except asyncpg.ForeignKeyViolationError as error:
+        raise Conflict(f"the {what} refers to what is not there, or is referred to: {error.detail}") from None
+    except asyncpg.CheckViolationError as error:
+        name = error.constraint_name or ""
+        raise InvalidInput(SENTENCES.get(name, f"the {what} breaks the rule {name}")) from None
+    except (asyncpg.DataError, asyncpg.NotNullViolationError) as error:
+        raise InvalidInput(f"the {what} cannot be stored: {error}") from None
+
+
+def not_found(what: str, name: str, known: list[str]) -> NotFound:
+    """Return the error for a thing that is called neither by its id nor by its name."""
+    return NotFound(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}")
