@@ -1,4 +1,5 @@
--- Ends whatever holds an account back: $1 its key. What its last trouble was stays to be read.
+-- Ends whatever holds an account back: $1 its key, $2 whether a pause by a person, too. What its last trouble was stays
+-- to be read.
 UPDATE jobrunner.smtp_account_state AS s
 SET paused_kind = NULL,
     pause_reason = NULL,
@@ -12,6 +13,7 @@ SET paused_kind = NULL,
     failures = 0,
     retry_at = NULL
 WHERE s.account = $1
+    AND ($2::boolean OR s.paused_kind IS DISTINCT FROM 'person')
     AND (
         s.paused_kind IS NOT NULL
         OR s.cooled_until > clock_timestamp()

@@ -56,9 +56,12 @@ async def pause(
     return bool(rows and rows[0]["began"])
 
 
-async def resume(connection: Queryable, account_key: str) -> bool:
-    """End whatever holds an account back: pause, cool-down, back-off, lowered speed; return whether anything did."""
-    return bool(await connection.fetch(RESUME_ACCOUNT, account_key))
+async def resume(connection: Queryable, account_key: str, *, even_by_person: bool = True) -> bool:
+    """End whatever holds an account back: pause, cool-down, back-off, lowered speed; return whether anything did.
+
+    Without `even_by_person` an account that a person paused is left alone.
+    """
+    return bool(await connection.fetch(RESUME_ACCOUNT, account_key, even_by_person))
 
 
 async def cool_down(connection: Queryable, account_key: str, reason: str) -> bool:

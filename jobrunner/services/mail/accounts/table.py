@@ -16,13 +16,13 @@ from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
 from jobrunner.services.mail.accounts.entry import SECRETS, AccountEntry
 from jobrunner.services.mail.accounts.loading import place_of
+from jobrunner.services.mail.accounts.state import resume
 
 ADD_ACCOUNT = load(__package__, "add_account")
 EDIT_ACCOUNT = load(__package__, "edit_account")
 LIST_ACCOUNTS = load(__package__, "list_accounts")
 REMOVE_ACCOUNT = load(__package__, "remove_account")
 DRAW_ACCOUNT_ID = load(__package__, "draw_account_id")
-RESUME_CHANGED_ACCOUNT = load(__package__, "resume_changed_account")
 
 CONNECTING = {
     "host",
@@ -145,7 +145,7 @@ async def edit_account(
         )
     changed = {column for column, value in plain.items() if getattr(before, column) != value}
     if (changed | set(changed_secrets)) & CONNECTING:
-        await connection.fetch(RESUME_CHANGED_ACCOUNT, before.key)
+        await resume(connection, before.key, even_by_person=False)
     return before, await find_account(connection, before.key)
 
 

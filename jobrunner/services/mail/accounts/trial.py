@@ -1,0 +1,238 @@
+"""A real mail by an account, and in words what to do where it is not taken."""
+
+import asyncio
+import errno
+import re
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobrunner.services.mail.accounts.loading import SYSTEM, SendingAccount
+from jobrunner.services.mail.address import Address, Mailbox
+from jobrunner.services.mail.composing.message import Message
+from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Result, Session
+from jobrunner.services.mail.smtp.login import forget_refusal
+
+PROBE_LIMIT = 10.0
+"""Seconds for finding out why a server cannot be reached."""
+TEXT = """\
+This mail shows that {place} takes mail by the account "{name}" of jobrunner.
+
+If it is in the folder for junk, the sender's domain may lack SPF, DKIM or DMARC.
+"""
+SENDER = re.compile(r"\bsender\b|\bfrom address\b|not owned|send as|sendas", re.IGNORECASE)
+RELAY = re.compile(r"\brelay", re.IGNORECASE)
+EXPIRED = re.compile(r"expired|not yet valid", re.IGNORECASE)
+OTHER_NAME = re.compile(r"mismatch|doesn't match|not valid for", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a test mail."""
+
+    result: Result
+    advice: str | None
+    """What to do; None where it was taken."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether the server took it."""
+        return self.result.outcome is Outcome.ACCEPTED
+
+
+async def try_account(account: SendingAccount, recipient: Address, *, at: datetime) -> Trial:
+    """Send one mail from the account to an address, over a connection of its own, past rates and pauses.
+
+    Raises:
+        InvalidInput: the mail cannot be composed, or a DKIM key cannot sign.
+    """
+    message = Message(
+        sender=account.sender,
+        recipient=Mailbox(recipient),
+        subject=f"Test mail by the account {account.name}",
+        text=TEXT.format(place=account.smtp.place, name=account.name),
+        html=None,
+        message_id=f"<{secrets.token_hex(16)}@{account.sender.address.domain}>",
+        date=at,
+        headers={"Auto-Submitted": "auto-generated"},
+        reply_to=None if account.reply_to is None else Mailbox(account.reply_to),
+    ).to_bytes()
+    if account.signer is not None:
+        message = account.signer.sign(message, at=at) + message
+    forget_refusal(account.smtp)
+    session = Session(account.smtp)
+    try:
+        result = await session.send(message, Envelope(account.sender.address, recipient))
+    finally:
+        await session.close()
+    return Trial(result, None if result.outcome is Outcome.ACCEPTED else await explain(account, result))
+
+
+async def explain(account: SendingAccount, result: Result) -> str:
+    """Return what to do about a mail that was not taken."""
+    match result.phase:
+        case Phase.CONNECT | Phase.TLS | Phase.HELLO:
+            return await _about_connecting(account, result)
+        case Phase.LOGIN:
+            return _about_login(account, result)
+    match result.outcome:
+        case Outcome.AUTHENTICATION:
+            return f"The server wants a login first: set {_option(account, 'username')} and the password."
+        case Outcome.CONNECTION:
+            return (
+                "The line broke in the middle of the dialogue: try again; if it stays so, the server's log may say why."
+            )
+        case Outcome.UNKNOWN:
+            return "The mail may have been taken all the same: look into the mailbox before you try again."
+        case Outcome.RATE:
+            return (
+                f"The server takes no more for now. Wait a while, and set {_option(account, 'rate-per-hour')} to what "
+                "your provider allows."
+            )
+        case Outcome.POLICY:
+            return (
+                f"The receiver demands more of the sender's domain {account.sender.address.domain}: publish SPF, DKIM "
+                "and DMARC records for it, and a PTR record for the server that delivers."
+            )
+        case Outcome.UNSUPPORTED:
+            return "The server cannot take such an address or message: try another --to."
+    return _about_transaction(account, result)
+
+
+def _about_transaction(account: SendingAccount, result: Result) -> str:
+    if RELAY.search(result.text):
+        login = (
+            f"it does so only after a login: set {_option(account, 'username')} and the password"
+            if account.smtp.username is None
+            else "use the server at which this account is at home, or have its operator allow it"
+        )
+        return f"The server does not pass mail on for us (relay denied); {login}."
+    if result.outcome is Outcome.SENDER_REFUSED or SENDER.search(result.text):
+        return (
+            f"The server does not let this account send as {account.sender.address}: set "
+            f"{_option(account, 'from-address')} to an address that belongs to it, or allow this one at the provider."
+        )
+    if result.outcome is Outcome.BAD_ADDRESS:
+        return "The account works; the server does not know the recipient's address. Try another --to."
+    if result.final:
+        return "The account works; the server refuses this mail or its recipient, for the reason that it gives."
+    return "The account works; the server puts this mail off for now. Try again later."
+
+
+async def _about_connecting(account: SendingAccount, result: Result) -> str:
+    smtp, text = account.smtp, result.text
+    if text.startswith("the certificate of"):
+        return _about_certificate(account, text)
+    if text.startswith("no TLS could be agreed"):
+        if smtp.security == "ssl":
+            return (
+                f"The port {smtp.port} does not begin with TLS: set {_option(account, 'security')} tls (STARTTLS, port "
+                f"587), or {_option(account, 'port')} 465."
+            )
+        return "The server's TLS is too old or broken: have its operator bring it up to date (TLS 1.2 at least)."
+    if result.phase is Phase.TLS:
+        return (
+            f"The server offers no STARTTLS on port {smtp.port}: set {_option(account, 'security')} ssl and "
+            f"{_option(account, 'port')} 465, or use the port 587. Without TLS no password is sent, and mail only "
+            f"where {_option(account, 'security')} is none."
+        )
+    if result.code is not None:
+        return "The server is there and does not want to talk to this machine now: its words say why."
+    if result.phase is Phase.HELLO:
+        return f"What answers on port {smtp.port} is no mail server, or one that broke off: check host and port."
+    return await _probe(account)
+
+
+def _about_certificate(account: SendingAccount, text: str) -> str:
+    host = _option(account, "host")
+    if OTHER_NAME.search(text):
+        return (
+            f"The certificate is for another name: set {host} to the name that stands in it, not an alias or address."
+        )
+    if EXPIRED.search(text):
+        return "Have the server's operator renew the certificate, and check the clock of this machine."
+    return (
+        "It is signed by nobody whom this machine trusts. If the authority is your own, name its certificate file in "
+        "SSL_CERT_FILE, or add it to those of the machine; else somebody may be between you and the server."
+    )
+
+
+def _about_login(account: SendingAccount, result: Result) -> str:
+    smtp = account.smtp
+    if result.outcome is Outcome.CONNECTION or (result.code is not None and result.code < 500):
+        return "The login failed for the moment, it was not refused: try again later."
+    if result.code is None:
+        if smtp.oauth is not None:
+            return (
+                "The provider gives no access token: have the access of the account granted anew, and enter its "
+                "refresh token."
+            )
+        return (
+            f"The server and the account have no way to log in in common: set {_option(account, 'login')} to one that "
+            f"it offers, {_option(account, 'security')} to tls or ssl, or leave the username out if it needs no login."
+        )
+    if smtp.oauth is not None:
+        return (
+            "The server does not take the token: the scope must be one for SMTP, and the username the mailbox whose "
+            "access was granted."
+        )
+    ask = (
+        "enter it again by `--ask-password`"
+        if account.key != SYSTEM
+        else "set JOBRUNNER_SMTP__USERNAME and JOBRUNNER_SMTP__PASSWORD"
+    )
+    return (
+        f"The server refuses the username {smtp.username!r} with this password: {ask}. Providers with two-step login "
+        "want a password made for applications, and some must first be told to allow SMTP."
+    )
+
+
+async def _probe(account: SendingAccount) -> str:
+    """Find out why nothing could be connected to; by the system's own errors, whose texts depend on the language."""
+    host, port = account.smtp.host, account.smtp.port
+    try:
+        async with asyncio.timeout(PROBE_LIMIT):
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return (
+            f"The name {host} is not known (DNS): check {_option(account, 'host')} for a typing error, and whether "
+            "this machine can look up names."
+        )
+    except TimeoutError:
+        return "The DNS does not answer: check the network of this machine."
+    failures = [await _connect(address[4][0], port) for address in found]
+    if None in failures:
+        return (
+            f"Something answers on port {port}, but not as a mail server does in time: check "
+            f"{_option(account, 'port')}, and {_option(account, 'security')} (port 465 is ssl, 587 and 25 are tls)."
+        )
+    if errno.ECONNREFUSED in failures:
+        return (
+            f"Nobody listens on port {port} of {host} (connection refused): check {_option(account, 'host')} and "
+            f"{_option(account, 'port')}, and whether the mail server runs."
+        )
+    return (
+        f"{host} does not answer on port {port}: a firewall may be in between (many providers close port 25; 587 or "
+        "465 are for submission), or the network is down."
+    )
+
+
+async def _connect(address: str | int, port: int) -> int | None:
+    """Return the number of the system's error, or None where a connection came about."""
+    try:
+        async with asyncio.timeout(PROBE_LIMIT / 2):
+            _, writer = await asyncio.open_connection(str(address), port)
+    except TimeoutError:
+        return errno.ETIMEDOUT
+    except OSError as error:
+        return error.errno or errno.EHOSTUNREACH
+    writer.transport.abort()
+    return None
+
+
+def _option(account: SendingAccount, name: str) -> str:
+    """Return how a setting of the account is called where it stands."""
+    if account.key != SYSTEM:
+        return f"--{name}"
+    return f"JOBRUNNER_SMTP__{name.replace('-', '_').upper()}"
