@@ -109,6 +109,7 @@ class Daemon(Service):
             self.scheduler,
             self.watch,
             self.retention,
+            *self._web(),
             name="services of the daemon",
         )
         self.answer_for(self._services)
@@ -120,6 +121,14 @@ class Daemon(Service):
             len(self._registry.names()),
             "all queues" if configuration.queues is None else "queues " + ", ".join(configuration.queues),
         )
+
+    def _web(self) -> list[Service]:
+        if not self._configuration.http.enabled:
+            return []
+        from jobrunner.web.service import Web  # a quarter of a second that other commands need not take
+
+        host = self.host
+        return [Web(self._configuration, host.connection("web"), host.connection("hits"), self._troubles)]
 
     async def _stop(self) -> None:
         services, self._services = self._services, None
@@ -177,6 +186,10 @@ class Daemon(Service):
 
     async def _cancel(self) -> None:
         self.host.runner.cancel(await find_cancellations(self.host.upkeep, self.host.identity.id))
+
+    def _troubles(self) -> list[str]:
+        state = self._state()
+        return [*state["unhealthy"], *([] if state["listening"] else ["listening"])]
 
     def _state(self) -> dict[str, Any]:
         parts = [*self.services, *self.host.runner.parts]

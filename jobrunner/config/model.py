@@ -15,6 +15,7 @@ from jobrunner.config.values import (
     Folder,
     Line,
     ModuleNames,
+    Networks,
     QueueNames,
     Seconds,
     SiteUrl,
@@ -60,6 +61,34 @@ class Smtp(BaseModel):
         if self.username is not None and self.security == "none":
             raise ValueError("SMTP__USERNAME needs {prefix}SMTP__SECURITY tls or ssl: no password goes in clear")
         return self
+
+
+class Http(BaseModel):
+    """The daemon's HTTP server: the pages that links in mails lead to, and the daemon's health."""
+
+    model_config = {"extra": "forbid", "frozen": True, "hide_input_in_errors": True}
+
+    enabled: Annotated[bool, Field(description="Whether this daemon answers HTTP requests.")] = True
+    host: Annotated[
+        Line,
+        Field(
+            min_length=1,
+            description="Address that it listens on; from outside it is reached through a reverse proxy with TLS.",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65535,
+            description="Its port; 0 for any that is free. Where the default is in use, the daemon goes on without and "
+            "takes the port when it becomes free; one that was set must be free.",
+        ),
+    ] = 8150
+    trusted_proxies: Annotated[
+        Networks,
+        Field(description="Reverse proxies whose X-Forwarded-For is believed: addresses or networks."),
+    ] = []
 
 
 class Configuration(BaseSettings):
@@ -177,6 +206,7 @@ class Configuration(BaseSettings):
         SiteUrl,
         Field(description="Address of the application, for links to records in mails."),
     ] = "http://localhost"
+    http: Annotated[Http, Field(description="The daemon's HTTP server.")] = Http()
     smtp: Annotated[Smtp, Field(description="The mail server that outgoing mail is handed to.")] = Smtp()
 
     origins: Annotated[dict[str, str], Field(exclude=True, repr=False)] = {}

@@ -1,6 +1,7 @@
 """What may stand in a setting: types that check, each refusal read after the name of the setting."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -28,6 +29,15 @@ def _queue_names(names: list[str]) -> list[str]:
         if not name.isprintable() or not name.strip():
             raise ValueError("must name queues, separated by commas")
     return names
+
+
+def _networks(texts: list[str]) -> list[str]:
+    for text in texts:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError("must list IP addresses or networks (10.0.0.0/8), separated by commas") from None
+    return texts
 
 
 def _database_url(url: SecretStr) -> SecretStr:
@@ -69,6 +79,7 @@ Word = BeforeValidator(_lower)
 Names = Annotated[list[str], BeforeValidator(_split)]
 ModuleNames = Annotated[Names, AfterValidator(_module_names)]
 QueueNames = Annotated[Names, AfterValidator(_queue_names)]
+Networks = Annotated[Names, AfterValidator(_networks)]
 SiteUrl = Annotated[str, AfterValidator(_site_url)]
 
 

@@ -22,7 +22,7 @@ QUICK = {"lease": 3.0, "heartbeat_interval": 0.5, "sweep_interval": 0.3, "grace"
 
 def configure(database_url: str, **settings: Any) -> Configuration:
     """A configuration for a test's database, with short leases."""
-    return load(database_url=database_url, migrate_on_start=False, **{**QUICK, **settings})
+    return load(database_url=database_url, migrate_on_start=False, **{**QUICK, "http": {"enabled": False}, **settings})
 
 
 def define(registry: Registry, function: Callable[..., Any], name: str | None = None, **options: Any) -> Definition:
@@ -88,6 +88,7 @@ class DaemonProcess:
             "JOBRUNNER_IMPORT": imports,
             "JOBRUNNER_DAEMON_NAME": name,
             "JOBRUNNER_MIGRATE_ON_START": "false",
+            "JOBRUNNER_HTTP__ENABLED": "false",
             **({} if command else {"PYTHONPATH": str(Path(__file__).parents[2])}),
             **{f"JOBRUNNER_{key.upper()}": str(value) for key, value in {**QUICK, **settings}.items()},
         }

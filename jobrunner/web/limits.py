@@ -1,0 +1,86 @@
+"""What every request must keep to: a body is read whole before anything else happens, or refused."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a body."""
+BODY_TIME_LIMIT = 10.0
+"""Seconds for it to arrive."""
+HEADERS_LIMIT = 16 * 1024
+"""Bytes of the request line with all headers."""
+
+
+class Limits:
+    """ASGI middleware: bodies are small and come in time, else 413 or 408; then the connection ends."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        announced = _announced(scope["headers"])
+        if announced is not None and announced > BODY_LIMIT:
+            await refuse(send, 413, f"the body has more than {BODY_LIMIT} bytes")
+            return
+        try:
+            async with asyncio.timeout(BODY_TIME_LIMIT):
+                body = await _read(receive)
+        except TimeoutError:
+            await refuse(send, 408, f"the body did not arrive within {BODY_TIME_LIMIT:g} s")
+            return
+        if body is None:
+            await refuse(send, 413, f"the body has more than {BODY_LIMIT} bytes")
+            return
+        waiting = [body]
+
+        async def again() -> Message:
+            if waiting:
+                return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+            return await receive()
+
+        await self._app(scope, again, send)
+
+
+def _announced(headers: list[tuple[bytes, bytes]]) -> int | None:
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit() and len(value) < 20:
+            return int(value)
+    return None
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Return the body, None where it is too long; of a client that is gone, what came."""
+    parts: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        length += len(parts[-1])
+        if length > BODY_LIMIT:
+            return None
+        if not message.get("more_body", False):
+            break
+    return b"".join(parts)
+
+
+async def refuse(send: Send, status: int, reason: str) -> None:
+    """Answer with a line of text and end the connection."""
+    text = f"{reason}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
