@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from jobrunner.db.sql import load
 from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.address import Mailbox, parse_address
-from jobrunner.services.mail.smtp import Account
+from jobrunner.services.mail.smtp import Account, NoConnection, shared_pools
 from jobrunner.services.records import add_task, set_acceptance, set_status
 from jobrunner.services.reminders import run as run_module
 from jobrunner.services.reminders.compose import Letterhead
@@ -99,6 +99,36 @@ async def test_many_go_in_parallel_over_few_connections(database: Database):
     assert 2 <= server.most_open <= 4
     assert server.connections <= 4
     assert len(set(message_ids(server))) == 40
+
+
+async def test_two_runs_share_the_connections_of_an_account(database: Database):
+    users = [await database.user(f"u{number}") for number in range(40)]
+    await database.due(*users)
+    async with ScriptedServer() as server:
+        reports = await asyncio.gather(*(send(database, server) for _ in range(2)))
+        async with asyncio.timeout(5):
+            while server.open:
+                await asyncio.sleep(0.001)
+
+    assert sum(report.sent for report in reports) == 40
+    assert recipients(server) == sorted(f"u{number}@example.org" for number in range(40))
+    assert server.most_open <= 4
+    assert server.commands.count("QUIT") == server.connections
+
+
+async def test_where_others_have_all_connections_it_says_so_and_nothing_is_lost(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run_module, "TIME_SLICE", 0.2)
+    await database.due(await database.user("Ann"))
+    async with (
+        ScriptedServer() as server,
+        shared_pools().lend(account(server), max_connections=1) as pool,
+        pool.connection(),
+    ):
+        with pytest.raises(NoConnection, match="1 are in use"):
+            await send(database, server)
+    assert await states(database) == {"Waiting": 1}
 
 
 async def test_the_oldest_goes_first(database: Database):
