@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 COMMAND = f"'{sys.executable}' -m jobrunner"
@@ -12,6 +13,9 @@ COMMAND = f"'{sys.executable}' -m jobrunner"
 
 @pytest.fixture
 def shell(database_url: str, tmp_path: Path):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SELECT jobrunner.enqueue('Greet')")
+
     def run(line: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["sh", "-c", f"cd '{tmp_path}'; {COMMAND} {line}"],
@@ -45,8 +49,6 @@ def test_a_full_disk_is_one_sentence_and_a_failure(shell, command: str):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_a_full_disk_is_no_fault_of_the_database(shell, database_url: str):
     """Log lines are written while the connection is open, where an OSError would be taken for one of the network."""
-    import psycopg
-
     with psycopg.connect(database_url, autocommit=True) as connection:
         job = connection.execute("SELECT jobrunner.enqueue('Greet')").fetchone()[0]
         connection.execute(
