@@ -88,8 +88,8 @@ async def test_discarding_reads_few_rows_of_a_long_history(
     await connection.execute(
         "INSERT INTO jobrunner.job_history (id, execute_at, created_at, finished_at, priority, attempt, max_attempts,"
         " status, blocking, preparing, name, queue, scheduled_job_id, data)"
-        " SELECT 1000 + n, now(), now(), now() - n * interval '1 minute', 0, 1, 3, 'Success', false, false, 'Send', 'main',"
-        " $1, '{}' FROM generate_series(1, 5000) AS n",
+        " SELECT 1000 + n, now(), now(), now() - n * interval '1 minute', 0, 1, 3, 'Success', false, false, 'Send',"
+        " 'main', $1, '{}' FROM generate_series(1, 5000) AS n",
         schedule,
     )
     await connection.execute("SET enable_seqscan = off")
