@@ -39,7 +39,7 @@ def list_all(
         [asdict(row) | ({} if json else {"value": _text(row.value), "default": _text(row.default)}) for row in rows],
         {
             "name": Column(),
-            "value": Column(),
+            "value": Column(least=20),
             "unit": Column(rank=1),
             "default": Column(rank=4),
             "range": Column(rank=2, least=16),
