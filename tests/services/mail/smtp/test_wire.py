@@ -46,3 +46,19 @@ def test_exactly_one_message_arrives(message: bytes):
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", wire)
     assert b"\r\n.\r\n" not in b"\r\n" + body
     assert re.sub(rb"(?m)^\.\.", b".", body).split() == re.sub(rb"\r\n|\r|\n", b"\n", message).split()
+
+
+LINES = st.lists(
+    st.tuples(st.sampled_from([0, 1, 2, 76, 500, 996, 997, 998, 999, 1000]), st.sampled_from([b"\r\n"] * 9 + [b"\n"])),
+    max_size=8,
+)
+
+
+@given(LINES)
+def test_a_line_is_too_long_wherever_it_stands(lines: list[tuple[int, bytes]]):
+    message = b"".join(b"x" * length + end for length, end in lines)
+    if any(length > 998 for length, _ in lines):
+        with pytest.raises(InvalidInput, match="998 are allowed"):
+            wire_form(message)
+    else:
+        assert wire_form(message) == b"".join(b"x" * length + b"\r\n" for length, _ in lines) + b".\r\n"
