@@ -12,6 +12,7 @@ under, and root. It writes to disk as PostgreSQL does everywhere: a machine that
 """
 
 import asyncio
+import itertools
 import os
 import shutil
 import signal
@@ -336,9 +337,12 @@ class EmbeddedServer:
             return
         for how, limit in ((signal.SIGINT, STOP_LIMIT), (signal.SIGQUIT, 10.0)):
             try:
-                os.kill(pid, how)
                 async with asyncio.timeout(limit):
-                    while is_postmaster(pid, self._data):  # noqa: ASYNC110  as in ended()
+                    for look in itertools.count():
+                        if not self._lives(pid):
+                            break
+                        if look % 20 == 0:  # again: one that came before the server listened to signals is lost
+                            os.kill(pid, how)
                         await asyncio.sleep(0.01)
             except ProcessLookupError:
                 break
@@ -347,6 +351,12 @@ class EmbeddedServer:
             break
         else:
             raise LimitExceeded(f"PostgreSQL in {self._data} (process {pid}) did not stop within {STOP_LIMIT:g} s")
+
+    def _lives(self, pid: int) -> bool:
+        """Whether the server's process is there. Of our own child the kernel tells, before it can be looked at too."""
+        if self._process is not None and self._process.pid == pid:
+            return self._process.poll() is None
+        return is_postmaster(pid, self._data)
 
 
 def _url(socket_folder: Path, database: str) -> str:

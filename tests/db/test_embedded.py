@@ -382,6 +382,44 @@ async def test_cancelled_start_leaves_nothing(folder: Path, moment: str) -> None
     await server.stop()
 
 
+async def test_cancelled_start_leaves_nothing_where_the_server_is_deaf_at_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told to stop before it listens to signals, and while the kernel has not yet written its command line.
+
+    So it is below `nohup` or a script's `&`, whose children ignore Ctrl-C until they ask for it: the first is lost.
+    """
+    first = quick_server(folder)
+    await first.start()
+    await first.stop()
+    lost: list[int] = []
+    kill = os.kill
+
+    def kill_in_vain(pid: int, number: int) -> None:
+        if number == signal.SIGINT and not lost:
+            lost.append(pid)
+        else:
+            kill(pid, number)
+
+    monkeypatch.setattr(os, "kill", kill_in_vain)
+    monkeypatch.setattr(
+        embedded, "is_postmaster", lambda pid, data: (data / "postmaster.pid").exists() and is_postmaster(pid, data)
+    )
+    server = quick_server(folder)
+    starting = asyncio.create_task(server.start())
+    await until(lambda: server._process is not None)
+    process = server._process
+    assert process is not None
+    began = asyncio.get_running_loop().time()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert process.poll() is not None, "the server is gone when start() is"
+    assert asyncio.get_running_loop().time() - began < 30
+    assert lost == [process.pid]
+    assert server.pid is None
+
+
 async def test_lock_held_by_another_names_its_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "LOCK_LIMIT", 0.05)
     held = FileLock(folder / "start.lock")
