@@ -690,12 +690,15 @@ CREATE TABLE jobrunner.former_item (
     id bigint NOT NULL,
     mass_email_id bigint NOT NULL,
     sent_at timestamptz,
+    generation integer NOT NULL,
+    status jobrunner.queue_item_status NOT NULL,
     target_type jobrunner.target_type NOT NULL,
     is_test boolean NOT NULL,
     target_id text NOT NULL,
     email_address text NOT NULL,
     address_key text NOT NULL
 );
+CREATE INDEX former_item_of_mass_email ON jobrunner.former_item (mass_email_id);
 COMMENT ON COLUMN jobrunner.former_item.mass_email_id IS 'Of a mass e-mail that is there still, or else of jobrunner.former_mass_email.';
 
 -- Removes items, and keeps of those that may have reached somebody what their links need. Returns how many went.
@@ -709,8 +712,21 @@ BEGIN
         WHERE q.id = ANY(item_ids)
         RETURNING q.*
     ), kept AS (
-        INSERT INTO jobrunner.former_item AS f (token, id, mass_email_id, sent_at, target_type, is_test, target_id, email_address, address_key)
-        SELECT g.token, g.id, g.mass_email_id, g.sent_at, g.target_type, g.is_test, g.target_id, g.email_address, g.address_key
+        INSERT INTO jobrunner.former_item AS f (
+            token, id, mass_email_id, sent_at, generation, status, target_type, is_test, target_id, email_address, address_key
+        )
+        SELECT
+            g.token,
+            g.id,
+            g.mass_email_id,
+            g.sent_at,
+            g.generation,
+            g.status,
+            g.target_type,
+            g.is_test,
+            g.target_id,
+            g.email_address,
+            g.address_key
         FROM gone AS g
         WHERE g.status IN ('Sent', 'Sending', 'Uncertain') OR g.attempt_count > 0
         ON CONFLICT (token) DO NOTHING
@@ -997,6 +1013,19 @@ BEGIN
         SELECT q.target_type, q.target_id, q.address_key
         FROM jobrunner.queue_item AS q
         WHERE q.mass_email_id = mailing.id AND q.generation = mailing.generation AND NOT q.is_test
+        UNION ALL
+        SELECT o.target_type, o.target_id, o.address_key
+        FROM jobrunner.former_item AS o
+        WHERE o.mass_email_id = mailing.id
+            AND o.generation = mailing.generation
+            AND o.status IN ('Sent', 'Sending', 'Uncertain')
+            AND NOT o.is_test
+    ), reached_target AS MATERIALIZED (
+        SELECT DISTINCT r.target_type, r.target_id
+        FROM reached AS r
+    ), reached_address AS MATERIALIZED (
+        SELECT DISTINCT r.address_key
+        FROM reached AS r
     ), judged AS (
         SELECT
             m.*,
@@ -1015,8 +1044,8 @@ BEGIN
         LEFT JOIN jobrunner.target_list_opt_out AS o ON o.target_list_id = m.target_list_id AND o.address_key = m.address_key
         LEFT JOIN excluded_target AS xt ON xt.target_type = m.target_type AND xt.target_id = m.target_id
         LEFT JOIN excluded_address AS xa ON xa.address_key = m.address_key
-        LEFT JOIN reached AS rt ON rt.target_type = m.target_type AND rt.target_id = m.target_id
-        LEFT JOIN reached AS ra ON ra.address_key = m.address_key
+        LEFT JOIN reached_target AS rt ON rt.target_type = m.target_type AND rt.target_id = m.target_id
+        LEFT JOIN reached_address AS ra ON ra.address_key = m.address_key
         WHERE NOT m.excluding
     ), numbered AS (
         -- One target has one address: who comes first by address does so as a target.
@@ -1054,5 +1083,41 @@ BEGIN
         reason = NULL
     WHERE m.id = mailing.id AND m.status = 'Pending'
     RETURNING m.status, new_items, m.left_out;
+END;
+$$;
+
+-- Ends a mass e-mail before its end: Aborted by a person, or Failed because it cannot be sent. What waits is Skipped, or
+-- fails with it; what is being sent at this moment is finished by who sends it, and leased items are not sent any more.
+-- Returns how many items that were, NULL where it was not under way. (Two statements: the second sees what was queued
+-- while the first waited for who built the queue.)
+CREATE FUNCTION jobrunner.end_mailing(mass_email_id bigint, new_status jobrunner.mass_email_status, why text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    ended bigint;
+BEGIN
+    IF new_status IS NULL OR new_status NOT IN ('Aborted', 'Failed') THEN
+        RAISE EXCEPTION 'a mass e-mail ends Aborted or Failed, got %', new_status USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    UPDATE jobrunner.mass_email AS m
+    SET status = new_status,
+        finished_at = now(),
+        paused_at = NULL,
+        reason = left(why, 1000)
+    WHERE m.id = end_mailing.mass_email_id
+        AND (m.status IN ('Pending', 'In Process') OR (m.status = 'Paused' AND new_status = 'Aborted'));
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    UPDATE jobrunner.queue_item AS q
+    SET status = CASE WHEN new_status = 'Aborted' THEN 'Skipped' ELSE 'Failed' END::jobrunner.queue_item_status,
+        finished_at = now(),
+        reason = CASE WHEN new_status = 'Aborted' THEN 'the mass e-mail was aborted' ELSE left(why, 1000) END,
+        sender_token = NULL,
+        sender_job = NULL,
+        sender_claim = NULL,
+        sender_until = NULL
+    WHERE q.mass_email_id = end_mailing.mass_email_id AND q.status = 'Pending' AND NOT q.is_test;
+    GET DIAGNOSTICS ended = ROW_COUNT;
+    RETURN ended;
 END;
 $$;

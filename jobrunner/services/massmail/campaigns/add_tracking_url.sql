@@ -1,0 +1,3 @@
+INSERT INTO jobrunner.tracking_url (campaign_id, name, action, url, message)
+VALUES ($1::bigint, $2::text, $3::text::jobrunner.tracking_action, $4::text, $5::text)
+RETURNING id

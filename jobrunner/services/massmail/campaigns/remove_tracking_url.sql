@@ -1,0 +1,3 @@
+DELETE FROM jobrunner.tracking_url AS t
+WHERE t.campaign_id = $1::bigint AND t.id = $2::bigint
+RETURNING t.id

@@ -1,0 +1,2 @@
+SELECT b.status::text AS status, b.queued, b.left_out::text AS left_out
+FROM jobrunner.build_mailing($1::bigint) AS b

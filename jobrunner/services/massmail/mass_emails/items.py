@@ -1,0 +1,115 @@
+"""The items of a mass e-mail: counted, listed, thinned away."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.db.sql import load
+from jobrunner.errors import InvalidInput, nearest
+
+ItemStatus = Literal["Pending", "Sending", "Sent", "Failed", "Skipped", "Uncertain"]
+
+PORTION = 2000
+"""Items that are read, or removed, at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCounts:
+    """Items of the generation that is sent now, tests left out."""
+
+    pending: int
+    sending: int
+    sent: int
+    failed: int
+    skipped: int
+    uncertain: int
+    """Those of which it is not known whether the mail server took them."""
+    deferred: int
+    """Of the pending ones, those that wait for another attempt."""
+    sent_in_last_hour: int
+    next_attempt_at: datetime | None
+    """Of the pending ones, the soonest."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.pending + self.sending + self.sent + self.failed + self.skipped + self.uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why so many items are not sent."""
+
+    status: ItemStatus
+    reason: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item as a list shows it."""
+
+    id: int
+    status: ItemStatus
+    target_type: str
+    target_id: str
+    email_address: str
+    generation: int
+    attempt_count: int
+    is_test: bool
+    created_at: datetime
+    next_attempt_at: datetime
+    sent_at: datetime | None
+    finished_at: datetime | None
+    code: int | None
+    enhanced_code: str | None
+    reply: str | None
+    reason: str | None
+
+
+def item_status(text: str) -> ItemStatus:
+    """Return the status of that name in any spelling; raises InvalidInput."""
+    for known in get_args(ItemStatus):
+        if text.strip().lower() == known.lower():
+            found: ItemStatus = known
+            return found
+    raise InvalidInput(f"there is no status of an item {text[:60]!r}{nearest(text[:60], get_args(ItemStatus))}")
+
+
+async def count_items(connection: Queryable, mass_email_id: int) -> ItemCounts:
+    """Return how many items of a mass e-mail are in which state."""
+    (row,) = await connection.fetch(load(__package__, "count_items"), mass_email_id)
+    return ItemCounts(**row)
+
+
+async def count_reasons(connection: Queryable, mass_email_id: int, *, limit: int = 10) -> list[Reason]:
+    """Return the commonest reasons why items are not sent, or not yet."""
+    return [Reason(**row) for row in await connection.fetch(load(__package__, "count_reasons"), mass_email_id, limit)]
+
+
+async def list_items(
+    connection: Queryable, mass_email_id: int, *, status: ItemStatus | None = None, limit: int | None = None
+) -> AsyncIterator[Item]:
+    """Yield the items of a mass e-mail by id, read in portions."""
+    after, left = 0, limit
+    while left is None or left > 0:
+        wanted = PORTION if left is None else min(PORTION, left)
+        rows = await connection.fetch(load(__package__, "list_items"), mass_email_id, status, after, wanted)
+        for row in rows:
+            yield Item(**row)
+        if len(rows) < wanted:
+            return
+        after = rows[-1]["id"]
+        left = None if left is None else left - wanted
+
+
+async def thin_items(connection: Queryable, kept: timedelta) -> int:
+    """Remove a portion of the items of mass e-mails that were finished so long ago; return how many.
+
+    Figures stay, as do the links in their mails; nobody gets the mailing a second time when it is started again.
+    """
+    (row,) = await connection.fetch(load(__package__, "thin_items"), kept, PORTION)
+    removed: int = row["removed"]
+    return removed
