@@ -65,7 +65,7 @@ async def abort(connection: Queryable, mass_email: MassEmail, reason: str) -> Ma
 
 
 async def fail(connection: Queryable, mass_email_id: int, reason: str) -> bool:
-    """End one that cannot be sent (its template is gone), and all that waits with it; return whether it was under way."""
+    """End one that cannot be sent (its template is gone), with all that waits; return whether it was under way."""
     (row,) = await connection.fetch(load(__package__, "fail_mass_email"), mass_email_id, reason)
     return row["items"] is not None
 
