@@ -18,7 +18,7 @@ HEADERS_LIMIT = 16 * 1024
 
 
 class Limits:
-    """ASGI middleware: bodies are small and come in time, else 413 or 408; then the connection ends."""
+    """ASGI middleware: headers and bodies are small, bodies come in time; else 431, 413 or 408, and a good-bye."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
@@ -26,6 +26,9 @@ class Limits:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
+            return
+        if _length(scope) > HEADERS_LIMIT:  # h11 counts only those that come in pieces
+            await refuse(send, 431, f"the request line and its headers have more than {HEADERS_LIMIT} bytes")
             return
         announced = _announced(scope["headers"])
         if announced is not None and announced > BODY_LIMIT:
@@ -48,6 +51,11 @@ class Limits:
             return await receive()
 
         await self._app(scope, again, send)
+
+
+def _length(scope: MutableMapping[str, Any]) -> int:
+    line = len(scope["raw_path"]) + len(scope["query_string"])
+    return line + sum(len(name) + len(value) + len(": \r\n") for name, value in scope["headers"])
 
 
 def _announced(headers: list[tuple[bytes, bytes]]) -> int | None:

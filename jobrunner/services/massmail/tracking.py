@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 from uuid import UUID
 
@@ -97,20 +98,25 @@ class HitLog(Loop):
 
     async def once(self) -> None:
         """Store a batch."""
-        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        batch = list(islice(self._waiting, BATCH))
         if not batch:
             return
         try:
             await self._store(batch)
         except (*TRANSIENT, asyncio.CancelledError):
-            self._waiting.extendleft(reversed(batch))
-            raise
-        except Exception:  # not to be tried again: the next ones would wait behind it for ever
+            raise  # they are still waiting
+        except Exception:  # not to be tried again: the next ones would wait behind them for ever
+            self._take(batch)
             self.dropped += len(batch)
             raise
+        self._take(batch)
         self.stored += len(batch)
         if self._waiting:
             self.wake()
+
+    def _take(self, batch: list[Hit]) -> None:
+        for _ in batch:
+            self._waiting.popleft()
 
     async def _store(self, batch: list[Hit]) -> None:
         now = self._clock()

@@ -30,18 +30,20 @@ log = logging.getLogger("jobrunner.web")
 Handler = Callable[["Public", Request], Awaitable[Response]]
 
 
-def _in_trouble(handler: Handler) -> Handler:
+def _later_in_trouble(handler: Handler) -> Handler:
     """Answer 503 while the database is away: a mail program then asks again."""
 
     @wraps(handler)
     async def guarded(self: "Public", request: Request) -> Response:
         try:
-            return await handler(self, request)
-        except TRANSIENT as error:
-            log.warning("%s could not be answered: %s", request.scope["route"].path, error)
-        except SecretUnreadable as error:
-            log.error("links in mails cannot be checked: %s", error)
-        return pages.later_page(_words(request))
+            answer = await handler(self, request)
+        except (*TRANSIENT, SecretUnreadable) as error:
+            if not self._in_trouble:
+                log.error("links in mails are answered with 503: %s", error)
+            self._in_trouble = True
+            return pages.later_page(_words(request))
+        self._in_trouble = False
+        return answer
 
     return guarded
 
@@ -54,6 +56,8 @@ class Public:
         self._unsubscribing = unsubscribing
         self._urls = urls
         self._hits = hits
+        self._in_trouble = False
+        """Said once, not for each request."""
 
     def routes(self) -> list[Route]:
         """Return the routes; HEAD comes with GET."""
@@ -66,14 +70,14 @@ class Public:
             Route(f"/{CLICK}/{{token}}", self.follow, methods=["GET"]),
         ]
 
-    @_in_trouble
+    @_later_in_trouble
     async def show_subscription(self, request: Request) -> Response:
         """Show how matters are, and a button. It changes nothing."""
         token = await self._links.read(request.path_params["token"], TokenKind.UNSUBSCRIBE)
         found = await self._unsubscribing.find(token.item) if token is not None else None
         return self._shown(request, found)
 
-    @_in_trouble
+    @_later_in_trouble
     async def change_subscription(self, request: Request) -> Response:
         """Opt out: RFC 8058, or the button; or the other button takes it back. The token is all that it needs."""
         token = await self._links.read(request.path_params["token"], TokenKind.UNSUBSCRIBE)
@@ -83,7 +87,7 @@ class Public:
             return await self.subscribe_again(request)
         return self._shown(request, await self._unsubscribing.opt_out(token.item, _visitor(request)))
 
-    @_in_trouble
+    @_later_in_trouble
     async def subscribe_again(self, request: Request) -> Response:
         """Take the opt-out back."""
         token = await self._links.read(request.path_params["token"], TokenKind.UNSUBSCRIBE)
@@ -92,7 +96,7 @@ class Public:
             return pages.subscribed_page(_words(request, found), found)
         return self._shown(request, found)
 
-    @_in_trouble
+    @_later_in_trouble
     async def show_pixel(self, request: Request) -> Response:
         """Answer the image at once, and note the open."""
         token = await self._links.read(request.path_params["token"], TokenKind.OPEN)
@@ -105,7 +109,7 @@ class Public:
         headers = {**pages.COMMON_HEADERS, "Cross-Origin-Resource-Policy": "cross-origin"}
         return Response(PIXEL, media_type="image/gif", headers=headers)
 
-    @_in_trouble
+    @_later_in_trouble
     async def follow(self, request: Request) -> Response:
         """Lead on to the stored address, or show the stored message, and note the click."""
         token = await self._links.read(request.path_params["token"], TokenKind.CLICK)
