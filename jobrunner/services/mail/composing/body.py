@@ -38,6 +38,8 @@ def clean_lines(text: str) -> str:
     """Return the text without controls, its line ends all LF: the codec would let a lone CR through."""
     if text.isprintable():
         return text
+    if text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():  # the expressions below are slow
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     return LINE_END.sub("\n", CONTROLS.sub("", text))
 
 

@@ -121,7 +121,7 @@ def encoded_words(text: str, *, taken: int) -> list[str]:
         octets = character.encode()
         added = sum(len(Q[octet]) for octet in octets) if quoted else len(octets)
         whole = width + added
-        if position > begin and WORD_FRAME + (whole if quoted else (whole + 2) // 3 * 4) > room:
+        if WORD_FRAME + (whole if quoted else (whole + 2) // 3 * 4) > room:
             words.append(_encoded_word(text[begin:position], quoted))
             begin, whole, room = position, added, WORD_LIMIT
         width = whole
