@@ -44,6 +44,22 @@ def tells_passwords_blocking() -> None:
     raise RuntimeError(f"gave up on {passwords()}")
 
 
+@job("TellsAccountPassword", max_attempts=1)
+async def tells_account_password(ctx: JobContext) -> None:
+    """Opens the password of an SMTP account, logs it, and raises it."""
+    from jobrunner.db.secrets import Keyring
+    from jobrunner.services.mail.accounts import load_account
+
+    async with ctx.connection() as connection:
+        account = await load_account(connection, Keyring.from_configuration(ctx.configuration), "1")
+    assert account.smtp.password is not None
+    ctx.log.info("the account is %s", account)
+    ctx.log.info("its password is %s", account.smtp.password.get_secret_value())
+    key = ctx.configuration.secret_key
+    assert key is not None
+    raise RuntimeError(f"gave up on {account.smtp.password.get_secret_value()}, sealed by {key.get_secret_value()}")
+
+
 @job("FailsInTheDatabase", max_attempts=1)
 async def fails_in_the_database(ctx: JobContext) -> None:
     """A failure whose text the library makes."""

@@ -4,9 +4,12 @@ The passwords are canaries. A daemon that logs everything, and jobs that tell th
 run; then they are looked for in all that was stored, logged, printed, and in the list of processes.
 """
 
+import asyncio
+import base64
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -156,6 +159,56 @@ async def test_a_job_on_the_terminal(database_url: str, connection: Any, seen: N
         assert "gave up on postgresql://" in text
         assert CANARY not in text
     assert CANARY not in await stored(connection)
+
+
+async def test_the_password_of_an_account(database_url: str, connection: Any) -> None:
+    """H21, H22: entered, sealed, sent with, told by a job: in no output, no table, no log and not in `ps`."""
+    key = "canary+key" + "A" * 33 + "="
+    hidden = {"JOBRUNNER_SECRET_KEY": key, "NEWS_PASSWORD": SMTP_PASSWORD, "JOBRUNNER_DEBUG": "1"}
+    account = ["news", "--host", "127.0.0.1", "--username", "news", "--from-address", "news@example.org"]
+    shown = [
+        said("smtp-account", "add", *account, "--password-env", "NEWS_PASSWORD", database_url=database_url, **hidden),
+        said("smtp-account", "list", "--json", database_url=database_url, **hidden),
+        said("smtp-account", "edit", "1", "--password-env", "NEWS_PASSWORD", database_url=database_url, **hidden),
+        said("secrets", "status", database_url=database_url, **hidden),
+        said("secrets", "rotate", database_url=database_url, **hidden),
+        said("smtp-account", "list", database_url=database_url, code=2, JOBRUNNER_SECRET_KEY=key + "x"),
+        said("config", "show", database_url=database_url, **hidden),
+    ]
+    assert "added 1 news" in shown[0]
+    # A server that keeps silent, so that the command is to be seen while it waits; it was given the wrong key before.
+    asked = ["smtp-account", "test", "news", "--to", "ann@example.org"]
+    other = base64.b64encode(bytes(32)).decode()
+    shown.append(said(*asked, database_url=database_url, code=1, JOBRUNNER_SECRET_KEY=other))
+    assert "smtp_account/1/password cannot be read: it was sealed with the key" in shown[-1]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        said("smtp-account", "edit", "1", "--port", port, "--security", "ssl", database_url=database_url, **hidden)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jobrunner", *asked],
+            env=environment(database_url) | hidden,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        line, _ = await asyncio.to_thread(silent.accept)
+        commands = " ".join(psutil.Process(process.pid).cmdline())
+        line.close()
+        shown += [commands, (await asyncio.to_thread(process.communicate))[0]]
+    assert "smtp-account test" in commands
+    assert "Not sent:" in shown[-1]
+    daemon = DaemonProcess(database_url, imports="tests.secret_jobs", log_level="debug", secret_key=key)
+    try:
+        await daemon.ready()
+        job = await connection.fetchval("SELECT jobrunner.enqueue('TellsAccountPassword')")
+        (row,) = await ended(connection, job)
+    finally:
+        daemon.stop()
+    assert "gave up on ***, sealed by ***" in row["error"]
+    assert "its password is ***" in daemon.log
+    for text in (await stored(connection), daemon.log, *shown):
+        assert CANARY not in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Takes the secrets that the configuration holds out of texts that are kept or shown."""
+"""Takes secrets out of texts that are kept or shown: those of the configuration, and those opened from the database."""
 
 from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import SecretStr
 
 from jobrunner.config import Configuration
+from jobrunner.config.secret_key import several
+from jobrunner.db.secrets.opened import without_opened
 
 SHORTEST = 4
 """Letters a secret must have to be taken out: shorter ones would tear holes into ordinary words."""
@@ -19,13 +21,17 @@ def scrubber(configuration: Configuration) -> Callable[[str], str]:
     urls = [url.get_secret_value() for url in (configuration.database_url, configuration.database_url_direct) if url]
     found = {password for url in urls for password in _passwords(url)}
     found |= {value.get_secret_value() for value in vars(configuration.smtp).values() if isinstance(value, SecretStr)}
+    if configuration.secret_key is not None:
+        found.add(configuration.secret_key.get_secret_value())
+    if configuration.secret_keys_former is not None:
+        found.update(several(configuration.secret_keys_former.get_secret_value()))
     secrets = sorted((secret for secret in found if len(secret) >= SHORTEST), key=len, reverse=True)
 
     def scrub(text: str) -> str:
         for secret in secrets:
             if secret in text:
                 text = text.replace(secret, "***")
-        return text
+        return without_opened(text)
 
     return scrub
 

@@ -7,9 +7,6 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from jobrunner.config.secret_key import LENGTH, key_material
 from jobrunner.errors import ConfigurationError
 
@@ -57,12 +54,17 @@ class Key:
 
     def seal(self, secret: str, place: str) -> str:
         """Return the secret as only this key opens it, at this place."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # slow to load, and seldom needed
+
         nonce = secrets.token_bytes(NONCE)
         sealed = AESGCM(self.material).encrypt(nonce, secret.encode(), self._bound_to(place))
         return f"v1:{self.id}:{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, place: str) -> str:
         """Return what was sealed; raises Unsealable."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         match = SEALED.fullmatch(sealed)
         if match is None or match[1] != self.id:
             raise Unsealable

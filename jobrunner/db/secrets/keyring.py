@@ -9,6 +9,7 @@ from jobrunner.config import Configuration
 from jobrunner.config.secret_key import several
 from jobrunner.db.secrets.key import SEALED, Key, Unsealable
 from jobrunner.db.secrets.key_file import NAME, make_key_file, read_keys
+from jobrunner.db.secrets.opened import remember_opened
 from jobrunner.errors import ConfigurationError, JobrunnerError
 
 NO_KEY = (
@@ -93,7 +94,9 @@ class Keyring:
         Raises:
             ConfigurationError: there is no key.
         """
-        return self.current.seal(secret, place)
+        sealed = self.current.seal(secret, place)
+        remember_opened(secret)
+        return sealed
 
     def open(self, sealed: str, *, place: str) -> SecretStr:
         """Return what was sealed for this place.
@@ -112,11 +115,13 @@ class Keyring:
                 + f"; put that key into JOBRUNNER_SECRET_KEYS_FORMER, or {ANEW}"
             )
         try:
-            return SecretStr(key.open(sealed, place))
+            secret = key.open(sealed, place)
         except Unsealable:
             raise SecretUnreadable(
                 f"the secret at {place} cannot be read: it is damaged, or was sealed for another place; {ANEW}"
             ) from None
+        remember_opened(secret)
+        return SecretStr(secret)
 
     def _find(self, id: str) -> Key | None:
         for keys in (self._keys, self.keys):  # the file is read anew only if that is of use
