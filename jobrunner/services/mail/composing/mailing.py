@@ -34,7 +34,7 @@ class Mailing:
 
         Args:
             sender: whom they are from.
-            text: the plain part.
+            text: the plain part: strings, and anything else (such as a slot of a template) where a value stands.
             html: the other one; None for messages of text alone.
             reply_to: whom answers go to, if not to the sender.
             transmitter: who sends on the sender's behalf; written (as Sender) only if its address is another.
@@ -64,8 +64,8 @@ class Mailing:
         recipient: Mailbox,
         *,
         subject: str,
-        text: Mapping[str, str] | str = NONE,
-        html: Mapping[str, str] | str = NONE,
+        text: Sequence[str] | str = (),
+        html: Sequence[str] | str = (),
         message_id: str,
         date: datetime,
         headers: Mapping[str, str] = NONE,
@@ -75,14 +75,14 @@ class Mailing:
         Args:
             recipient: whom it is to.
             subject: in one line.
-            text: the values of the plain part, by the names of their places; or a whole text instead.
-            html: the values of the HTML part, escaped; or a whole one instead. Nothing where the mailing has none.
+            text: the values of the plain part, in the order of their places; or a string, a whole text instead.
+            html: the values of the HTML part, escaped; or a string, a whole one. Nothing where the mailing has none.
             message_id: with its angle brackets; the same on every attempt.
             date: with its time zone.
             headers: further fields of this message, whose values stay in one piece; see `unsubscribe_fields`.
 
         Raises:
-            InvalidInput: a header cannot be written safely, or a place has no value.
+            InvalidInput: a header cannot be written safely, or there are not as many values as places.
         """
         return b"".join(
             (
@@ -100,7 +100,7 @@ class Mailing:
             )
         )
 
-    def _encode_html(self, html: Mapping[str, str] | str) -> bytes:
+    def _encode_html(self, html: Sequence[str] | str) -> bytes:
         if self._html is None:
             return b""
         return quoted_printable(html) if isinstance(html, str) else self._html.encode(html)

@@ -5,7 +5,7 @@ them. So a piece may begin in any column without being encoded anew, and the tex
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobrunner.errors import InvalidInput
@@ -15,22 +15,15 @@ PLAIN = re.compile(r"([ -<>-~]*[!-<>-~])?")
 """A value that is its own encoding, but for the length of lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """The place of a value; one name may have several places."""
-
-    name: str
-
-
-Segments = Sequence[str | Slot]
-"""A text as fixed pieces and the places of values. A line end does not span a border of two of them."""
+Segments = Sequence[object]
+"""A text in order: strings are its fixed pieces, whatever else stands there is the place of a value. A line end does
+not span a border of two of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A value and the fixed piece behind it."""
+    """The fixed piece behind a value."""
 
-    name: str
     piece: bytes
     begin: int
     """Octets of the piece's first line."""
@@ -42,35 +35,30 @@ class Body:
     """A text as quoted-printable, compiled."""
 
     def __init__(self, segments: Segments) -> None:
-        texts: list[str] = [""]
-        names: list[str] = []
+        texts = [""]
         for segment in segments:
-            if isinstance(segment, Slot):
-                names.append(segment.name)
-                texts.append("")
-            else:
+            if isinstance(segment, str):
                 texts[-1] += segment
+            else:
+                texts.append("")
         first, *pieces = [quoted_printable_piece(text) for text in texts]
         self._first = first
         self._column = _last_line(first)
         self._steps = [
-            _Step(name, piece, _first_line(piece), _last_line(piece) if b"\n" in piece else None)
-            for name, piece in zip(names, pieces, strict=True)
+            _Step(piece, _first_line(piece), _last_line(piece) if b"\n" in piece else None) for piece in pieces
         ]
 
-    def encode(self, values: Mapping[str, str]) -> bytes:
-        """Return the text with the values in their places, ending with a line end.
+    def encode(self, values: Sequence[str]) -> bytes:
+        """Return the text with the values in their places, in order, ending with a line end.
 
         Raises:
-            InvalidInput: a place has no value.
+            InvalidInput: there are more or fewer values than places.
         """
+        if len(values) != len(self._steps):
+            raise InvalidInput(f"the text has places for {len(self._steps)} values, got {len(values)}")
         encoded = [self._first]
         column = self._column
-        for step in self._steps:
-            try:
-                value = values[step.name]
-            except KeyError:
-                raise InvalidInput(f"the text has a place for {step.name!r}, for which there is no value") from None
+        for step, value in zip(self._steps, values, strict=True):
             if PLAIN.fullmatch(value) and (width := column + len(value) + step.begin) <= OPEN_LINE:
                 encoded += (value.encode(), step.piece)
                 column = width if step.end is None else step.end

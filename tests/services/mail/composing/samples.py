@@ -1,9 +1,12 @@
 """Texts that are hard to carry, for property tests."""
 
+from dataclasses import dataclass
+
 from hypothesis import strategies as st
 
 from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.body import clean_lines
+from jobrunner.services.mail.composing.segments import Segments
 from jobrunner.services.mail.composing.text import one_line
 
 HARD = [
@@ -58,6 +61,20 @@ addresses: st.SearchStrategy[Address] = st.builds(
     st.lists(labels, min_size=1, max_size=4),
 )
 mailboxes: st.SearchStrategy[Mailbox] = st.builds(Mailbox, addresses, lines)
+
+
+@dataclass(frozen=True)
+class Value:
+    """The place of a value in a template, and the value."""
+
+    text: str
+
+
+templates = st.lists(st.one_of(texts, texts.map(Value)), max_size=6)
+
+
+def values_of(template: Segments) -> list[str]:
+    return [segment.text for segment in template if isinstance(segment, Value)]
 
 
 def expected(text: str) -> str:
