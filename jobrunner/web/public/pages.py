@@ -76,9 +76,9 @@ def message_page(words: Words, message: str) -> HTMLResponse:
 
 
 def hidden(address: str) -> str:
-    """Return an address so that only who knows it knows it: `z…@example.org`."""
+    """Return an address so that only who knows it knows it: `z***@example.org`."""
     local, _, domain = address.rpartition("@")
-    return f"{local[:1]}…@{domain}"
+    return f"{local[:1]}***@{domain}"
 
 
 def _with_address(sentence: str, subscription: Subscription) -> str:
