@@ -35,6 +35,7 @@ async def signing_keys(connection: Queryable, keyring: Keyring, purpose: str) ->
     Raises:
         ConfigurationError: there is no key to seal with.
         SecretUnreadable: a key cannot be opened.
+        Conflict: the caller's transaction is older than the first key, and cannot see it.
     """
     rows = await connection.fetch(LIST_SIGNING_KEYS, purpose)
     if not rows:
@@ -46,6 +47,8 @@ async def signing_keys(connection: Queryable, keyring: Keyring, purpose: str) ->
         )
         for row in rows
     }
+    if not keys:  # only where the caller's transaction cannot see what others commit
+        raise Conflict(f"the first signing key for {purpose} was made by somebody else at this moment: try again")
     return SigningKeys(max(keys), keys)
 
 

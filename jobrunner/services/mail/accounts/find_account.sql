@@ -38,4 +38,4 @@ SELECT
     a.dkim_second_key
 FROM jobrunner.smtp_account AS a
 WHERE ($1 = 'system' AND a.kind = 'System')
-    OR a.id::text = $1
+    OR a.id = CASE WHEN $1 ~ '^[0-9]{1,18}$' THEN $1::bigint END
