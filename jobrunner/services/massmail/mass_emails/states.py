@@ -82,8 +82,8 @@ async def complete(connection: Queryable, mass_email_id: int) -> bool:
 
 async def check_ready(
     connection: Queryable, mass_email: MassEmail, *, site_url: str | None, system_sender: str | None
-) -> None:
-    """See that a mass e-mail can be sent at all.
+) -> str | None:
+    """See that a mass e-mail can be sent at all; return what its links begin with, None where it has none.
 
     Args:
         connection: whatever runs a statement.
@@ -120,8 +120,9 @@ async def check_ready(
             f"{name} has no sender: {edit} --account NAME`, or set up the system account (JOBRUNNER_SMTP__HOST and "
             "JOBRUNNER_SMTP__FROM_ADDRESS)"
         )
-    if not mass_email.is_informational:
-        (await load_mass_mail_settings(connection)).site_url(site_url)
+    if mass_email.is_informational:
+        return None
+    return (await load_mass_mail_settings(connection)).site_url(site_url)
 
 
 async def _change(

@@ -246,7 +246,9 @@ async def test_tests_are_neither_removed_nor_in_the_way(connection, person, make
     for _ in range(2):
         await connection.execute(
             """
-            INSERT INTO jobrunner.queue_item (mass_email_id, target_type, target_id, email_address, address_key, is_test)
+            INSERT INTO jobrunner.queue_item (
+                mass_email_id, target_type, target_id, email_address, address_key, is_test
+            )
             VALUES ($1, 'Lead', $2, 'a@x.org', 'a@x.org', true)
             """,
             mass_email,
@@ -327,7 +329,8 @@ async def test_a_hundred_thousand_members_take_seconds(connection, make_list, ma
     await connection.execute(
         """
         INSERT INTO jobrunner.lead (id, last_name, email)
-        SELECT 'l' || i, 'Lead ' || i, 'Person' || i || '@Example' || i % 1000 || '.com' FROM generate_series(1, 100000) AS i
+        SELECT 'l' || i, 'Lead ' || i, 'Person' || i || '@Example' || i % 1000 || '.com'
+        FROM generate_series(1, 100000) AS i
         """
     )
     await connection.execute(

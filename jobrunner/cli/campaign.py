@@ -1,0 +1,325 @@
+"""`jobrunner campaign`: what several mass e-mails are for, and what came of them."""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobrunner.cli.grid import Column
+from jobrunner.cli.mail_records import AsJson, as_row, done, given, read_text, who, with_database
+
+if TYPE_CHECKING:
+    from jobrunner.db.connection import Connection
+    from jobrunner.services.massmail.campaigns.figures import Figures
+    from jobrunner.services.massmail.campaigns.rows import Campaign
+    from jobrunner.services.massmail.campaigns.tracking_urls import TrackingUrl
+
+app = typer.Typer(help="Show and change campaigns, their tracking URLs, and the figures of what came of them.")
+
+Name = Annotated[str, typer.Argument(help="Name or id of the campaign.", metavar="CAMPAIGN")]
+Names = Annotated[list[str], typer.Argument(help="Names or ids of campaigns.", metavar="CAMPAIGN...")]
+Type = Annotated[
+    str | None,
+    typer.Option(
+        help="email, newsletter, informational-email (goes to who opted out, too), web, television, radio or mail.",
+        metavar="TYPE",
+    ),
+]
+Status = Annotated[
+    str | None,
+    typer.Option(help="planning, active, inactive (holds its mass e-mails back) or complete.", metavar="STATUS"),
+]
+Start = Annotated[str | None, typer.Option(help="First day, 2026-05-04.", metavar="DATE")]
+End = Annotated[str | None, typer.Option(help="Last day.", metavar="DATE")]
+Budget = Annotated[str | None, typer.Option(help="Budget, an amount.", metavar="N")]
+Team = Annotated[list[str] | None, typer.Option(help="A team that works on it; may be repeated.", metavar="NAME")]
+Description = Annotated[str | None, typer.Option(help="What it is for.", metavar="TEXT")]
+Lists = Annotated[
+    list[str] | None,
+    typer.Option("--list", help="Target list of its mass e-mails; may be repeated.", metavar="LIST"),
+]
+Excluding = Annotated[
+    list[str] | None,
+    typer.Option("--excluding", help="List of those that get none; may be repeated.", metavar="LIST"),
+]
+Url = Annotated[str | None, typer.Option(help="Where readers are sent to, http or https.", metavar="URL")]
+Message = Annotated[
+    str | None, typer.Option(help="File with the text that is shown instead; - for standard input.", metavar="FILE")
+]
+
+COLUMNS = {
+    "id": Column(),
+    "name": Column(),
+    "status": Column(),
+    "type": Column(),
+    "start_date": Column(rank=2),
+    "end_date": Column(rank=3),
+    "mass_emails": Column(rank=1, least=12),
+}
+URL_COLUMNS = {
+    "id": Column(),
+    "name": Column(),
+    "action": Column(rank=2),
+    "placeholder": Column(),
+    "url": Column(rank=1, least=20),
+    "clicked": Column(),
+    "clicked_by_machines": Column("By machines"),
+}
+
+
+@app.command("list")
+def list_all(json: AsJson = False) -> None:
+    """List all campaigns."""
+    from jobrunner.cli.output import table
+    from jobrunner.services.massmail.campaigns.rows import list_campaigns
+
+    table([as_row(one) for one in with_database(list_campaigns)], COLUMNS, json=json)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Its name.", metavar="NAME")],
+    type: Type = None,
+    status: Status = None,
+    start: Start = None,
+    end: End = None,
+    budget: Budget = None,
+    team: Team = None,
+    description: Description = None,
+    target_lists: Lists = None,
+    excluding: Excluding = None,
+    json: AsJson = False,
+) -> None:
+    """Add a campaign: an Email in Planning, if nothing else is said."""
+    from jobrunner.services.massmail.campaigns.rows import add_campaign
+
+    async def write(line: "Connection") -> "Campaign":
+        return await add_campaign(
+            line,
+            name,
+            by=who(),
+            type=type or "Email",
+            status=status or "Planning",
+            start_date=_day("--start", start),
+            end_date=_day("--end", end),
+            budget=_amount(budget),
+            teams=team or (),
+            description=description,
+            target_lists=target_lists or (),
+            excluding_lists=excluding or (),
+        )
+
+    done("added", with_database(write), json=json)
+
+
+@app.command()
+def edit(
+    name: Name,
+    new_name: Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")] = None,
+    type: Type = None,
+    status: Status = None,
+    start: Start = None,
+    end: End = None,
+    budget: Budget = None,
+    team: Team = None,
+    description: Description = None,
+    target_lists: Lists = None,
+    excluding: Excluding = None,
+    json: AsJson = False,
+) -> None:
+    """Change a campaign; an empty text means none. Lists that are given take the place of those it has."""
+    from jobrunner.services.massmail.campaigns.rows import (
+        CampaignChanges,
+        edit_campaign,
+        find_campaign,
+        set_lists_of_campaign,
+    )
+
+    options = given(
+        name=new_name,
+        type=type,
+        status=status,
+        start_date=start,
+        end_date=end,
+        budget=budget,
+        teams=team,
+        description=description,
+        lists=target_lists,
+        excluding=excluding,
+    )
+    changes = CampaignChanges(**{k: v for k, v in options.items() if k not in ("lists", "excluding")})  # type: ignore[typeddict-item]
+    if "start_date" in changes:
+        changes["start_date"] = _day("--start", options["start_date"])
+    if "end_date" in changes:
+        changes["end_date"] = _day("--end", options["end_date"])
+    if "budget" in changes:
+        changes["budget"] = _amount(options["budget"])
+    if "teams" in changes:
+        changes["teams"] = [one for one in options["teams"] if one]
+
+    async def write(line: "Connection") -> "Campaign":
+        found = await find_campaign(line, name)
+        if changes:
+            found = await edit_campaign(line, str(found.id), **changes)
+        for lists, excludes in ((target_lists, False), (excluding, True)):
+            if lists is not None:
+                names = [one for one in lists if one]
+                found = await set_lists_of_campaign(line, str(found.id), names, excluding=excludes)
+        return found
+
+    done("changed", with_database(write), json=json)
+
+
+@app.command()
+def show(name: Name, json: AsJson = False) -> None:
+    """Show one campaign with its figures and its tracking URLs; what only machines opened or followed stands apart."""
+    from jobrunner.cli.output import print_json, record, table
+    from jobrunner.services.massmail.campaigns.figures import figures_of_campaign
+    from jobrunner.services.massmail.campaigns.rows import find_campaign
+    from jobrunner.services.massmail.campaigns.tracking_urls import list_tracking_urls
+
+    async def read(line: "Connection") -> tuple["Campaign", "Figures", list["TrackingUrl"]]:
+        found = await find_campaign(line, name)
+        return found, await figures_of_campaign(line, found.id), await list_tracking_urls(line, found)
+
+    found, figures, urls = with_database(read)
+    url_rows = [{**as_row(url), "placeholder": url.placeholder} for url in urls]
+    if json:
+        print_json({**as_row(found), "figures": as_row(figures), "tracking_urls": url_rows})
+        return
+    record(as_row(found))
+    typer.echo("\nFigures")
+    record(shown_figures(figures))
+    if urls:
+        typer.echo("\nTracking URLs")
+        table(url_rows, URL_COLUMNS)
+
+
+@app.command()
+def remove(names: Names, json: AsJson = False) -> None:
+    """Remove campaigns with their tracking URLs and their log. Their mass e-mails stay."""
+    from jobrunner.services.massmail.campaigns.rows import find_campaign, remove_campaign
+
+    async def write(line: "Connection") -> list[Any]:
+        for name in names:  # a misspelt one removes nothing
+            await find_campaign(line, name)
+        return [await remove_campaign(line, name) for name in names]
+
+    for removed in with_database(write):
+        done("removed", removed, json=json)
+
+
+@app.command("add-url")
+def add_url(
+    name: Name,
+    url_name: Annotated[str, typer.Argument(help="Its name.", metavar="NAME")],
+    url: Url = None,
+    message: Message = None,
+    json: AsJson = False,
+) -> None:
+    """Add a tracking URL and print what stands for it in a template."""
+    from jobrunner.services.massmail.campaigns.rows import find_campaign
+    from jobrunner.services.massmail.campaigns.tracking_urls import add_tracking_url
+
+    text = None if message is None else read_text("--message", message)
+
+    async def write(line: "Connection") -> "TrackingUrl":
+        return await add_tracking_url(line, await find_campaign(line, name), url_name, url=url, message=text)
+
+    _show_url(with_database(write), json=json)
+
+
+@app.command("edit-url")
+def edit_url(
+    name: Name,
+    url_name: Annotated[str, typer.Argument(help="Name or id of the tracking URL.", metavar="NAME")],
+    new_name: Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")] = None,
+    url: Url = None,
+    message: Message = None,
+    json: AsJson = False,
+) -> None:
+    """Change a tracking URL; the links of mails that were sent follow."""
+    from jobrunner.services.massmail.campaigns.rows import find_campaign
+    from jobrunner.services.massmail.campaigns.tracking_urls import TrackingUrlChanges, edit_tracking_url
+
+    given(name=new_name, url=url, message=message)
+    changes = TrackingUrlChanges()
+    if new_name is not None:
+        changes["name"] = new_name
+    if url is not None:
+        changes["url"] = url
+    if message is not None:
+        changes["message"] = read_text("--message", message)
+
+    async def write(line: "Connection") -> "TrackingUrl":
+        return await edit_tracking_url(line, await find_campaign(line, name), url_name, **changes)
+
+    _show_url(with_database(write), json=json)
+
+
+@app.command("remove-url")
+def remove_url(
+    name: Name, url_name: Annotated[str, typer.Argument(help="Name or id of the tracking URL.", metavar="NAME")]
+) -> None:
+    """Remove a tracking URL; its links in mails that were sent lead nowhere from then on."""
+    from jobrunner.services.massmail.campaigns.rows import find_campaign
+    from jobrunner.services.massmail.campaigns.tracking_urls import remove_tracking_url
+
+    async def write(line: "Connection") -> "TrackingUrl":
+        return await remove_tracking_url(line, await find_campaign(line, name), url_name)
+
+    done("removed", with_database(write), json=False)
+
+
+def shown_figures(figures: "Figures") -> dict[str, str]:
+    """Return figures as people read them: `12 (3.45 %), and 4 by machines only`."""
+
+    def with_share(count: int, machines: int | None = None) -> str:
+        share = figures.percentage(count)
+        text = f"{count:,}" + ("" if share is None else f" ({share:.2f} %)")
+        return text if not machines else f"{text}, and {machines:,} by machines only"
+
+    return {
+        "sent": f"{figures.sent:,}",
+        "opened": with_share(figures.opened, figures.opened_by_machines),
+        "clicked": with_share(figures.clicked, figures.clicked_by_machines),
+        "opted_out": with_share(figures.opted_out),
+        "bounced_hard": with_share(figures.bounced_hard),
+        "bounced_soft": with_share(figures.bounced_soft),
+        "leads_created": f"{figures.leads_created:,}",
+    }
+
+
+def _show_url(url: "TrackingUrl", *, json: bool) -> None:
+    from jobrunner.cli.output import print_json
+
+    if json:
+        print_json({**as_row(url), "placeholder": url.placeholder})
+    else:
+        typer.echo(url.placeholder)
+
+
+def _day(option: str, text: str | None) -> date | None:
+    from jobrunner.errors import InvalidInput
+
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise InvalidInput(f"{option} {text[:40]!r} is no date; write it as 2026-05-04") from None
+
+
+def _amount(text: str | None) -> Decimal | None:
+    from jobrunner.errors import InvalidInput
+
+    if not text:
+        return None
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or not 0 <= amount < Decimal(10) ** 13:
+        raise InvalidInput(f"--budget must be an amount from 0 on, got {text[:40]!r}")
+    return amount

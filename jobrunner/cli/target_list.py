@@ -1,0 +1,290 @@
+"""`jobrunner target-list`: who mass mail goes to."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from jobrunner.cli.grid import Column
+from jobrunner.cli.mail_records import AsJson, as_row, done, who, with_database
+
+if TYPE_CHECKING:
+    from jobrunner.db.connection import Connection
+    from jobrunner.services.massmail.lists.importing import Report
+
+app = typer.Typer(help="Show and fill the lists of those that mass mail goes to.")
+
+Name = Annotated[str, typer.Argument(help="Name or id of the list.", metavar="LIST")]
+Names = Annotated[list[str], typer.Argument(help="Names or ids of lists.", metavar="LIST...")]
+Ids = Annotated[list[str], typer.Argument(help="Ids of the persons.", metavar="ID...")]
+Addresses = Annotated[list[str], typer.Argument(help="E-mail addresses.", metavar="ADDRESS...")]
+Type = Annotated[str, typer.Option(help="What they are: account, contact, lead or user.", metavar="TYPE")]
+
+COLUMNS = {
+    "id": Column(),
+    "name": Column(),
+    "entry_count": Column("Members"),
+    "opted_out_count": Column("Opted out"),
+    "created_at": Column(rank=2),
+    "created_by": Column(rank=1),
+}
+MEMBER_COLUMNS = {
+    "target_type": Column("Type"),
+    "target_id": Column("Id"),
+    "name": Column(rank=1, least=12),
+    "email": Column(),
+    "opted_out": Column(),
+    "address_opted_out": Column(rank=2),
+    "address_invalid": Column(rank=3),
+}
+
+
+@app.command("list")
+def list_all(json: AsJson = False) -> None:
+    """List all target lists with how many members they have."""
+    from jobrunner.cli.output import table
+    from jobrunner.services.massmail.lists.rows import list_target_lists
+
+    table([as_row(one) for one in with_database(list_target_lists)], COLUMNS, json=json)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Its name.", metavar="NAME")],
+    description: Annotated[str | None, typer.Option(help="What it is for.", metavar="TEXT")] = None,
+    json: AsJson = False,
+) -> None:
+    """Add an empty target list."""
+    from jobrunner.services.massmail.lists.rows import add_target_list
+
+    done("added", with_database(lambda line: add_target_list(line, name, description, by=who())), json=json)
+
+
+@app.command()
+def show(name: Name, json: AsJson = False) -> None:
+    """Show one target list: how many of which type are in it, and how many opted out of it."""
+    from jobrunner.cli.output import record
+    from jobrunner.services.massmail.lists.rows import find_target_list
+
+    record(as_row(with_database(lambda line: find_target_list(line, name))), json=json)
+
+
+@app.command()
+def remove(names: Names, json: AsJson = False) -> None:
+    """Remove target lists. The persons in them stay."""
+    from jobrunner.services.massmail.lists.rows import find_target_list, remove_target_list
+
+    async def write(line: "Connection") -> list[Any]:
+        for name in names:  # a misspelt one removes nothing
+            await find_target_list(line, name)
+        return [await remove_target_list(line, name) for name in names]
+
+    for removed in with_database(write):
+        done("removed", removed, json=json)
+
+
+@app.command()
+def members(
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.", metavar="N")] = 100,
+    json: AsJson = False,
+) -> None:
+    """Show the members of a target list in the order in which it is walked."""
+    from jobrunner.cli.output import note, table
+    from jobrunner.services.massmail.lists.members import Member, list_members
+    from jobrunner.services.massmail.lists.rows import find_target_list
+
+    async def read(line: "Connection") -> tuple[int, list[Member]]:
+        found = await find_target_list(line, name)
+        return found.entry_count, [member async for member in list_members(line, found.id, limit=limit)]
+
+    total, rows = with_database(read)
+    table([as_row(row) for row in rows], MEMBER_COLUMNS, json=json)
+    if len(rows) < total and not json:
+        note(f"{len(rows):,} of {total:,} members; --limit shows more, `jobrunner target-list export` all.")
+
+
+@app.command("add-members")
+def add_members_to(name: Name, ids: Ids, type: Type) -> None:
+    """Add persons to a target list by their ids."""
+    from jobrunner.cli.output import note
+    from jobrunner.services.massmail.lists.members import Added, add_members, target_type
+    from jobrunner.services.massmail.lists.rows import find_target_list
+
+    kind = target_type(type)
+
+    async def write(line: "Connection") -> Added:
+        return await add_members(line, (await find_target_list(line, name)).id, kind, ids)
+
+    added = with_database(write)
+    typer.echo(f"added {added.added}")
+    if added.unknown:
+        shown = ", ".join(added.unknown[:10])
+        note(f"There is no {kind.lower()} of the id {shown}{' …' if len(added.unknown) > 10 else ''}")
+        raise typer.Exit(1)
+
+
+@app.command("remove-members")
+def remove_members_from(name: Name, ids: Ids, type: Type) -> None:
+    """Take persons out of a target list. That one opted out of it holds, should they come back."""
+    from jobrunner.services.massmail.lists.members import remove_members, target_type
+    from jobrunner.services.massmail.lists.rows import find_target_list
+
+    kind = target_type(type)
+
+    async def write(line: "Connection") -> int:
+        return await remove_members(line, (await find_target_list(line, name)).id, kind, ids)
+
+    typer.echo(f"removed {with_database(write)}")
+
+
+@app.command("opt-out")
+def opt_out(name: Name, addresses: Addresses) -> None:
+    """Opt addresses out of a target list: no mass e-mail to it goes to them any more."""
+    from jobrunner.services.massmail.lists.members import opt_out_of_list
+
+    _opt(name, addresses, opt_out_of_list, "opted out", "opted out already")
+
+
+@app.command("opt-in")
+def opt_in(name: Name, addresses: Addresses) -> None:
+    """Take an opt-out of a target list back."""
+    from jobrunner.services.massmail.lists.members import opt_in_to_list
+
+    _opt(name, addresses, opt_in_to_list, "opted in", "had not opted out")
+
+
+def _opt(name: str, addresses: list[str], change: Any, new: str, old: str) -> None:
+    from jobrunner.cli.output import cell
+    from jobrunner.services.mail.address import parse_address
+    from jobrunner.services.massmail.lists.rows import find_target_list
+
+    for address in addresses:
+        parse_address(address)
+
+    async def write(line: "Connection") -> list[tuple[int, bool]]:
+        found = await find_target_list(line, name)
+        return [await change(line, found.id, address) for address in addresses]
+
+    for address, (members, changed) in zip(addresses, with_database(write), strict=True):
+        remark = "" if members else " (no member has it)"
+        typer.echo(f"{new if changed else old} {cell(address)}{remark}")
+
+
+@app.command("import")
+def import_file(
+    name: Name,
+    file: Annotated[str, typer.Argument(help="CSV in UTF-8; its first line names the columns.", metavar="FILE")],
+    type: Type,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Do everything and take it back: see what would come of it.")
+    ] = False,
+    create: Annotated[bool, typer.Option("--create", help="Add the list if there is none of that name.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Add the persons of a CSV file to a target list; whoever has an address already is not added again.
+
+    A column email is needed; first name, last name, name, company and language are known, others become fields that
+    templates can use. Bad lines are reported, and the others count: the code is then 1.
+    """
+    from jobrunner.cli.output import print_json, record, table
+    from jobrunner.services.massmail.lists.members import target_type
+    from jobrunner.services.massmail.lists.reading import open_csv
+
+    kind = target_type(type)
+    with open_csv(file) as opened:
+        report = with_database(lambda line: _import(line, name, kind, opened, dry_run=dry_run, create=create))
+    counts = {
+        "read": report.read,
+        "persons_added": report.persons_added,
+        "members_added": report.members_added,
+        "members_before": report.members_before,
+        "bad": report.bad,
+    }
+    bad_lines = [as_row(line) for line in report.bad_lines]
+    if json:
+        print_json({**counts, "dry_run": dry_run, "bad_lines": bad_lines})
+    else:
+        record(counts)
+        if bad_lines:
+            typer.echo("\nBad lines")
+            table(bad_lines, {"line": Column(), "reason": Column()})
+        if report.bad > len(bad_lines):
+            typer.echo(f"and {report.bad - len(bad_lines):,} more")
+        if dry_run:
+            typer.echo("\nNothing was written: this was a dry run.")
+    if report.bad:
+        raise typer.Exit(1)
+
+
+class _TakenBack(Exception):
+    """Ends the transaction of a dry run."""
+
+
+DRY_RUN_LIMIT = 3600.0
+"""Seconds that a dry run may take, in its one transaction."""
+
+
+async def _import(line: "Connection", name: str, kind: Any, file: TextIO, *, dry_run: bool, create: bool) -> "Report":
+    from jobrunner.errors import NotFound
+    from jobrunner.services.massmail.lists.importing import Transact, import_members
+    from jobrunner.services.massmail.lists.reading import read_records
+    from jobrunner.services.massmail.lists.rows import add_target_list, find_target_list
+
+    async def whole(connection: Any, transact: Transact) -> "Report":
+        try:
+            found = await find_target_list(connection, name)
+        except NotFound:
+            if not create:
+                raise
+            found = await add_target_list(connection, name, by=who())
+        file.seek(0)
+        return await import_members(transact, found.id, kind, read_records(file))
+
+    if not dry_run:
+        return await whole(line, line.transaction)
+    reports: list[Report] = []
+
+    async def work(connection: Any) -> None:
+        async def within(portion: Any) -> Any:
+            async with connection.transaction():
+                return await portion(connection)
+
+        reports.append(await whole(connection, within))
+        raise _TakenBack
+
+    try:
+        await line.transaction(work, limit=DRY_RUN_LIMIT)
+    except _TakenBack:
+        pass
+    return reports[-1]
+
+
+@app.command("export")
+def export_file(
+    name: Name,
+    file: Annotated[str, typer.Argument(help="Where to; - for standard output.", metavar="FILE")] = "-",
+) -> None:
+    """Write the members of a target list as CSV. No cell of it is taken for a formula by a spreadsheet."""
+    from jobrunner.cli.output import note
+    from jobrunner.errors import InvalidInput
+    from jobrunner.services.massmail.lists.exporting import export_members
+    from jobrunner.services.massmail.lists.members import list_members
+    from jobrunner.services.massmail.lists.rows import find_target_list
+
+    async def write(line: "Connection", out: TextIO) -> int:
+        return await export_members(list_members(line, (await find_target_list(line, name)).id), out)
+
+    if file == "-":
+        sys.stdout.flush()
+        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
+            with_database(lambda line: write(line, out))
+        return
+    # A list that is not there leaves a file of that name as it is.
+    with_database(lambda line: find_target_list(line, name))
+    try:
+        with open(file, "w", encoding="utf-8", newline="") as out:
+            count = with_database(lambda line: write(line, out))
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {(error.strerror or str(error)).lower()}") from None
+    note(f"{count:,} members written to {file}")

@@ -1,0 +1,162 @@
+"""`jobrunner mass-email`, as a person types it."""
+
+import pytest
+
+from jobrunner.services.massmail.mass_emails.building import build_mailing
+from tests.cli.calling import caller
+
+
+@pytest.fixture
+def call(capsys, database_url, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
+    monkeypatch.setenv("JOBRUNNER_SITE_URL", "https://crm.example.com")
+    monkeypatch.setenv("JOBRUNNER_SMTP__HOST", "mail.example.com")
+    monkeypatch.setenv("JOBRUNNER_SMTP__FROM_ADDRESS", "news@example.com")
+    (tmp_path / "a.txt").write_text("Hello\n")
+    return caller(capsys)
+
+
+@pytest.fixture
+async def ready(call, connection):
+    """A draft that could be started: mass e-mail M with the template T to the list L of two leads."""
+    await connection.execute("INSERT INTO jobrunner.lead (id, email) VALUES ('a', 'a@x.org'), ('b', 'b@x.org')")
+    await call("target-list", "add", "L")
+    await call("target-list", "add-members", "L", "a", "b", "--type", "lead")
+    await call("email-template", "add", "T", "--subject", "Hi", "--text", "a.txt")
+    done = await call("mass-email", "add", "M", "--template", "T", "--list", "L")
+    assert (done.code, done.err) == (0, "")
+    return int(done.out.split()[1])
+
+
+async def jobs(connection):
+    return await connection.fetch(
+        "SELECT execute_at FROM jobrunner.job WHERE name = 'ProcessMassEmail' AND status = 'Pending' ORDER BY execute_at"
+    )
+
+
+async def test_the_life_of_a_mass_email(call, connection, ready):
+    (row,) = (await call("mass-email", "list")).rows
+    assert (row["name"], row["status"], row["email_template"], row["target_lists"]) == ("M", "Draft", "T", "L")
+    assert await jobs(connection) == []
+    done = await call("mass-email", "start", "M")
+    assert (done.code, done.out, done.err) == (0, f"started {ready} M\n", "")
+    assert len(await jobs(connection)) == 1
+    assert (await build_mailing(connection, ready)).queued == 2
+    assert "paused" in (await call("mass-email", "pause", "M", "--reason", "wrong subject")).out
+    status = (await call("mass-email", "status", "M", "--json")).json
+    assert (status["status"], status["items"]["pending"], status["items"]["total"]) == ("Paused", 2, 2)
+    assert status["reason"].endswith(": wrong subject")
+    assert (await call("mass-email", "edit", "M", "--from-name", "News")).code == 0
+    assert (await call("mass-email", "resume", "M")).out == f"resumed {ready} M\n"
+    assert (await call("mass-email", "show", "M", "--json")).json["status"] == "In Process"
+    assert len(await jobs(connection)) == 2
+    done = await call("mass-email", "edit", "M", "--from-name", "")
+    assert (done.code, done.err) == (1, "Error: the mass e-mail 'M' is being sent: pause it first\n")
+    assert (await call("mass-email", "remove", "M")).code == 1
+    assert (await call("mass-email", "abort", "M")).out == f"aborted {ready} M\n"
+    done = await call("mass-email", "status", "M")
+    assert "skipped\t2" in done.out
+    assert "Skipped\t2\tthe mass e-mail was aborted" in done.out
+    assert len((await call("mass-email", "items", "M", "--status", "skipped")).rows) == 2
+    done = await call("mass-email", "start", "M")
+    assert (done.code, done.err.startswith("Error: the mass e-mail 'M' is Aborted already")) == (1, True)
+    assert (await call("mass-email", "start", "M", "--rest")).code == 0
+    assert (await call("mass-email", "abort", "M")).code == 0
+    assert (await call("mass-email", "remove", "M")).out == f"removed {ready} M\n"
+    assert await connection.fetchval("SELECT count(*) FROM jobrunner.queue_item") == 0
+
+
+async def test_it_starts_at_its_time(call, connection, ready):
+    done = await call("mass-email", "start", "M", "--at", "2999-05-04T09:00+00:00")
+    assert (done.code, "begins at 2999-05-04" in done.out) == (0, True)
+    (job,) = await jobs(connection)
+    assert job["execute_at"].isoformat() == "2999-05-04T09:00:00+00:00"
+    assert await build_mailing(connection, ready) is None
+    assert (await call("mass-email", "edit", "M", "--at", "2020-01-01T00:00")).code == 0
+    assert (await build_mailing(connection, ready)).queued == 2
+    assert len(await jobs(connection)) == 2
+
+
+async def test_a_campaign_gives_its_lists(call, connection, ready):
+    await call("target-list", "add", "X")
+    await call("campaign", "add", "C", "--list", "L", "--excluding", "X", "--status", "inactive")
+    added = (await call("mass-email", "add", "N", "--campaign", "C", "--template", "T", "--json")).json
+    assert (added["target_lists"], added["excluding_lists"], added["campaign"]) == (["L"], ["X"], "C")
+    other = (await call("mass-email", "add", "O", "--campaign", "C", "--list", "X", "--json")).json
+    assert (other["target_lists"], other["excluding_lists"]) == (["X"], ["X"])
+    done = await call("mass-email", "start", "N")
+    assert done.err == "Its campaign 'C' is Inactive: nothing is sent while it is.\n"
+    before = len(await jobs(connection))
+    await call("campaign", "edit", "C", "--status", "active")
+    assert len(await jobs(connection)) == before + 1
+    done = await call("campaign", "edit", "C", "--type", "newsletter")
+    assert done.err == "Error: the type of a campaign that has a mass e-mail cannot be changed\n"
+    await call("campaign", "add", "W", "--type", "web")
+    done = await call("mass-email", "add", "P", "--campaign", "W")
+    assert done.err.startswith("Error: only campaigns of type Email, Newsletter and Informational Email have mass")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("edit", "M", "--template", ""), "has no template: `jobrunner mass-email edit"),
+        (("edit", "M", "--list", ""), "has no target list: `jobrunner mass-email edit"),
+        (("edit", "M", "--list", "Empty"), "nobody is in 'Empty': `jobrunner target-list import`"),
+        (("edit", "M", "--account", "Off"), "the SMTP account 'Off' of the mass e-mail 'M' is Inactive"),
+        (("edit", "M", "--account", "Office"), "the SMTP account 'Office' of the mass e-mail 'M' is not for mass mail"),
+        ("JOBRUNNER_SMTP__HOST", "has no sender: `jobrunner mass-email edit"),
+    ],
+)
+async def test_what_it_lacks_is_said_and_nothing_is_started(call, connection, ready, monkeypatch, change, sentence):
+    await call("target-list", "add", "Empty")
+    await connection.execute(
+        """
+        INSERT INTO jobrunner.smtp_account (name, kind, status, host, from_address, for_mass_mail) VALUES
+            ('Off', 'Group', 'Inactive', 'mail.example.com', 'a@example.com', true),
+            ('Office', 'Group', 'Active', 'mail.example.com', 'b@example.com', false),
+            ('News', 'Group', 'Active', 'mail.example.com', 'c@example.com', true)
+        """
+    )
+    if isinstance(change, str):
+        monkeypatch.delenv(change)
+    else:
+        assert (await call("mass-email", *change)).code == 0
+    done = await call("mass-email", "start", "M")
+    assert (done.code, done.out) == (2, "")
+    assert sentence in done.err
+    assert (await call("mass-email", "show", "M", "--json")).json["status"] == "Draft"
+    assert await jobs(connection) == []
+    await call("mass-email", "edit", "M", "--template", "T", "--list", "L", "--account", "News")
+    assert (await call("mass-email", "start", "M")).code == 0
+
+
+async def test_links_that_lead_nowhere_are_pointed_out(call, ready, monkeypatch):
+    monkeypatch.delenv("JOBRUNNER_SITE_URL")
+    done = await call("mass-email", "start", "M")
+    assert (done.code, done.err.startswith("Warning: links in the mails begin with http://localhost")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("add", "M"), 1, "there is a mass e-mail of that name already"),
+        (("add", "N", "--template", "Tee"), 2, "there is no template 'Tee'"),
+        (("add", "N", "--from-address", "a@b>\r\nRCPT TO:<x@y"), 2, "'a@b>\\r\\nRCPT TO:<x@y' is no address"),
+        (("add", "N", "--from-name", "a\r\nBcc: x@y"), 2, "the sender's name is one line"),
+        (("add", "N", "--account", "Nobody"), 2, "there is no SMTP account 'Nobody'"),
+        (("start", "M", "--at", "soon"), 2, "--at 'soon' is no time"),
+        (("start", "M", "--rest", "--everybody"), 2, "--rest and --everybody contradict each other"),
+        (("pause", "M"), 1, "the mass e-mail 'M' is Draft and cannot be paused: start it"),
+        (("resume", "M"), 1, "the mass e-mail 'M' is Draft and cannot be resumed: start it"),
+        (("abort", "M"), 1, "the mass e-mail 'M' is Draft and cannot be aborted: remove it"),
+        (("items", "M", "--status", "done"), 2, "there is no status of an item 'done'"),
+        (("show", "Emm"), 2, "there is no mass e-mail 'Emm'"),
+        (("edit", "M"), 2, "nothing to change"),
+    ],
+)
+async def test_mistakes_are_refused(call, ready, arguments, code, sentence):
+    """H04 for sender and names."""
+    done = await call("mass-email", *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith(f"Error: {sentence}")
