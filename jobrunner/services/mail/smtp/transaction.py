@@ -160,7 +160,7 @@ class Transactions:
         if len(payload) > CHUNK:
             last = await self._write_all_but_last(memoryview(payload))
         self._write(Phase.DATA, last)
-        self._position.phase = Phase.DOT  # in the same breath: no cancellation comes between
+        # In the same breath as the write: no cancellation comes between it and the new phase.
         return await self._reply(Phase.DOT, self._account.data_limit)
 
     async def _write_all_but_last(self, payload: memoryview) -> memoryview:
