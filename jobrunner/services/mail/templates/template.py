@@ -18,7 +18,7 @@ stands for every field of the record itself. A template may write them in camelC
 MASS_MAIL = frozenset({"optOutUrl", "optOutLink", "queueItemId", "openPixelUrl"})
 """Names of the mailing; `trackingUrl:ID` is added for each of its links. An informational mail has no opt-out ones."""
 
-LONGEST = 4 * 1024 * 1024
+LONGEST = 5 * 1024 * 1024
 """Characters of a template."""
 LONGEST_SUBJECT = 900
 """Characters of a subject."""

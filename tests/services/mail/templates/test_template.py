@@ -174,8 +174,8 @@ def test_blocks_need_both_braces(text):
 
 
 def test_a_template_without_an_end_is_refused():
-    with pytest.raises(InvalidTemplate, match="at most 4,194,304"):
-        compile_template("x" * (4 * 1024 * 1024 + 1), "text", ALLOWED)
+    with pytest.raises(InvalidTemplate, match="at most 5,242,880"):
+        compile_template("x" * (5 * 1024 * 1024 + 1), "text", ALLOWED)
 
 
 @given(st.text(), st.text(), st.text(alphabet="{}%.:Personname <>\"'&"))
