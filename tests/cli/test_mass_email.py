@@ -31,7 +31,7 @@ async def ready(call, connection):
 
 async def jobs(connection):
     return await connection.fetch(
-        "SELECT execute_at FROM jobrunner.job WHERE name = 'ProcessMassEmail' AND status = 'Pending' ORDER BY execute_at"
+        "SELECT execute_at FROM jobrunner.job WHERE name = 'ProcessMassEmail' ORDER BY execute_at"
     )
 
 
