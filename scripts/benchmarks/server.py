@@ -1,11 +1,13 @@
 """The PostgreSQL of a run: an embedded one in a temporary folder, or one that is given."""
 
+import importlib.metadata
 import os
+import platform
 import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +26,7 @@ SETTINGS = {
     "checkpoint_timeout": "30min",
 }
 """What an embedded server is started with; all else, fsync and synchronous_commit too, is PostgreSQL's default."""
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass
@@ -74,9 +77,17 @@ class Server:
             await connection.close()
 
 
+def machine(given: Server, packages: Sequence[str]) -> str:
+    """Describe what a benchmark runs on."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    settings = ", ".join(f"{name} {value}" for name, value in given.conditions.items())
+    cores = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    return f"{cores}, Python {platform.python_version()}, {versions}\nPostgreSQL: {settings}"
+
+
 @asynccontextmanager
-async def server(url: str | None) -> AsyncIterator[Server]:
-    """Give the server of a run; one that was started for it is removed at the end."""
+async def server(url: str | None, further: Mapping[str, str] = NOTHING) -> AsyncIterator[Server]:
+    """Give the server of a run; one that was started for it, with `further` settings, is removed at the end."""
     if url is not None:
         given = Server(url)
         await given._look()
@@ -86,7 +97,7 @@ async def server(url: str | None) -> AsyncIterator[Server]:
             await given.drop_databases()
         return
     folder = Path(tempfile.mkdtemp(prefix="jobrunner-bench-"))
-    embedded = EmbeddedServer(folder, settings=SETTINGS)
+    embedded = EmbeddedServer(folder, settings={**SETTINGS, **further})
     try:
         started = Server(await embedded.start())
         await started._look()

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scripts.benchmarks.queueing.jobrunner_daemon import Jobrunner
-from scripts.benchmarks.queueing.samples import Samples
 from scripts.benchmarks.queueing.sizes import Sizes
 from scripts.benchmarks.queueing.waiting import until_ended
 from scripts.benchmarks.queueing.worker import Worker
+from scripts.benchmarks.samples import Samples
 from scripts.benchmarks.server import Server
 
 PLAIN, FINISHED, PENDING = "plain", "finished", "pending"

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import asyncpg
 
 from scripts.benchmarks.queueing.jobrunner_daemon import Jobrunner
-from scripts.benchmarks.queueing.samples import Samples
 from scripts.benchmarks.queueing.sizes import Sizes
 from scripts.benchmarks.queueing.system import System
 from scripts.benchmarks.queueing.waiting import until, until_ended
 from scripts.benchmarks.queueing.worker import Worker
+from scripts.benchmarks.samples import Samples
 
 ONE = "enqueue, one at a time"
 THOUSAND = "enqueue, 1,000 a call"

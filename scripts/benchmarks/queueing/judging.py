@@ -2,9 +2,9 @@
 
 from scripts.benchmarks.queueing import crowd, enqueueing, running
 from scripts.benchmarks.queueing.names import LARGE_PORTION, OURS, PGQUEUER, PROCRASTINATE, RAW, TUNED
-from scripts.benchmarks.queueing.samples import Samples
 from scripts.benchmarks.queueing.sizes import Sizes
 from scripts.benchmarks.report import Goal, Report, at_least, both, less_than, more_than
+from scripts.benchmarks.samples import Samples
 
 CROWD_CPU = ("CPU a job amid a crowd, daemon", "CPU a job amid a crowd, cluster")
 CROWD_CPU_LARGE = ("CPU a job amid a crowd, daemon, portion 500", "CPU a job amid a crowd, cluster, portion 500")

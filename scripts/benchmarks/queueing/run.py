@@ -1,13 +1,9 @@
 """A whole run, in its order."""
 
 import asyncio
-import importlib.metadata
-import os
-import platform
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 from jobrunner.db import migrations
 from scripts.benchmarks.queueing import crowd, enqueueing, judging, running
@@ -16,16 +12,15 @@ from scripts.benchmarks.queueing.names import LARGE_PORTION, OURS, PGQUEUER, TUN
 from scripts.benchmarks.queueing.pgqueuer_worker import Pgqueuer
 from scripts.benchmarks.queueing.procrastinate_worker import Procrastinate
 from scripts.benchmarks.queueing.raw_loop import RawLoop
-from scripts.benchmarks.queueing.samples import Samples
 from scripts.benchmarks.queueing.sizes import LONG, QUICK, Sizes
 from scripts.benchmarks.queueing.system import System
 from scripts.benchmarks.queueing.worker import Ear, Worker
 from scripts.benchmarks.report import say
-from scripts.benchmarks.server import Server, server
+from scripts.benchmarks.samples import Samples, turns
+from scripts.benchmarks.server import Server, machine, server
 
 TEMPLATE = "jobrunner_template"
-
-T = TypeVar("T")
+PACKAGES = ("jobrunner", "asyncpg", "uvloop", "procrastinate", "psycopg", "pgqueuer")
 
 
 class Run:
@@ -128,25 +123,10 @@ class Run:
             await asyncio.gather(*(worker.stop() for worker in workers))
 
 
-def turns(everybody: Sequence[T], number: int) -> list[T]:
-    """Return all, another one first in each round, so that no system always runs after the same other one."""
-    first = number % len(everybody)
-    return [*everybody[first:], *everybody[:first]]
-
-
-def machine(given: Server) -> str:
-    """Describe what it runs on."""
-    names = ("jobrunner", "asyncpg", "uvloop", "procrastinate", "psycopg", "pgqueuer")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    settings = ", ".join(f"{name} {value}" for name, value in given.conditions.items())
-    cores = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    return f"{cores}, Python {platform.python_version()}, {versions}\nPostgreSQL: {settings}"
-
-
 async def main(*, quick: bool, as_json: bool, database_url: str | None) -> None:
     """Run and print."""
     sizes = QUICK if quick else LONG
     async with server(database_url) as given:
-        say(machine(given))
+        say(machine(given, PACKAGES))
         samples = await Run(given, sizes).whole()
     judging.report(samples, sizes).print(as_json=as_json)

@@ -4,10 +4,10 @@ import asyncio
 import random
 import time
 
-from scripts.benchmarks.queueing.samples import Samples, percentile
 from scripts.benchmarks.queueing.sizes import Sizes
 from scripts.benchmarks.queueing.waiting import until_ended
 from scripts.benchmarks.queueing.worker import Ear, Worker
+from scripts.benchmarks.samples import Samples, percentile
 from scripts.benchmarks.server import Server
 
 WORKER_CPU = "CPU a job, worker"

@@ -2,6 +2,10 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Samples:
@@ -32,3 +36,9 @@ def percentile(values: list[float], share: float) -> float:
     """Return the value that this share of all values does not exceed."""
     ordered = sorted(values)
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def turns(everybody: Sequence[T], number: int) -> list[T]:
+    """Return all, another one first in each round, so that no system always runs after the same other one."""
+    first = number % len(everybody)
+    return [*everybody[first:], *everybody[:first]]
