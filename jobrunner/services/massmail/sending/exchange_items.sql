@@ -1,0 +1,181 @@
+-- Stores what became of some mails, and marks which ones go next: one statement, one commit, after which those may go.
+-- $1 mass e-mail, $2 the sender's token, $3 for how long it has what it marks; the results: $4 ids, $5 states, $6 delays
+-- of the next attempt or NULL, $7 whether the attempt counts, $8 is in doubt, $9 broke off, $10 codes, $11 enhanced codes,
+-- $12 replies, $13 reasons, $14 Hard, Soft or NULL; what is to go: $15 ids, $16 the domain of their Message-IDs, $17
+-- whether it is informational, $18 whether there are excluding lists, $19 whether these are tests, $20 the most in an hour
+-- or NULL not to count.
+--
+-- Rows are changed under the sender's token only, so it may be run again where its answer was lost.
+WITH mailing AS MATERIALIZED (
+    SELECT
+        m.id,
+        m.campaign_id,
+        m.email_template_id,
+        $19::boolean OR (m.status = 'In Process' AND c.status IS DISTINCT FROM 'Inactive') AS goes_on
+    FROM jobrunner.mass_email AS m
+    LEFT JOIN jobrunner.campaign AS c ON c.id = m.campaign_id
+    WHERE m.id = $1::bigint
+), settled AS (
+    UPDATE jobrunner.queue_item AS q
+    SET status = r.status::jobrunner.queue_item_status,
+        sent_at = CASE WHEN r.status = 'Sent' THEN now() END,
+        finished_at = CASE WHEN r.status <> 'Pending' THEN now() END,
+        next_attempt_at = CASE WHEN r.status = 'Pending' AND r.delay IS NOT NULL THEN now() + r.delay ELSE q.next_attempt_at END,
+        attempt_count = least(q.attempt_count + r.is_charged::integer, 32767),
+        doubt_count = q.doubt_count + r.is_in_doubt::integer,
+        break_count = CASE WHEN r.broke_off THEN least(q.break_count + 1, 32767) ELSE 0 END,
+        code = r.code,
+        enhanced_code = r.enhanced_code,
+        reply = r.reply,
+        reason = r.reason,
+        sender_token = NULL,
+        sender_job = NULL,
+        sender_claim = NULL,
+        sender_until = NULL
+    FROM unnest(
+        $4::bigint[], $5::text[], $6::interval[], $7::boolean[], $8::boolean[], $9::boolean[], $10::smallint[], $11::text[], $12::text[], $13::text[], $14::text[]
+    ) AS r (id, status, delay, is_charged, is_in_doubt, broke_off, code, enhanced_code, reply, reason, bounce)
+    WHERE q.id = r.id AND q.sender_token = $2::bigint AND q.status IN ('Pending', 'Sending')
+    RETURNING q.id, q.status, q.target_type, q.target_id, q.email_address, q.address_key, q.is_test, r.bounce, r.reason
+), logged AS (
+    INSERT INTO jobrunner.campaign_log AS log (
+        campaign_id, mass_email_id, queue_item_id, action, target_type, target_id, is_test, object_type, object_id, string_data, string_additional_data
+    )
+    SELECT
+        m.campaign_id,
+        m.id,
+        s.id,
+        CASE WHEN s.status = 'Sent' THEN 'Sent' ELSE 'Bounced' END::jobrunner.campaign_action,
+        s.target_type,
+        s.target_id,
+        s.is_test,
+        CASE WHEN s.status = 'Sent' THEN 'EmailTemplate' END,
+        CASE WHEN s.status = 'Sent' THEN m.email_template_id::text END,
+        left(s.email_address, 320),
+        s.bounce
+    FROM settled AS s
+    CROSS JOIN mailing AS m
+    WHERE m.campaign_id IS NOT NULL AND (s.status = 'Sent' OR s.bounce IS NOT NULL)
+    ON CONFLICT (queue_item_id, action) WHERE action IN ('Sent', 'Bounced') AND queue_item_id IS NOT NULL DO NOTHING
+), invalidated AS (
+    -- As records do it one by one; whether a new address starts opted out is not settled by this.
+    INSERT INTO jobrunner.email_address AS e (key, opted_out, opted_out_at, opted_out_reason, invalid, invalid_at, invalid_reason)
+    SELECT
+        b.address_key,
+        b.starts_out,
+        CASE WHEN b.starts_out THEN now() END,
+        CASE WHEN b.starts_out THEN 'new addresses start opted out' END,
+        true,
+        now(),
+        b.reason
+    FROM (
+        SELECT s.address_key, min(s.reason) AS reason, jobrunner.starts_opted_out() AS starts_out
+        FROM settled AS s
+        WHERE s.bounce = 'Hard'
+        GROUP BY s.address_key
+    ) AS b
+    ORDER BY b.address_key
+    ON CONFLICT (key) DO UPDATE
+    SET invalid = true,
+        invalid_at = now(),
+        invalid_reason = EXCLUDED.invalid_reason
+    WHERE NOT e.invalid
+), hour AS MATERIALIZED (
+    -- Those that are being sent may be sent.
+    SELECT CASE
+        WHEN $20::bigint IS NOT NULL THEN (
+            SELECT count(*)
+            FROM jobrunner.queue_item AS q
+            WHERE q.sent_at > now() - interval '1 hour'
+        ) + (
+            SELECT count(*)
+            FROM jobrunner.queue_item AS q
+            WHERE q.status = 'Sending'
+        )
+    END AS used
+), judged AS (
+    -- What may have changed since its queue was built. Where the address is another one by now, the item is not marked.
+    SELECT
+        q.id,
+        w.place,
+        CASE
+            WHEN t.target_id IS NULL THEN CASE WHEN $19::boolean THEN NULL ELSE 'the target is gone' END
+            WHEN t.email IS NULL THEN CASE WHEN $19::boolean THEN NULL ELSE 'the target has no address' END
+            WHEN t.email ~* '^erased:' THEN 'the target is erased'
+            WHEN e.invalid THEN 'the address is invalid'
+            WHEN $17::boolean OR $19::boolean THEN NULL
+            WHEN coalesce(e.opted_out, jobrunner.starts_opted_out()) THEN 'opted out of all mass mail'
+            -- Of each list that it is on, or was; who has opted out of one gets it by another.
+            WHEN (
+                SELECT bool_and(coalesce(b.opted_out, true) OR o.address_key IS NOT NULL)
+                FROM jobrunner.mass_email_list AS l
+                LEFT JOIN jobrunner.target_list_member AS b
+                    ON b.target_list_id = l.target_list_id AND b.target_type = q.target_type AND b.target_id = q.target_id
+                LEFT JOIN jobrunner.target_list_opt_out AS o
+                    ON o.target_list_id = l.target_list_id AND o.address_key = q.address_key
+                WHERE l.mass_email_id = q.mass_email_id
+                    AND NOT l.excluding
+                    AND (b.target_id IS NOT NULL OR o.address_key IS NOT NULL)
+            ) THEN 'opted out of the list'
+        END AS reason,
+        CASE
+            WHEN $18::boolean AND NOT $19::boolean THEN EXISTS (
+                SELECT
+                FROM (
+                    SELECT q.target_type, q.target_id
+                    UNION ALL
+                    SELECT a.target_type, a.target_id
+                    FROM jobrunner.targets() AS a
+                    WHERE a.address_key = q.address_key
+                ) AS alike
+                JOIN jobrunner.mass_email_list AS l ON l.mass_email_id = q.mass_email_id AND l.excluding
+                JOIN jobrunner.target_list_member AS b
+                    ON b.target_list_id = l.target_list_id
+                    AND b.target_type = alike.target_type
+                    AND b.target_id = alike.target_id
+            )
+            ELSE false
+        END AS is_excluded
+    FROM unnest($15::bigint[]) WITH ORDINALITY AS w (id, place)
+    JOIN jobrunner.queue_item AS q ON q.id = w.id
+    LEFT JOIN LATERAL (
+        SELECT p.target_id, p.email, p.address_key
+        FROM jobrunner.targets() AS p
+        WHERE p.target_type = q.target_type AND p.target_id = q.target_id
+    ) AS t ON true
+    LEFT JOIN jobrunner.email_address AS e ON e.key = q.address_key
+    WHERE q.sender_token = $2::bigint
+        AND q.status IN ('Pending', 'Sending')
+        AND ($19::boolean OR t.target_id IS NULL OR t.address_key IS NULL OR t.address_key = q.address_key)
+), counted AS (
+    SELECT
+        j.id,
+        coalesce(j.reason, CASE WHEN j.is_excluded THEN 'excluded' END) AS reason,
+        row_number() OVER (PARTITION BY j.reason IS NULL AND NOT j.is_excluded ORDER BY j.place) AS place
+    FROM judged AS j
+), marked AS (
+    UPDATE jobrunner.queue_item AS q
+    SET status = CASE WHEN c.reason IS NULL THEN 'Sending' ELSE 'Skipped' END::jobrunner.queue_item_status,
+        reason = c.reason,
+        finished_at = CASE WHEN c.reason IS NOT NULL THEN now() END,
+        message_id = '<' || replace(q.token::text, '-', '') || '@' || $16::text || '>',
+        sender_token = CASE WHEN c.reason IS NULL THEN q.sender_token END,
+        sender_job = CASE WHEN c.reason IS NULL THEN q.sender_job END,
+        sender_claim = CASE WHEN c.reason IS NULL THEN q.sender_claim END,
+        sender_until = CASE WHEN c.reason IS NULL THEN now() + $3::interval END
+    FROM counted AS c
+    CROSS JOIN mailing AS m
+    CROSS JOIN hour AS h
+    WHERE q.id = c.id
+        AND q.sender_token = $2::bigint
+        AND q.status IN ('Pending', 'Sending')
+        AND m.goes_on
+        AND (c.reason IS NOT NULL OR h.used IS NULL OR c.place <= $20::bigint - h.used)
+    RETURNING q.id, q.reason
+)
+SELECT
+    coalesce((SELECT m.goes_on FROM mailing AS m), false) AS goes_on,
+    (SELECT h.used FROM hour AS h) AS used,
+    ARRAY(SELECT s.id FROM settled AS s) AS settled,
+    ARRAY(SELECT k.id FROM marked AS k WHERE k.reason IS NULL) AS going,
+    ARRAY(SELECT k.id FROM marked AS k WHERE k.reason IS NOT NULL) AS skipped

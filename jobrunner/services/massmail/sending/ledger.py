@@ -1,0 +1,123 @@
+"""The ledger: stores what became of mails and marks those that go next, for all connections together."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from jobrunner.services.massmail.sending.hour import HourLimit
+from jobrunner.services.massmail.sending.items import Answer, Settlement
+from jobrunner.services.massmail.sending.line import Line
+
+
+class Writes(Protocol):
+    """What writes an entry (`Items`)."""
+
+    async def exchange(
+        self, line: Line, settlements: list[Settlement], going: list[int], hour_limit: int | None
+    ) -> Answer:
+        """Write one."""
+        ...
+
+
+@dataclass(slots=True)
+class _Entry:
+    settlement: Settlement | None
+    going: int | None
+    answered: "asyncio.Future[bool] | None"
+
+
+class Ledger:
+    """Writes entries in the order in which they come, all that wait in one statement, one statement at a time.
+
+    So under load a commit is shared by many connections, and with little to do each is written at once.
+    """
+
+    def __init__(
+        self, items: Writes, line: Line, hour: HourLimit, on_answer: Callable[[Answer, list[Settlement]], None]
+    ) -> None:
+        """`on_answer` hears of every statement what it stored and what the database says."""
+        self._items = items
+        self._line = line
+        self._hour = hour
+        self._on_answer = on_answer
+        self._waiting: list[_Entry] = []
+        self._wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._error: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="ledger of a mass e-mail")
+
+    def add(self, settlement: Settlement) -> None:
+        """Have a result stored, without waiting for it."""
+        self._put(_Entry(settlement, None, None))
+
+    async def exchange(self, settlement: Settlement | None, going: int | None) -> bool:
+        """Store a result and mark what goes next; return whether that may go. Both are committed then.
+
+        Raises:
+            Exception: the database is away for longer than it is waited for.
+        """
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._put(_Entry(settlement, going, answered))
+        return await answered
+
+    async def written(self, limit: float) -> None:
+        """Return once nothing waits to be written; raises TimeoutError."""
+        async with asyncio.timeout(limit):
+            await self._idle.wait()
+        if self._error is not None:
+            raise self._error
+
+    async def close(self) -> None:
+        """Write no more; what still waits is dropped."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _put(self, entry: _Entry) -> None:
+        if self._error is not None:
+            if entry.answered is not None:
+                entry.answered.set_exception(self._error)
+            return
+        self._waiting.append(entry)
+        self._wanted.set()
+        self._idle.clear()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            entries, self._waiting = self._waiting, []
+            self._wanted.clear()
+            try:
+                await self._write(entries)
+            except Exception as error:
+                self._fail(error, entries)
+            if not self._waiting:
+                self._idle.set()
+
+    async def _write(self, entries: list[_Entry]) -> None:
+        settlements = [entry.settlement for entry in entries if entry.settlement is not None]
+        settlements.sort(key=lambda settlement: settlement.id)  # rows are locked in that order
+        wanted = [entry.going for entry in entries if entry.going is not None]
+        limit = self._hour.ask(len(wanted))
+        answer = await self._items.exchange(self._line, settlements, wanted, limit)
+        if answer.used is not None:
+            self._hour.told(answer.used, len(wanted), len(answer.going))
+        self._on_answer(answer, settlements)
+        going = set(answer.going)
+        for entry in entries:
+            if entry.answered is not None and not entry.answered.done():
+                entry.answered.set_result(entry.going in going)
+
+    def _fail(self, error: Exception, entries: list[_Entry]) -> None:
+        """Nothing is handed over any more: what became of it could not be stored."""
+        self._error = error
+        entries, self._waiting = entries + self._waiting, []
+        for entry in entries:
+            if entry.answered is not None and not entry.answered.done():
+                entry.answered.set_exception(error)

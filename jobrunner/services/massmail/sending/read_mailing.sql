@@ -1,0 +1,47 @@
+-- All that the mails of a mass e-mail ($1) have in common, but for its account. Nulls of the template where it is gone.
+SELECT
+    m.id,
+    m.name,
+    m.created_by,
+    m.email_template_id,
+    m.campaign_id,
+    c.type::text AS campaign_type,
+    coalesce(c.type = 'Informational Email', false) AS is_informational,
+    m.smtp_account_id,
+    m.from_address,
+    m.from_name,
+    m.reply_to_address,
+    m.reply_to_name,
+    e.subject,
+    e.body,
+    e.plain_body,
+    e.is_html,
+    ARRAY(
+        SELECT t.id
+        FROM jobrunner.mass_email_list AS l
+        JOIN jobrunner.target_list AS t ON t.id = l.target_list_id
+        WHERE l.mass_email_id = m.id AND NOT l.excluding
+        ORDER BY l.position, t.id
+    ) AS list_ids,
+    ARRAY(
+        SELECT t.name
+        FROM jobrunner.mass_email_list AS l
+        JOIN jobrunner.target_list AS t ON t.id = l.target_list_id
+        WHERE l.mass_email_id = m.id AND NOT l.excluding
+        ORDER BY l.position, t.id
+    ) AS list_names,
+    EXISTS (
+        SELECT
+        FROM jobrunner.mass_email_list AS l
+        WHERE l.mass_email_id = m.id AND l.excluding
+    ) AS has_excluding,
+    ARRAY(
+        SELECT u.id
+        FROM jobrunner.tracking_url AS u
+        WHERE u.campaign_id = m.campaign_id
+        ORDER BY u.id
+    ) AS tracking_url_ids
+FROM jobrunner.mass_email AS m
+LEFT JOIN jobrunner.campaign AS c ON c.id = m.campaign_id
+LEFT JOIN jobrunner.email_template AS e ON e.id = m.email_template_id
+WHERE m.id = $1::bigint
