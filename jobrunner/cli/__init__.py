@@ -36,6 +36,8 @@ MODULES: dict[str, str | None] = {
     "campaign": "campaign",
     "email_template": "email-template",
     "target_list": "target-list",
+    "notifications": "notifications",
+    "notification_preferences": "notification-preferences",
     "smtp_account": "smtp-account",
     "secrets": "secrets",
     "crontab": "crontab",

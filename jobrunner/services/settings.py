@@ -4,5 +4,6 @@ The engine finds them by the entry point `jobrunner.settings`, so that it need n
 """
 
 from jobrunner.services.massmail.settings import MASS_MAIL
+from jobrunner.services.notifications.settings import EMAIL_NOTIFICATIONS
 
-GROUPS = (MASS_MAIL,)
+GROUPS = (MASS_MAIL, EMAIL_NOTIFICATIONS)

@@ -1,0 +1,94 @@
+"""`jobrunner notification-preferences`: which mails of notifications users want."""
+
+from typing import Annotated
+
+import typer
+
+from jobrunner.cli.grid import Column
+from jobrunner.cli.mail_records import AsJson, as_row, given, with_database
+
+app = typer.Typer(help="Show and change which mails of notifications users want.")
+
+User = Annotated[str, typer.Argument(help="Id, address or name of the user.", metavar="USER")]
+
+COLUMNS = {
+    "user_id": Column("User"),
+    "user_name": Column("Name", least=12),
+    "email": Column(rank=2),
+    "is_active": Column("Active", rank=1),
+    "is_portal_user": Column("Portal", rank=3),
+    "mentions": Column(),
+    "stream": Column(),
+    "assignments": Column(),
+    "ignored_types": Column("Ignored", rank=4),
+    "grouping": Column(),
+}
+
+
+@app.command("list")
+def list_all(
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.", metavar="N")] = 100,
+    json: AsJson = False,
+) -> None:
+    """List the users with the mails that they want."""
+    from jobrunner.cli.output import note, table
+    from jobrunner.services.notifications.preferences import list_preferences
+
+    rows = with_database(lambda line: list_preferences(line, limit=limit + 1))
+    table([as_row(row) for row in rows[:limit]], COLUMNS, json=json)
+    if len(rows) > limit and not json:
+        note(f"The first {limit:,} users; --limit shows more.")
+
+
+@app.command()
+def show(user: User, json: AsJson = False) -> None:
+    """Show the mails that one user wants."""
+    from jobrunner.cli.output import record
+    from jobrunner.services.notifications.preferences import find_preferences
+
+    record(as_row(with_database(lambda line: find_preferences(line, user))), json=json)
+
+
+@app.command("set")
+def change(
+    user: User,
+    mentions: Annotated[bool | None, typer.Option("--mentions/--no-mentions", help="Posts that mention them.")] = None,
+    stream: Annotated[bool | None, typer.Option("--stream/--no-stream", help="What happens to records.")] = None,
+    assignments: Annotated[
+        bool | None, typer.Option("--assignments/--no-assignments", help="What is assigned to them.")
+    ] = None,
+    ignore_types: Annotated[
+        str | None,
+        typer.Option(
+            help="Types of records of whose assignment they want no mail, with commas; '' for none.", metavar="TYPES"
+        ),
+    ] = None,
+    grouping: Annotated[
+        bool | None,
+        typer.Option("--grouping/--no-grouping", help="One mail for all that happened to a record within the delay."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Change which mails a user wants. What is switched off for all comes to nobody: see `jobrunner settings list`."""
+    from jobrunner.cli.output import cell, print_json
+    from jobrunner.services.notifications.preferences import set_preferences
+
+    given(
+        mentions=mentions, stream=stream, assignments=assignments, ignore_types=ignore_types, grouping=grouping
+    )  # one at least
+    types = None if ignore_types is None else [word.strip() for word in ignore_types.split(",") if word.strip()]
+    changed = with_database(
+        lambda line: set_preferences(
+            line,
+            user,
+            mentions=mentions,
+            stream=stream,
+            assignments=assignments,
+            ignored_types=types,
+            grouping=grouping,
+        )
+    )
+    if json:
+        print_json(as_row(changed))
+    else:
+        typer.echo(f"changed {cell(changed.user_id)} {cell(changed.user_name)}")

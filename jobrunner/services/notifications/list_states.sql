@@ -1,0 +1,1 @@
+SELECT unnest(enum_range(NULL::jobrunner.notification_mail))::text AS state

@@ -1,0 +1,400 @@
+"""One run: mails the notifications that are due, a portion at most."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from jobrunner.config import Configuration
+from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.secrets import Keyring
+from jobrunner.errors import ConfigurationError, Conflict, InvalidInput, JobrunnerError, NotFound
+from jobrunner.services.mail.accounts import SendingAccount, give_back, load_account, observe, reserve
+from jobrunner.services.mail.address import Mailbox
+from jobrunner.services.mail.smtp import Envelope, NoConnection, Outcome, Phase, Pool, Pools, Result, Transport
+from jobrunner.services.mail.smtp import shared_pools as shared
+from jobrunner.services.notifications.compose import Letterhead, compose
+from jobrunner.services.notifications.decide import decide
+from jobrunner.services.notifications.rows import Connect, Notification, Notifications, Settlement, Taken
+from jobrunner.services.notifications.settings import NotificationSettings, load_notification_settings
+
+SYSTEM = "system"
+MOST_CONNECTIONS = 4
+"""To the mail server, in one run; fewer where the account says so."""
+SENT_PER_CONNECTION = 2
+"""So many due notifications are worth a connection of their own."""
+TIME_SLICE = 50.0
+"""Seconds after which a run takes no more rows and leaves the rest to the next one."""
+MOST_TROUBLES = 3
+"""Broken transactions in a row, over all connections, after which a run gives up on the server."""
+DELAYS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60))
+"""Before the attempts after the first, second …; the last for all that follow."""
+SETTLE_LIMIT = 60.0
+"""Seconds for which the result of an accepted mail is offered to a database that is away."""
+SETTLE_LIMIT_CANCELLED = 1.5
+"""The same for a run that was cancelled."""
+
+Progress = Callable[[float, str], None]
+
+
+class MailNotSent(JobrunnerError):
+    """What is due cannot be sent for now: the mail server, the login or the sender is refused. Nothing is lost."""
+
+
+@dataclass
+class Report:
+    """What a run has done, by number of notifications."""
+
+    sent: int = 0
+    mails: int = 0
+    """That the sent ones are in."""
+    postponed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    missed: int = 0
+    uncertain: int = 0
+    left: bool = False
+    """More is due: the next run is queued."""
+    held: str | None = None
+    """Why the account sends nothing for now; what is due waits."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not any(asdict(self).values())
+
+    def __str__(self) -> str:
+        counts = [
+            f"{count} {name}" for name, count in asdict(self).items() if count and name not in ("left", "held", "mails")
+        ]
+        return ", ".join(counts) or (f"held back: {self.held}" if self.held else "nothing was due")
+
+
+class Run:
+    """Mails what is due; `send` is called once."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        configuration: Configuration,
+        *,
+        job_id: int | None = None,
+        assignments_only: bool = False,
+        cancelled: Callable[[], bool] = lambda: False,
+        progress: Progress = lambda fraction, message: None,
+        log: logging.Logger | None = None,
+        pools: Pools | None = None,
+        account: SendingAccount | None = None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            connect: lends an asyncpg connection; none is held while mail is sent.
+            configuration: the site's address, the keys, and the account of the configuration.
+            job_id: the job on whose behalf rows are taken.
+            assignments_only: leave the rest to the next run.
+            cancelled: tells whether to come to an end; what is under way is finished.
+            progress: is told how far the run is.
+            log: where it tells what became of each notification that was not just sent.
+            pools: where the connections to the mail server come from; those that this process shares if None.
+            account: by which mail is sent; the system account if None.
+        """
+        self.report = Report()
+        self._connect = connect
+        self._configuration = configuration
+        self._job_id = job_id
+        self._assignments_only = assignments_only
+        self._cancelled = cancelled
+        self._progress = progress
+        self._log = log or logging.getLogger("jobrunner.notifications")
+        self._pools = pools
+        self._given_account = account
+        self._settings = NotificationSettings()
+        self._served = False
+        self._no_connection: NoConnection | None = None
+        self._due = self._room = 0
+        self._stop: JobrunnerError | Exception | None = None
+        self._troubles = 0
+
+    async def send(self) -> Report:
+        """Mail what is due and return what was done.
+
+        Raises:
+            ConfigurationError: something is due, and there is no account to send by.
+            MailNotSent: the mail server takes nothing for now.
+        """
+        self._ends_at = time.monotonic() + TIME_SLICE
+        async with self._connect() as connection:
+            self._settings = await load_notification_settings(connection)
+        self._rows = Notifications(
+            self._connect,
+            self._job_id,
+            timedelta(hours=self._settings.notification_max_age),
+            assignments_only=self._assignments_only,
+        )
+        self._room = self._settings.notification_batch
+        if lost := await self._rows.release_lost():
+            self._log.warning("%d notifications were being mailed by a run that is lost: once more", lost)
+        self.report.missed, self.report.skipped = await self._rows.mark_missed()
+        if self.report.missed:
+            self._log.warning(
+                "%d notifications were missed: nothing mailed them within %d h",
+                self.report.missed,
+                self._settings.notification_max_age,
+            )
+        self._due = await self._rows.count_due(self._room)
+        if self._due:
+            self._account = await self._require_account()
+            self._letterhead = _letterhead(self._account, self._configuration)
+            await self._send_due()
+            await self._leave_rest()
+        self._log.info("notifications: %s", self.report)
+        if self._stop is not None:
+            raise self._stop
+        return self.report
+
+    async def _require_account(self) -> SendingAccount:
+        if self._given_account is not None:
+            return self._given_account
+        keyring = Keyring.from_configuration(self._configuration)
+        try:
+            async with self._connect() as connection:
+                account = await load_account(connection, keyring, SYSTEM, configuration=self._configuration)
+        except (NotFound, Conflict, ConfigurationError) as error:
+            raise ConfigurationError(f"{_are(self._due, self._room)} due and cannot be mailed: {error}") from None
+        _ = account.signer  # keys that cannot sign are told of before anything is taken
+        return account
+
+    async def _send_due(self) -> None:
+        limits = self._account.limits
+        most = min(MOST_CONNECTIONS, limits.max_connections)
+        async with (
+            (self._pools or shared()).lend(
+                self._account.smtp,
+                max_connections=limits.max_connections,
+                messages_per_connection=limits.messages_per_connection,
+                idle_close=limits.idle_close,
+            ) as pool,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(min(most, -(-self._due // SENT_PER_CONNECTION))):
+                group.create_task(self._work(pool))
+        if not self._served:
+            self._stop = self._stop or self._no_connection
+
+    async def _leave_rest(self) -> None:
+        """Queue the next run where this one stopped for its portion or its time; after trouble the job comes again."""
+        if (
+            self._stop is None
+            and self.report.held is None
+            and (self._room <= 0 or not self._has_time())
+            and await self._rows.count_due(1)
+        ):
+            self.report.left = True
+            await self._rows.wake()
+
+    def _has_time(self) -> bool:
+        return time.monotonic() < self._ends_at and not self._cancelled()
+
+    # One connection
+
+    async def _work(self, pool: Pool) -> None:
+        """Send one mail after another. Nothing that goes wrong here disturbs the other connections."""
+        try:
+            async with pool.connection(max(0.0, self._ends_at - time.monotonic())) as transport:
+                self._served = True
+                while self._goes_on() and await self._may_send():
+                    taken = await self._rows.take(secrets.randbits(63), self._longest())
+                    if taken is None:
+                        await self._give_back()
+                        break
+                    self._room -= len(taken.numbers)
+                    if not await self._send_one(transport, taken):
+                        await self._give_back()
+                    self._tell()
+        except NoConnection as error:  # others send by this account; those who got one do the work
+            self._no_connection = error
+        except Exception as error:  # the database is away, or a fault of ours
+            self._stop = self._stop or error
+
+    def _goes_on(self) -> bool:
+        return self._stop is None and self.report.held is None and self._room > 0 and self._has_time()
+
+    async def _may_send(self) -> bool:
+        """Reserve one mail of the account; where none is allowed, come again when it is."""
+        async with self._connect() as connection:
+            allowed = await reserve(connection, self._account.key, 1, limits=self._account.limits)
+        if allowed.granted:
+            return True
+        if self.report.held is None:
+            self.report.held = allowed.held or "the rate of the account is used up"
+            self._log.warning(
+                "notifications wait: the account %s is held back: %s", self._account.name, self.report.held
+            )
+            if allowed.wait is not None:
+                await self._rows.wake(allowed.wait)
+        return False
+
+    async def _give_back(self) -> None:
+        async with self._connect() as connection:
+            await give_back(connection, self._account.key, 1)
+
+    def _longest(self) -> timedelta:
+        return timedelta(seconds=self._account.smtp.send_limit + 2 * SETTLE_LIMIT)
+
+    def _tell(self) -> None:
+        done = min(self._settings.notification_batch - self._room, self._due)
+        self._progress(done / self._due, f"{done} of {self._due} notifications, {self.report.mails} mails")
+
+    async def _send_one(self, transport: Transport, taken: Taken) -> bool:
+        """Decide on what was taken and mail the rest; return whether the server was asked to take a mail."""
+        try:
+            found = await self._rows.read(taken)
+        except TRANSIENT:
+            raise
+        except Exception as error:  # in a function of the application's own
+            self._log.exception("%s: what it is about could not be looked at", taken.label)
+            reason = f"what it is about could not be looked at: {' '.join(str(error).split())[:300]}"
+            await self._settle(taken, taken.numbers, Settlement("Waiting", reason, self._delay(taken), counts=True))
+            return False
+        mailed, reasons = decide(found, self._settings)
+        if reasons:
+            for reason in reasons.values():
+                self._log.debug("%s: not mailed: %s", taken.label, reason)
+            states = await self._persist(lambda: self._rows.skip(taken, reasons))
+            self.report.skipped += len(states)
+        if not mailed:
+            return False
+        numbers = [one.number for one in mailed]
+        settlement, result = await self._hand_over(transport, taken, mailed)
+        await self._settle(taken, numbers, settlement)
+        await self._observe(result)
+        return result.outcome not in (Outcome.LOCAL, Outcome.CONNECTION, Outcome.AUTHENTICATION, Outcome.UNSUPPORTED)
+
+    async def _hand_over(
+        self, transport: Transport, taken: Taken, mailed: Sequence[Notification]
+    ) -> tuple[Settlement, Result]:
+        try:
+            message = compose(mailed, self._letterhead)
+            payload = message.to_bytes()
+            if self._account.signer is not None:
+                payload = self._account.signer.sign(payload, at=message.date) + payload
+        except InvalidInput as error:
+            result = Result(Outcome.LOCAL, Phase.IDLE, str(error))
+            return self._judge(taken, result, None), result
+        except Exception as error:  # a fault in composing is the fault of one mail
+            self._log.exception("%s: the mail could not be composed", taken.label)
+            result = Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}")
+            return self._judge(taken, result, None), result
+        envelope = Envelope(self._letterhead.sender.address, message.recipient.address)
+        try:
+            result = await transport.send(payload, envelope)
+        except asyncio.CancelledError:
+            in_doubt = transport.phase is Phase.DOT
+            stopped = Result(Outcome.UNKNOWN if in_doubt else Outcome.CONNECTION, Phase.IDLE, "the run was stopped")
+            numbers = [one.number for one in mailed]
+            await self._settle_cancelled(taken, numbers, self._judge(taken, stopped, message.message_id))
+            raise
+        return self._judge(taken, result, message.message_id), result
+
+    def _judge(self, taken: Taken, result: Result, message_id: str | None) -> Settlement:
+        """Return what a result means for its notifications, and note what it means for the run."""
+        match result.outcome:
+            case Outcome.ACCEPTED:
+                self._troubles = 0
+                return Settlement("Sent", str(result), message_id=message_id)
+            case Outcome.UNKNOWN:
+                self._note_trouble(result)
+                if taken.doubt_count:
+                    return Settlement("Uncertain", str(result), in_doubt=True, message_id=message_id)
+                return Settlement("Waiting", str(result), DELAYS[0], in_doubt=True, message_id=message_id)
+        if result.concerns_all:
+            self._stop = self._stop or MailNotSent(f"no notification can be mailed for now: {result}")
+            return Settlement("Waiting", str(result), message_id=message_id)
+        if result.outcome is Outcome.CONNECTION or (result.outcome is Outcome.RATE and not _concerns_recipient(result)):
+            self._note_trouble(result)
+        else:
+            self._troubles = 0
+        if result.final:
+            return Settlement("Failed", str(result), counts=True, message_id=message_id)
+        return Settlement("Waiting", str(result), self._delay(taken), counts=True, message_id=message_id)
+
+    @staticmethod
+    def _delay(taken: Taken) -> timedelta:
+        return DELAYS[min(taken.attempt_count, len(DELAYS) - 1)]
+
+    def _note_trouble(self, result: Result) -> None:
+        self._troubles += 1
+        if self._troubles >= MOST_TROUBLES:
+            self._stop = self._stop or MailNotSent(
+                f"no notification can be mailed for now: {self._troubles} attempts in a row broke off, "
+                f"the last: {result}"
+            )
+
+    async def _observe(self, result: Result) -> None:
+        """Note what follows for the account; of those that were taken the first one says enough."""
+        if result.outcome is Outcome.ACCEPTED and self.report.mails > 1:
+            return
+        async with self._connect() as connection:
+            await observe(connection, self._account.key, result)
+
+    # Results
+
+    async def _persist(self, write: Callable[[], Awaitable[list[str]]]) -> list[str]:
+        """Store a result; a database that is away is asked again, since a mail that was taken must not go out twice."""
+        deadline = time.monotonic() + SETTLE_LIMIT
+        pause = 0.1
+        while True:
+            try:
+                return await write()
+            except TRANSIENT:
+                if time.monotonic() + pause > deadline:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 5.0)
+
+    async def _settle(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:
+        states = await self._persist(lambda: self._rows.settle(taken, numbers, settlement))
+        self._count(taken, settlement, states)
+
+    async def _settle_cancelled(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:
+        try:
+            async with asyncio.timeout(SETTLE_LIMIT_CANCELLED):
+                self._count(taken, settlement, await self._rows.settle(taken, numbers, settlement))
+        except (*TRANSIENT, TimeoutError):
+            self._log.warning("%s: its state could not be stored; the next run frees it", taken.label)
+
+    def _count(self, taken: Taken, settlement: Settlement, states: Sequence[str]) -> None:
+        report = self.report
+        report.sent += states.count("Sent")
+        report.mails += settlement.state == "Sent"
+        report.failed += states.count("Failed")
+        report.uncertain += states.count("Uncertain")
+        report.postponed += states.count("Waiting")
+        if "Failed" in states:
+            self._log.warning("%s: no mail was sent: %s", taken.label, settlement.reason)
+        elif "Uncertain" in states:
+            self._log.warning("%s: sent twice, in doubt both times: %s", taken.label, settlement.reason)
+        elif "Waiting" in states:
+            self._log.info("%s: put off: %s", taken.label, settlement.reason)
+        else:
+            self._log.debug("%s: sent", taken.label)
+
+
+def _letterhead(account: SendingAccount, configuration: Configuration) -> Letterhead:
+    reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
+    return Letterhead(account.sender, configuration.site_url, reply_to)
+
+
+def _concerns_recipient(result: Result) -> bool:
+    """Whether a rate reply is about this recipient, as greylisting is."""
+    return result.phase is Phase.RCPT and result.code != 421
+
+
+def _are(due: int, limit: int) -> str:
+    if due == 1:
+        return "1 notification is"
+    return f"{due}{' or more' if due >= limit else ''} notifications are"
