@@ -83,6 +83,7 @@ LEFT JOIN LATERAL (
     SELECT p.name, p.first_name, p.last_name, p.email, p.address_key, p.language, p.account_id, p.account_name, p.fields
     FROM jobrunner.targets() AS p
     WHERE p.target_type = l.target_type AND p.target_id = l.target_id
+    LIMIT 1  -- one look by key for each, never a join with everybody
 ) AS t ON true
 LEFT JOIN jobrunner.account AS linked ON linked.id::text = t.account_id
 ORDER BY l.next_attempt_at, l.id

@@ -88,6 +88,7 @@ class Dispatch:
         self._pool = pool
         self._connections = max(1, min(account.limits.max_connections, pool.max_connections))
         self._side = side
+        self._connect = connect
         self._own = Line(connect)
         self._items = Items(
             prepared.id,
@@ -128,6 +129,7 @@ class Dispatch:
         """
         rows = await self._side.fetch(load(__package__, "read_outcomes"), self._prepared.id, BOUNCE_WINDOW)
         self._breakers = Breakers(rows)
+        await self._skip_excluded()
         self._ledger.start()
         try:
             async with renderer_of(self._prepared) as renderer:
@@ -139,6 +141,14 @@ class Dispatch:
             await self._ledger.close()
             await self._own.close()
         return self.sent
+
+    async def _skip_excluded(self) -> None:
+        if not self._prepared.has_excluding:
+            return
+        async with self._connect() as connection:  # planned for these lists, and without a limit
+            rows = await connection.fetch(load(__package__, "skip_excluded_items"), self._prepared.id)
+        self.sent.counts["Skipped"] += len(rows)
+        self._on_settled(len(rows))
 
     def stop(self, reason: str) -> None:
         """Hand over nothing more; what is under way is finished."""

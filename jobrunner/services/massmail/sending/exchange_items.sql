@@ -121,18 +121,12 @@ WITH mailing AS MATERIALIZED (
         CASE
             WHEN $18::boolean AND NOT $19::boolean THEN EXISTS (
                 SELECT
-                FROM (
-                    SELECT q.target_type, q.target_id
-                    UNION ALL
-                    SELECT a.target_type, a.target_id
-                    FROM jobrunner.targets() AS a
-                    WHERE a.address_key = q.address_key
-                ) AS alike
-                JOIN jobrunner.mass_email_list AS l ON l.mass_email_id = q.mass_email_id AND l.excluding
+                FROM jobrunner.mass_email_list AS l
                 JOIN jobrunner.target_list_member AS b
                     ON b.target_list_id = l.target_list_id
-                    AND b.target_type = alike.target_type
-                    AND b.target_id = alike.target_id
+                    AND b.target_type = q.target_type
+                    AND b.target_id = q.target_id
+                WHERE l.mass_email_id = q.mass_email_id AND l.excluding
             )
             ELSE false
         END AS is_excluded
@@ -142,6 +136,7 @@ WITH mailing AS MATERIALIZED (
         SELECT p.target_id, p.email, p.address_key
         FROM jobrunner.targets() AS p
         WHERE p.target_type = q.target_type AND p.target_id = q.target_id
+        LIMIT 1  -- one look by key for each, never a join with everybody
     ) AS t ON true
     LEFT JOIN jobrunner.email_address AS e ON e.key = q.address_key
     WHERE q.sender_token = $2::bigint
