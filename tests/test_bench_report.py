@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts.benchmarks.report import Report, at_least, both, less_than, more_than, options
+from scripts.benchmarks.report import Report, at_least, at_most, both, less_than, more_than, options
 
 
 @pytest.fixture
@@ -36,6 +36,8 @@ def test_a_goal_is_judged_by_the_value_and_not_by_what_is_printed_of_it(report, 
     [
         (at_least(3), 3, True),
         (more_than(3), 3, False),
+        (at_most(3), 3, True),
+        (at_most(3), 3.01, False),
         (less_than(3), 3, False),
         (both(at_least(1), less_than(2)), 2, False),
         (both(at_least(1), less_than(2)), 0.5, False),

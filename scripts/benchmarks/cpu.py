@@ -9,7 +9,7 @@ TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 def spent(pid: int) -> float:
     """Return the seconds of CPU that a process and all below it have used, those included that have ended."""
     total = 0.0
-    for process in _tree(pid):
+    for process in tree(pid):
         try:
             # After the name, which may hold blanks: user, system, and the same of children that were waited for.
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
@@ -19,7 +19,8 @@ def spent(pid: int) -> float:
     return total / TICK
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
+    """Return a process and all below it."""
     found = [pid]
     for parent in found:
         try:

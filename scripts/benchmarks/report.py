@@ -28,6 +28,11 @@ def more_than(limit: float, of: str = "") -> Goal:
     return Goal(_words("more than", limit, of), lambda value: value > limit)
 
 
+def at_most(limit: float, of: str = "") -> Goal:
+    """The value is to be `limit` or less."""
+    return Goal(_words("at most", limit, of), lambda value: value <= limit)
+
+
 def less_than(limit: float, of: str = "") -> Goal:
     """The value is to be below `limit`."""
     return Goal(_words("less than", limit, of), lambda value: value < limit)

@@ -1,6 +1,6 @@
 """Measures handing over alone, to Postfix's smtp-sink: our driver beside aiosmtplib's sendmail.
 
-    .venv/bin/python scripts/benchmarks/mailing/driver.py [--messages N] [--rounds N] [--connections N]... [--size N]
+    .venv/bin/python -m scripts.benchmarks.mailing.driver [--messages N] [--rounds N] [--connections N]... [--size N]
 
 Each round starts a smtp-sink of its own (Debian package postfix) on the loopback address. It prints messages a second,
 best and median of the rounds, and the client's CPU time for each message, of which other load disturbs less.
@@ -8,54 +8,18 @@ best and median of the rounds, and the client's CPU time for each message, of wh
 
 import argparse
 import asyncio
-import os
-import shutil
-import socket
 import statistics
-import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import aiosmtplib
 import uvloop
 
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Pool
+from scripts.benchmarks.mailing.sink import Sink
 
 Send = Callable[[int, bytes, int, int], Awaitable[None]]
-
-
-@contextmanager
-def sink(*flags: str) -> Iterator[int]:
-    """Run a smtp-sink and yield its port."""
-    program = shutil.which("smtp-sink", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if program is None:
-        raise SystemExit("smtp-sink is not installed (`apt-get install postfix`; its service need not run)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    process = subprocess.Popen([program, *user, *flags, f"127.0.0.1:{port}", "1024"], stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port, process)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Return once it greets."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
-                if line.recv(3) == b"220":
-                    return
-        except OSError:
-            time.sleep(0.01)
-    raise SystemExit("smtp-sink did not start")
 
 
 def message_of(size: int) -> bytes:
@@ -100,9 +64,9 @@ def shares(count: int, connections: int) -> list[int]:
 
 def measure(send: Send, message: bytes, connections: int, count: int) -> tuple[float, float]:
     """Return messages a second, and microseconds of CPU for each."""
-    with sink() as port:
+    with Sink() as sink:
         wall, cpu = time.perf_counter(), time.process_time()
-        uvloop.run(send(port, message, connections, count))  # type: ignore[arg-type]
+        uvloop.run(send(sink.port, message, connections, count))  # type: ignore[arg-type]
         return count / (time.perf_counter() - wall), (time.process_time() - cpu) / count * 1e6
 
 
