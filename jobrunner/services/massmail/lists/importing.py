@@ -132,10 +132,10 @@ async def _store(
 
 async def _write(connection: Any, list_id: int, kind: TargetType, portion: list[Record], adds: bool) -> Any:
     emails = [record.email for record in portion]
+    await connection.execute(load(__package__, "lock_imports"), kind)
     if not adds:
         return await connection.fetchrow(load(__package__, "import_known"), list_id, emails, kind)
-    table, statement = TABLES[kind]
-    await connection.execute(load(__package__, "lock_imports"), table)
+    _, statement = TABLES[kind]
     names = [_names(record) for record in portion]
     return await connection.fetchrow(
         load(__package__, statement),

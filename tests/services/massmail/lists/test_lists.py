@@ -7,6 +7,7 @@ import json
 import asyncpg
 import pytest
 
+from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound
 from jobrunner.services.massmail.lists.exporting import defuse, export_members
 from jobrunner.services.massmail.lists.importing import import_members
@@ -279,3 +280,12 @@ def test_defused(text):
 
 def test_harmless_cells_stay():
     assert defuse("Ann = Bob") == "Ann = Bob"
+
+
+@pytest.mark.parametrize("kind", ["account", "contact", "lead", "app_user"])
+async def test_an_address_is_found_by_index(connection, kind):
+    """However many persons there are: the index must be usable for what jobrunner.targets() asks."""
+    await connection.execute("SET enable_seqscan = off")
+    statement = load("jobrunner.services.massmail.lists", "opt_out_of_list")
+    plan = await connection.fetch(f"EXPLAIN {statement}", 1, "a@x.org")
+    assert f"{kind}_by_address" in "\n".join(row[0] for row in plan)
