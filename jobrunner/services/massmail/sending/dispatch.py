@@ -118,6 +118,7 @@ class Dispatch:
         self._reached = asyncio.Event()
         """Whether the mail server has answered: until then one connection is enough."""
         self._stopped: str | None = None
+        self._halted = False
         self._over = asyncio.Event()
         self._error: BaseException | None = None
 
@@ -150,8 +151,9 @@ class Dispatch:
         self.sent.counts["Skipped"] += len(rows)
         self._on_settled(len(rows))
 
-    def stop(self, reason: str) -> None:
-        """Hand over nothing more; what is under way is finished."""
+    def stop(self, reason: str, *, halted: bool = False) -> None:
+        """Take nothing more; what is under way is finished. `halted`: what is marked already is not begun, either."""
+        self._halted = self._halted or halted
         if self._stopped is None:
             self._stopped = reason
             self._log.info("mass e-mail %r: %s", self._prepared.name, reason)
@@ -167,7 +169,7 @@ class Dispatch:
         try:
             await asyncio.wait(tasks)
         except asyncio.CancelledError:
-            self.stop("stopped before its end")
+            self.stop("stopped before its end", halted=True)
             await asyncio.wait(tasks, timeout=LAST_LIMIT_CANCELLED)
             raise
         finally:
@@ -260,7 +262,8 @@ class Dispatch:
         """Those whose address is still the target's are sent; the others follow it, and are claimed again."""
         staying = []
         for item in items:
-            if item.target_key is None or item.target_key == item.address_key or not item.email:
+            key = item.target_key
+            if not key or key == item.address_key or key.startswith("erased:"):
                 staying.append(item)
             else:
                 await self._items.follow_address(self._side, item)
@@ -307,7 +310,7 @@ class Dispatch:
                 self.stop(str(error))
         except Exception as error:
             self._error = self._error or error
-            self.stop(f"it cannot go on: {error or type(error).__name__}")
+            self.stop(f"it cannot go on: {error or type(error).__name__}", halted=True)
 
     async def _hand_over_all(self, transport: Transport) -> None:
         done: Settlement | None = None
@@ -320,7 +323,7 @@ class Dispatch:
             try:
                 may_go = await self._ledger.exchange(done, None if letter is None else letter.item.id)
                 done = None
-                if letter is not None and may_go and self._stopped is None:
+                if letter is not None and may_go and not self._halted:
                     done = await self._hand_over(transport, letter)
             finally:
                 if letter is not None:
@@ -351,7 +354,7 @@ class Dispatch:
             await self._pause(reason)
         if (trouble := await self._watch.note(self._side, result)) is not None:
             self.sent.wait = self.sent.wait or timedelta(minutes=1)
-            self.stop(trouble)
+            self.stop(trouble, halted=True)
         settlement = self._judged(item, result)
         if settlement.status == "Pending" and not settlement.is_charged:
             await self._give_back(1)
@@ -366,7 +369,7 @@ class Dispatch:
         )
 
     async def _pause(self, reason: str) -> None:
-        self.stop(f"paused: {reason}")
+        self.stop(f"paused: {reason}", halted=True)
         if await pause_for(self._side, self._prepared.id, reason):
             await tell_owner(
                 self._log, name=self._prepared.name, owner=self._prepared.created_by, reason=f"paused: {reason}"

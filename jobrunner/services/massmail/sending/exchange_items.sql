@@ -141,7 +141,7 @@ WITH mailing AS MATERIALIZED (
     LEFT JOIN jobrunner.email_address AS e ON e.key = q.address_key
     WHERE q.sender_token = $2::bigint
         AND q.status IN ('Pending', 'Sending')
-        AND ($19::boolean OR t.target_id IS NULL OR t.address_key IS NULL OR t.address_key = q.address_key)
+        AND ($19::boolean OR t.email IS NULL OR t.address_key = q.address_key OR t.email ~* '^erased:')
 ), counted AS (
     SELECT
         j.id,
