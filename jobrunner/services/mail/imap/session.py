@@ -1,0 +1,432 @@
+"""A mailbox over one connection: `Mailbox` on the protocol, with a sentence for whatever goes wrong."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from datetime import date, datetime
+
+from jobrunner.services.mail.imap.account import Account
+from jobrunner.services.mail.imap.capabilities import Capabilities
+from jobrunner.services.mail.imap.codes import code_of, fault_of
+from jobrunner.services.mail.imap.exchange import Exchange
+from jobrunner.services.mail.imap.fault import Fault, LineBroken, MailboxError, failure, one_line
+from jobrunner.services.mail.imap.fetching import fetch_batches
+from jobrunner.services.mail.imap.folders import parse_folder, wire_name
+from jobrunner.services.mail.imap.idling import RENEW, Idling
+from jobrunner.services.mail.imap.idling import Refused as IdleRefused
+from jobrunner.services.mail.imap.login import without_secrets
+from jobrunner.services.mail.imap.mailbox import (
+    Details,
+    Folder,
+    FolderCounts,
+    Idle,
+    Message,
+    OpenFolder,
+    Part,
+    Push,
+)
+from jobrunner.services.mail.imap.planning import uid_set
+from jobrunner.services.mail.imap.protocol import AUTH, SELECTED, ImapProtocol
+from jobrunner.services.mail.imap.receiving import KIB, MIB, Caps, Pieces
+from jobrunner.services.mail.imap.structure import read_structure
+from jobrunner.services.mail.imap.values import (
+    number,
+    parse_internal_date,
+    parse_items,
+    parse_values,
+    write_internal_date,
+)
+from jobrunner.services.mail.imap.windows import Refused as WindowRefused
+from jobrunner.services.mail.imap.windows import fetch_windows
+
+FOLDERS_LIMIT = 10_000
+SEARCH_CAPS = Caps(octets=24 * MIB, line=16 * MIB)
+"""Some 1.5 million UIDs."""
+SEARCH_STEP = 64 * KIB
+"""Octets of an answer to SEARCH that are read at a time, so that the event loop is not held up."""
+UIDS_PER_COMMAND = 500
+DETAILS = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Session:
+    """A `Mailbox` of one connection. `connect` makes one."""
+
+    def __init__(self, account: Account, protocol: ImapProtocol, capabilities: Capabilities, token: str | None) -> None:
+        self.account = account
+        self._protocol = protocol
+        self._capabilities = capabilities
+        self._token = token
+        self._busy = False
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the server offers after the login, in capitals."""
+        return self._capabilities
+
+    @property
+    def usable(self) -> bool:
+        """Whether the connection stands, as far as we were told."""
+        return self._protocol.broken is None
+
+    # Folders
+
+    async def folders(self, pattern: str = "*") -> list[Folder]:
+        """See `Mailbox`."""
+        caps = Caps(octets=8 * MIB, literal=4 * KIB, line=16 * KIB)
+        exchange = await self._run("LIST", '""', wire_name(pattern), wanted=(b"LIST",), caps=caps)
+        if len(exchange.answers) > FOLDERS_LIMIT:
+            raise self._failure(Fault.FLOOD, "LIST", f"more than {FOLDERS_LIMIT} folders")
+        with self._sentences("LIST"):
+            return [folder for pieces in exchange.answers if (folder := parse_folder(pieces)) is not None]
+
+    async def counts(self, folder: str) -> FolderCounts:
+        """See `Mailbox`."""
+        items = "(MESSAGES UNSEEN UIDNEXT UIDVALIDITY)"
+        exchange = await self._run("STATUS", wire_name(folder), items, wanted=(b"STATUS",))
+        with self._sentences("STATUS"):
+            values = parse_values(exchange.answers[-1])[2:] if exchange.answers else []
+            found = values[0] if values and isinstance(values[0], list) else []
+            told = {name: number(value) for name, value in zip(found[::2], found[1::2], strict=False) if _is_name(name)}
+        return FolderCounts(
+            messages=told.get(b"MESSAGES") or 0,
+            unseen=told.get(b"UNSEEN") or 0,
+            uid_next=told.get(b"UIDNEXT"),
+            uid_validity=told.get(b"UIDVALIDITY"),
+        )
+
+    async def create(self, folder: str) -> None:
+        """See `Mailbox`."""
+        await self._run("CREATE", wire_name(folder))
+
+    async def open(self, folder: str, *, read_only: bool = False) -> OpenFolder:
+        """See `Mailbox`."""
+        name = "EXAMINE" if read_only else "SELECT"
+        step = f"the opening of the folder {folder[:100]!r}"
+        try:
+            exchange = await self._run(name, wire_name(folder), wanted=(b"OK", b"EXISTS"), step=step)
+        except MailboxError as error:
+            if error.fault.keeps_line:
+                self._protocol.state = AUTH  # no folder is open now
+            raise
+        self._protocol.state = SELECTED  # the library does not know that after EXAMINE
+        told = _read_opening(exchange)
+        validity = told.get(b"UIDVALIDITY")
+        if not validity:
+            raise self._failure(Fault.UNSUPPORTED, "UIDVALIDITY", "without it no message could be told from another")
+        return OpenFolder(
+            name=folder,
+            uid_validity=validity,
+            uid_next=told.get(b"UIDNEXT"),
+            exists=told.get(b"EXISTS") or 0,
+            highest_modseq=told.get(b"HIGHESTMODSEQ"),
+            read_only=read_only or code_of(exchange.text)[0] == b"READ-ONLY",
+        )
+
+    # Finding
+
+    async def search(self, *, after: int = 0, since: date | None = None, until: int | None = None) -> Sequence[int]:
+        """See `Mailbox`. No CHARSET, which some servers refuse and the library adds."""
+        criteria = []
+        if after or until is not None:
+            criteria.append(f"UID {after + 1}:{until if until is not None else '*'}")
+        if since is not None:
+            criteria.append(f"SINCE {since.day}-{MONTHS[since.month - 1]}-{since.year}")
+        if not criteria:
+            criteria.append("ALL")
+        exchange = await self._run("SEARCH", *criteria, by_uid=True, wanted=(b"SEARCH",), caps=SEARCH_CAPS)
+        found = array("L")
+        for pieces in exchange.answers:
+            await _read_uids(pieces[0], found)
+        # `n:*` names the newest message also where its UID is below n.
+        if until is None:
+            uids = [uid for uid in found if uid > after]
+        else:
+            uids = [uid for uid in found if after < uid <= until]
+        return sorted(set(uids))
+
+    async def details(self, uids: Sequence[int]) -> list[Details]:
+        """See `Mailbox`."""
+        found: dict[int, Details] = {}
+        for start in range(0, len(uids), UIDS_PER_COMMAND):
+            asked = sorted(uids[start : start + UIDS_PER_COMMAND])
+            exchange = await self._run("FETCH", uid_set(asked), DETAILS, by_uid=True, wanted=(b"FETCH",))
+            with self._sentences("FETCH"):
+                wanted = set(asked)
+                for pieces in exchange.answers:
+                    details = _read_details(pieces)
+                    if details is not None and details.uid in wanted:
+                        found.setdefault(details.uid, details)
+        return [found[uid] for uid in sorted(found)]
+
+    # Fetching
+
+    async def fetch(
+        self, batches: Sequence[Sequence[int]], *, section: str = "", octets: int = 0
+    ) -> AsyncGenerator[Message, None]:
+        """See `Mailbox`."""
+        with self._turn(), self._sentences("FETCH"):
+            async with aclosing(fetch_batches(self._protocol, batches, section, octets)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def windows(
+        self, uid: int, size: int, *, at_most: int, section: str = "", window: int = MIB
+    ) -> AsyncGenerator[bytes, None]:
+        """See `Mailbox`."""
+        with self._turn(), self._sentences("FETCH"):
+            parts = fetch_windows(self._protocol, uid, size, section=section, window=window, at_most=at_most)
+            try:
+                async with aclosing(parts):
+                    async for part in parts:
+                        yield part
+            except WindowRefused as refused:
+                raise self._refusal(refused.exchange) from None
+
+    async def structure(self, uid: int) -> Part:
+        """See `Mailbox`. Of one message only, since its strings may hold anything."""
+        caps = Caps(line=MIB, literal=MIB)
+        exchange = await self._run("FETCH", str(uid), "(UID BODYSTRUCTURE)", by_uid=True, wanted=(b"FETCH",), caps=caps)
+        with self._sentences("FETCH"):
+            for pieces in exchange.answers:
+                items = parse_items(pieces)
+                if number(items.get(b"UID")) == uid and b"BODYSTRUCTURE" in items:
+                    return read_structure(items[b"BODYSTRUCTURE"])
+        raise self._failure(Fault.VANISHED, "FETCH")
+
+    # Changing
+
+    async def append(
+        self, folder: str, message: bytes, *, flags: Collection[str] = (), received: datetime | None = None
+    ) -> int | None:
+        """See `Mailbox`."""
+        step = f"storing in the folder {folder[:100]!r}"
+        protocol = self._protocol
+        asked = asyncio.Event()
+        arguments = [wire_name(folder)]
+        if flags:
+            arguments.append(f"({' '.join(flags)})")
+        if received is not None:
+            arguments.append(write_internal_date(received))
+        arguments.append(f"{{{len(message)}}}")
+        exchange = Exchange("APPEND", protocol.new_tag(), *arguments, on_continuation=lambda _: asked.set())
+        with self._turn(), self._sentences(step):
+            protocol.begin(exchange)
+            while not asked.is_set() and not exchange.over:
+                exchange.wake.clear()
+                await protocol.until(exchange.wake)
+            if not exchange.over:
+                await protocol.write_much(message)
+                protocol.write(b"\r\n")
+                await protocol.finish(exchange)
+        self._require_ok(exchange, step)
+        code, argument = code_of(exchange.text)
+        return number(argument.partition(b" ")[2]) if code == b"APPENDUID" else None
+
+    async def add_flags(self, uids: Sequence[int], flags: Collection[str]) -> None:
+        """See `Mailbox`."""
+        await self._store(uids, "+FLAGS.SILENT", flags)
+
+    async def remove_flags(self, uids: Sequence[int], flags: Collection[str]) -> None:
+        """See `Mailbox`."""
+        await self._store(uids, "-FLAGS.SILENT", flags)
+
+    async def move(self, uids: Sequence[int], folder: str) -> None:
+        """See `Mailbox`. Without MOVE (RFC 6851): copy, then delete, where that can be limited to these."""
+        if "MOVE" in self._capabilities:
+            await self._each("MOVE", uids, wire_name(folder))
+            return
+        self._require_uidplus("MOVE")
+        await self._each("COPY", uids, wire_name(folder))
+        await self.delete(uids)
+
+    async def delete(self, uids: Sequence[int]) -> None:
+        """See `Mailbox`. A server without UIDPLUS could only delete whatever else is marked too: it is not asked."""
+        self._require_uidplus("the deletion of single messages")
+        await self.add_flags(uids, ["\\Deleted"])
+        await self._each("EXPUNGE", uids)
+
+    # Waiting and leaving
+
+    @asynccontextmanager
+    async def idle(self, *, renew: float = RENEW) -> AsyncIterator[Idle]:
+        """See `Mailbox`."""
+        if "IDLE" not in self._capabilities:
+            raise self._failure(Fault.UNSUPPORTED, "IDLE")
+        idling = Idling(self._protocol, renew)
+        with self._turn():
+            try:
+                await self._idle_start(idling)
+                yield _Told(self, idling)
+                with self._sentences("IDLE"):
+                    await idling.stop()
+            except asyncio.CancelledError:
+                self.drop()
+                raise
+            except Exception:
+                # The caller's own: the connection goes on, if it can be brought back to where it was.
+                with suppress(LineBroken):
+                    await idling.stop()
+                raise
+
+    async def _idle_start(self, idling: Idling) -> None:
+        with self._sentences("IDLE"):
+            try:
+                await idling.start()
+            except IdleRefused as refused:
+                raise self._refusal(refused.exchange) from None
+
+    async def noop(self) -> None:
+        """See `Mailbox`."""
+        await self._run("NOOP")
+
+    async def logout(self) -> None:
+        """See `Mailbox`."""
+        protocol = self._protocol
+        if self._busy:  # in the middle of something: LOGOUT would wait for its end
+            self.drop()
+            return
+        try:
+            async with asyncio.timeout(self.account.limits.farewell):
+                await protocol.execute(Exchange("LOGOUT", protocol.new_tag()))
+        except (LineBroken, TimeoutError):
+            pass
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """See `Mailbox`."""
+        self._protocol.drop()
+
+    # One command
+
+    async def _run(
+        self,
+        name: str,
+        *arguments: str,
+        by_uid: bool = False,
+        wanted: Collection[bytes] = (),
+        caps: Caps | None = None,
+        step: str | None = None,
+    ) -> Exchange:
+        """Give a command, and return it with its answers when it was done."""
+        step = step or name
+        exchange = Exchange(
+            name, self._protocol.new_tag(), *arguments, by_uid=by_uid, wanted=wanted, caps=caps or Caps()
+        )
+        with self._turn(), self._sentences(step):
+            self._require_open(name)
+            await self._protocol.execute(exchange)
+        self._require_ok(exchange, step)
+        return exchange
+
+    async def _store(self, uids: Sequence[int], item: str, flags: Collection[str]) -> None:
+        await self._each("STORE", uids, item, f"({' '.join(flags)})")
+
+    async def _each(self, name: str, uids: Sequence[int], *arguments: str) -> None:
+        """Give a command about messages, so many at a time that no line is too long for a server."""
+        ordered = sorted(uids)
+        for start in range(0, len(ordered), UIDS_PER_COMMAND):
+            await self._run(name, uid_set(ordered[start : start + UIDS_PER_COMMAND]), *arguments, by_uid=True)
+
+    def _require_open(self, name: str) -> None:
+        if name in ("SEARCH", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE") and self._protocol.broken is None:
+            assert self._protocol.state == SELECTED, f"{name} needs an open folder"
+
+    def _require_uidplus(self, what: str) -> None:
+        if "UIDPLUS" not in self._capabilities:
+            raise self._failure(Fault.UNSUPPORTED, what, "it offers no UIDPLUS")
+
+    def _require_ok(self, exchange: Exchange, step: str) -> None:
+        if exchange.result != "OK":
+            raise self._refusal(exchange, step)
+
+    def _refusal(self, exchange: Exchange, step: str | None = None) -> MailboxError:
+        fault = fault_of(exchange.name, exchange.result, exchange.text)
+        return self._failure(fault, step or exchange.name, one_line(exchange.text))
+
+    def _failure(self, fault: Fault, step: str, words: str = "") -> MailboxError:
+        return failure(self.account, fault, step, without_secrets(words, self.account, self._token))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the connection for one call."""
+        if self._busy:
+            raise RuntimeError("one call at a time may use a mailbox; an earlier one has not ended")
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    @contextmanager
+    def _sentences(self, step: str) -> Iterator[None]:
+        """Turn what breaks a connection into the error for it."""
+        try:
+            yield
+        except LineBroken as error:
+            if not error.fault.keeps_line:
+                self._protocol.fail(error)
+            raise self._failure(error.fault, step, error.words) from None
+
+
+class _Told:
+    """`Idle` with the sentences for what goes wrong."""
+
+    def __init__(self, session: Session, idling: Idling) -> None:
+        self._session = session
+        self._idling = idling
+
+    async def next(self) -> Push:
+        with self._session._sentences("IDLE"):
+            try:
+                return await self._idling.next()
+            except IdleRefused as refused:
+                raise self._session._refusal(refused.exchange) from None
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, bytes)
+
+
+def _read_opening(exchange: Exchange) -> dict[bytes, int]:
+    told: dict[bytes, int] = {}
+    for pieces in exchange.answers:
+        first, _, rest = pieces[0].partition(b" ")
+        if first.isdigit():
+            value, name = number(first), b"EXISTS"
+        else:
+            name, argument = code_of(rest)
+            value = number(argument)
+        if value is not None:
+            told[name] = value
+    return told
+
+
+def _read_details(pieces: Pieces) -> Details | None:
+    items = parse_items(pieces)
+    uid, size, flags = number(items.get(b"UID")), number(items.get(b"RFC822.SIZE")), items.get(b"FLAGS")
+    if uid is None or size is None:
+        return None  # a change of flags that was not asked for
+    named = flags if isinstance(flags, list) else []
+    return Details(
+        uid=uid,
+        size=size,
+        flags=frozenset(flag.decode("ascii", "replace") for flag in named if isinstance(flag, bytes)),
+        received=parse_internal_date(items.get(b"INTERNALDATE")),
+    )
+
+
+async def _read_uids(line: bytes, found: "array[int]") -> None:
+    """Read the numbers of an answer to SEARCH, piece by piece."""
+    at = len(b"SEARCH")
+    while at < len(line):
+        end = line.find(b" ", at + SEARCH_STEP)
+        end = end if end >= 0 else len(line)
+        for word in line[at:end].split():
+            if not word.isdigit() or len(word) > 10:
+                break  # `(MODSEQ n)` at the end, where CONDSTORE is on
+            found.append(int(word))
+        at = end
+        await asyncio.sleep(0)

@@ -1,0 +1,194 @@
+"""A private Dovecot on loopback in a temporary folder: any user exists, with one password, and has an empty INBOX."""
+
+import grp
+import imaplib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import trustme
+
+PASSWORD = "canary-imap-5ecret"
+LIMIT = 20.0
+"""Seconds that starting or stopping may take."""
+
+CONFIGURATION = """
+base_dir = {folder}/run
+state_dir = {folder}/run
+log_path = {folder}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl_cert = <{folder}/cert.pem
+ssl_key = <{folder}/key.pem
+auth_mechanisms = plain login cram-md5
+auth_failure_delay = 0
+auth_cache_size = 0
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = 1000
+imap_idle_notify_interval = {idle_notify} secs
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/mail/%n
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+service imap-login {{
+  service_count = 0
+  process_limit = 4
+  {login_chroot}
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = {tls_port}
+  }}
+}}
+service anvil {{
+  {anvil_chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+"""
+
+WITHOUT_ROOT = """
+default_internal_user = {user}
+default_login_user = {user}
+default_internal_group = {group}
+"""
+
+
+@dataclass
+class Dovecot:
+    """A server; `start` makes one."""
+
+    folder: Path
+    port: int
+    """In clear, and with STARTTLS."""
+    tls_port: int
+    """With TLS from the first octet; the certificate is for localhost and 127.0.0.1."""
+    user: str
+    """Of the system, under which mail is kept."""
+    group: str
+
+    @classmethod
+    def start(cls, program: Path, authority: trustme.CA, *, idle_notify: int = 5) -> Self:
+        """Start a server in a folder of its own. It is no child of ours: its children come and go as they please."""
+        root = os.geteuid() == 0
+        user = "nobody" if root else pwd.getpwuid(os.geteuid()).pw_name
+        group = "nogroup" if root else grp.getgrgid(os.getegid()).gr_name
+        server = cls(Path(tempfile.mkdtemp(prefix="jobrunner-dovecot-")), free_port(), free_port(), user, group)
+        folder = server.folder
+        folder.chmod(0o755)
+        (folder / "mail").mkdir()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate.private_key_pem.write_to_path(folder / "key.pem")
+        for pem in certificate.cert_chain_pems:
+            pem.write_to_path(folder / "cert.pem", append=True)
+        if root:
+            shutil.chown(folder / "mail", user, group)
+        text = CONFIGURATION.format(
+            folder=folder,
+            idle_notify=idle_notify,
+            password=PASSWORD,
+            user=user,
+            group=group,
+            port=server.port,
+            tls_port=server.tls_port,
+            login_chroot="" if root else "chroot =",
+            anvil_chroot="" if root else "chroot =",
+        )
+        if not root:
+            text += WITHOUT_ROOT.format(user=user, group=group)
+        (folder / "dovecot.conf").write_text(text)
+        # Its log is a file: a pipe would stay open in it, and be waited for.
+        with (folder / "start.log").open("w") as log:
+            command = [program, "-c", folder / "dovecot.conf"]
+            subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False, timeout=LIMIT)
+        server._wait_until_there()
+        return server
+
+    def stop(self) -> None:
+        """Stop it and remove its folder."""
+        try:
+            pid = int((self.folder / "run/master.pid").read_text())
+        except (OSError, ValueError):
+            pid = 0
+        deadline = time.monotonic() + LIMIT
+        while pid and _send(pid, signal.SIGTERM) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_user(self) -> str:
+        """The name of a user whom nobody else uses."""
+        return f"user-{uuid.uuid4().hex[:12]}"
+
+    def client(self, user: str) -> imaplib.IMAP4:
+        """A connection of the standard library, logged in; to be used as a context."""
+        client = imaplib.IMAP4("127.0.0.1", self.port, timeout=LIMIT)
+        client.login(user, PASSWORD)
+        return client
+
+    def deliver(self, user: str, messages: Iterable[bytes], folder: str = "INBOX") -> None:
+        """Put messages into a folder over IMAP: who watches it is told."""
+        with self.client(user) as client:
+            for message in messages:
+                done, words = client.append(f'"{folder}"', "", "", message)
+                assert done == "OK", words
+
+    def deliver_files(self, user: str, messages: Iterable[bytes]) -> None:
+        """Put many messages into a user's INBOX, as files: much faster, before anybody looks."""
+        maildir = self.folder / "mail" / user / "Maildir"
+        for name in ("cur", "new", "tmp"):
+            (maildir / name).mkdir(parents=True, exist_ok=True)
+        for number, message in enumerate(messages, 1):
+            (maildir / "cur" / f"{1_700_000_000 + number}.M{number}.test,S={len(message)}:2,").write_bytes(message)
+        if os.geteuid() == 0:
+            for path in (maildir.parent, maildir, *maildir.rglob("*")):
+                shutil.chown(path, self.user, self.group)
+
+    def _wait_until_there(self) -> None:
+        deadline = time.monotonic() + LIMIT
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=LIMIT) as connection:
+                    if connection.recv(4) == b"* OK":
+                        return
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                said = "".join(p.read_text() for p in self.folder.glob("*.log"))
+                self.stop()
+                raise RuntimeError(f"Dovecot does not start: {said}")
+            time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _send(pid: int, number: int) -> bool:
+    """Whether the process was there."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
