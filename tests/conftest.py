@@ -277,14 +277,14 @@ def wait_until_none(look: Callable[[], list[Any]], request: pytest.FixtureReques
 
 
 @pytest.fixture
-def require_tool() -> Callable[[str], Path]:
+def require_tool() -> Callable[..., Path]:
     """Return the path of a program of the machine, or skip the test; where CI=true, fail it: there it must be."""
 
-    def require(name: str) -> Path:
+    def require(name: str, package: str | None = None) -> Path:
         for folder in (*os.get_exec_path(), "/usr/sbin", "/sbin"):
             if os.access(path := Path(folder) / name, os.X_OK):
                 return path
-        missing = f"{name} is not installed (`apt-get install {name}`)"
+        missing = f"{name} is not installed (`apt-get install {package or name}`)"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
