@@ -19,6 +19,8 @@ from jobrunner.services.notifications.words import Words, words_for
 
 MOST_ENTRIES = 50
 """Notifications that one mail tells of in full; of more it says how many."""
+POSTS_LIMIT = 50_000
+"""Characters after which a mail shows no further posts: who wrote when, and the link, is enough then."""
 PATH = re.compile(r"[/#?][^\x00-\x20\x7f]*")
 
 PAGE = """\
@@ -65,8 +67,7 @@ def compose(notifications: Sequence[Notification], letterhead: Letterhead) -> Me
     """
     first = notifications[0]
     words = words_for(first.language)
-    style = Style.of(first.language or "en", first.time_zone or "UTC")
-    entries = [(style.write_moment(one.created_at), entry_of(one, words)) for one in notifications[:MOST_ENTRIES]]
+    entries = _entries(notifications[:MOST_ENTRIES], words)
     subject, heading = _subject(notifications, words), _heading(notifications, words)
     user = one_text(first.user_name)
     greeting = words.greeting.format(name=user) if user else words.greeting_nameless
@@ -97,6 +98,18 @@ def compose(notifications: Sequence[Notification], letterhead: Letterhead) -> Me
         headers={**AUTOMATIC, **_thread(first, letterhead)},
         reply_to=_reply_to(notifications, letterhead),
     )
+
+
+def _entries(notifications: Sequence[Notification], words: Words) -> list[tuple[str, Entry]]:
+    """Return what is told of each, with its moment as the clocks at the user's place show it."""
+    style = Style.of(notifications[0].language or "en", notifications[0].time_zone or "UTC")
+    entries: list[tuple[str, Entry]] = []
+    room = POSTS_LIMIT
+    for one in notifications:
+        entry = entry_of(one, words, with_body=room > 0)
+        room -= len(entry.body)
+        entries.append((style.write_moment(one.created_at), entry))
+    return entries
 
 
 def record_url(one: Notification, letterhead: Letterhead) -> str:

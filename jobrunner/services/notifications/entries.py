@@ -22,14 +22,14 @@ class Entry:
     body_html: str = ""
 
 
-def entry_of(one: Notification, words: Words) -> Entry:
+def entry_of(one: Notification, words: Words, *, with_body: bool = True) -> Entry:
     """Return what is told of one notification. Its data may hold anything: what is no text counts as not given."""
     actor = name_of_actor(one, words)
     match one.type:
         case "Post" | "Mention":
             sentence = (words.post if one.type == "Post" else words.mention).format(actor=actor)
             post = one.data.get("post")
-            if not isinstance(post, str) or not to_plain(post):
+            if not with_body or not isinstance(post, str) or not to_plain(post):
                 return Entry(sentence)
             return Entry(sentence, to_plain(post), to_html(post))
         case "Status":

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from jobrunner.services.mail.composing.text import UNSEEN
 
-TEXT_LIMIT = 20_000
+TEXT_LIMIT = 10_000
 """Characters of a post that a mail shows."""
 
 TEXT_TAGS = frozenset({"a", "br", "code", "del", "em", "p", "pre", "s", "strong"})

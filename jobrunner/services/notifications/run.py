@@ -14,6 +14,7 @@ from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, Conflict, InvalidInput, JobrunnerError, NotFound
 from jobrunner.services.mail.accounts import SendingAccount, give_back, load_account, observe, reserve
 from jobrunner.services.mail.address import Mailbox
+from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.smtp import Envelope, NoConnection, Outcome, Phase, Pool, Pools, Result, Transport
 from jobrunner.services.mail.smtp import shared_pools as shared
 from jobrunner.services.notifications.compose import Letterhead, compose
@@ -229,7 +230,7 @@ class Run:
             allowed = await reserve(connection, self._account.key, 1, limits=self._account.limits)
         if allowed.granted:
             return True
-        if self.report.held is None:
+        if self.report.held is None and await self._rows.count_due(1):
             self.report.held = allowed.held or "the rate of the account is used up"
             self._log.warning(
                 "notifications wait: the account %s is held back: %s", self._account.name, self.report.held
@@ -278,10 +279,8 @@ class Run:
         self, transport: Transport, taken: Taken, mailed: Sequence[Notification]
     ) -> tuple[Settlement, Result]:
         try:
-            message = compose(mailed, self._letterhead)
-            payload = message.to_bytes()
-            if self._account.signer is not None:
-                payload = self._account.signer.sign(payload, at=message.date) + payload
+            # On a thread: a post may be long, and its Markdown such as takes a second.
+            message, payload = await asyncio.to_thread(self._compose, mailed)
         except InvalidInput as error:
             result = Result(Outcome.LOCAL, Phase.IDLE, str(error))
             return self._judge(taken, result, None), result
@@ -299,6 +298,13 @@ class Run:
             await self._settle_cancelled(taken, numbers, self._judge(taken, stopped, message.message_id))
             raise
         return self._judge(taken, result, message.message_id), result
+
+    def _compose(self, mailed: Sequence[Notification]) -> tuple[Message, bytes]:
+        message = compose(mailed, self._letterhead)
+        payload = message.to_bytes()
+        if self._account.signer is not None:
+            payload = self._account.signer.sign(payload, at=message.date) + payload
+        return message, payload
 
     def _judge(self, taken: Taken, result: Result, message_id: str | None) -> Settlement:
         """Return what a result means for its notifications, and note what it means for the run."""
