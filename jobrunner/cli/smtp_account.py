@@ -1,7 +1,7 @@
 """`jobrunner smtp-account`: the accounts by which mail is sent."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -369,7 +369,7 @@ def send_test(
     from datetime import UTC, datetime
 
     from jobrunner.cli.output import note, print_json, run
-    from jobrunner.services.mail.accounts import observe, resume
+    from jobrunner.services.mail.accounts import keeping_token, observe, resume
     from jobrunner.services.mail.accounts.loading import SendingAccount, load_account
     from jobrunner.services.mail.accounts.trial import try_account
     from jobrunner.services.mail.address import parse_address
@@ -382,7 +382,8 @@ def send_test(
             account = await load_account(
                 here.connection, here.keyring, key, configuration=here.configuration, even_inactive=True
             )
-            trial = await try_account(account, recipient, at=datetime.now(UTC))
+            async with keeping_token(account, here.keyring, lambda: nullcontext(here.connection)):
+                trial = await try_account(account, recipient, at=datetime.now(UTC))
             if trial.taken:
                 await resume(here.connection, account.key, even_by_person=False)
             else:

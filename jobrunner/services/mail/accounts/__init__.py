@@ -14,10 +14,14 @@ What becomes of an account stands apart from it, and is shared by all daemons:
 
 All of it is judged by the database's clock. What several connections say of one event counts once: a second "too many"
 while the account cools down changes nothing.
+
+`Outgoing` puts it together for those who send one mail after another: allowance, connections, signature, and what
+results mean for the account.
 """
 
 from jobrunner.services.mail.accounts.loading import SendingAccount, load_account, store_refresh_token
 from jobrunner.services.mail.accounts.observing import observe
+from jobrunner.services.mail.accounts.outgoing import Outgoing
 from jobrunner.services.mail.accounts.rates import (
     Allowance,
     give_back,
@@ -26,12 +30,15 @@ from jobrunner.services.mail.accounts.rates import (
     take_allowance,
 )
 from jobrunner.services.mail.accounts.state import cool_down, note_failure, note_success, pause, resume
+from jobrunner.services.mail.accounts.tokens import keeping_token
 
 __all__ = [
     "Allowance",
+    "Outgoing",
     "SendingAccount",
     "cool_down",
     "give_back",
+    "keeping_token",
     "load_account",
     "note_failure",
     "note_success",

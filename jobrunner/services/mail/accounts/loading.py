@@ -11,16 +11,20 @@ from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.errors import ConfigurationError, Conflict, NotFound
+from jobrunner.errors import ConfigurationError, Conflict, InvalidInput, NotFound
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.dkim.key import read_key
 from jobrunner.services.mail.composing.dkim.signer import Signer
+from jobrunner.services.mail.composing.text import one_line
 from jobrunner.services.mail.smtp import Account
 from jobrunner.services.mail.smtp.oauth import OAuth
 
 FIND_ACCOUNT = load(__package__, "find_account")
 STORE_REFRESH_TOKEN = load(__package__, "store_refresh_token")
+
+NAME_LIMIT = 200
+"""Characters of a sender's name."""
 
 SYSTEM = "system"
 """The key of the system account, and in the tables of state that of the account of the configuration."""
@@ -111,17 +115,21 @@ def system_account(configuration: Configuration | None) -> SendingAccount:
 
     Raises:
         NotFound: it describes none.
-        ConfigurationError: it names no sender.
+        ConfigurationError: it names no sender, or one whose address is none.
     """
     smtp = None if configuration is None else Account.from_configuration(configuration.smtp)
     if configuration is None or smtp is None:
         raise NotFound(
-            "there is no system account to send by: set JOBRUNNER_SMTP__HOST and what belongs to it, or "
+            "there is no system account to send by: set JOBRUNNER_SMTP__HOST and JOBRUNNER_SMTP__FROM_ADDRESS, or "
             "`jobrunner smtp-account add NAME --kind System`"
         )
     if configuration.smtp.from_address is None:
-        raise ConfigurationError("JOBRUNNER_SMTP__FROM_ADDRESS is not set: mails need a sender")
-    sender = Mailbox(parse_address(configuration.smtp.from_address), configuration.smtp.from_name)
+        raise ConfigurationError("no sender is configured: set JOBRUNNER_SMTP__FROM_ADDRESS")
+    try:
+        address = parse_address(configuration.smtp.from_address)
+    except InvalidInput as error:
+        raise ConfigurationError(f"JOBRUNNER_SMTP__FROM_ADDRESS: {error}") from None
+    sender = Mailbox(address, one_line(configuration.smtp.from_name, NAME_LIMIT))
     return SendingAccount(SYSTEM, SYSTEM, "System", smtp, sender)
 
 
@@ -149,6 +157,7 @@ def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
             local_hostname=row["local_hostname"],
             mechanism=None if row["login"] in ("auto", "xoauth2") else row["login"],
             oauth=_oauth(row, opened) if row["login"] == "xoauth2" else None,
+            row=row["name"],
         ),
         sender=Mailbox(parse_address(row["from_address"]), row["from_name"]),
         reply_to=None if reply_to is None else parse_address(reply_to),

@@ -4,28 +4,22 @@ from datetime import timedelta
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.services.mail.accounts.state import cool_down, note_failure, note_success, pause
-from jobrunner.services.mail.smtp import Account, Outcome, Result
-from jobrunner.services.mail.smtp.login import forget_refusal
+from jobrunner.services.mail.smtp import Outcome, Result
 
 QUOTA_PAUSE = timedelta(hours=1)
 """How long an account rests whose server says that its quota is used up; then it is asked again."""
 
 
-async def observe(connection: Queryable, account_key: str, result: Result, *, smtp: Account | None = None) -> None:
+async def observe(connection: Queryable, account_key: str, result: Result) -> None:
     """Note what follows for the account from one result.
 
     A refused login pauses it until somebody has looked: a password is never tried twice. A used-up quota pauses it for
     an hour, "too much" cools it down, a server that is not there is waited for. Any other answer shows that it is
     there. It is enough to call this for each result that was not accepted, and for one of a batch that was.
-
-    `smtp` is the account as it was used: with the pause in the database, this process no longer needs to remember the
-    refusal by itself, and tries again as soon as the pause is ended.
     """
     match result.outcome:
-        case Outcome.AUTHENTICATION if result.code is None or result.code >= 500:
+        case Outcome.AUTHENTICATION if result.refuses_login:
             await pause(connection, account_key, "authentication", str(result))
-            if smtp is not None:
-                forget_refusal(smtp)
         case Outcome.RATE if result.code is not None and result.code >= 500:
             await pause(connection, account_key, "quota", str(result), lasting=QUOTA_PAUSE)
         case Outcome.RATE:

@@ -8,11 +8,10 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobrunner.services.mail.accounts.loading import SYSTEM, SendingAccount
+from jobrunner.services.mail.accounts.loading import SendingAccount
 from jobrunner.services.mail.address import Address, Mailbox
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Result, Session
-from jobrunner.services.mail.smtp.login import forget_refusal
 
 PROBE_LIMIT = 10.0
 """Seconds for finding out why a server cannot be reached."""
@@ -60,7 +59,6 @@ async def try_account(account: SendingAccount, recipient: Address, *, at: dateti
     ).to_bytes()
     if account.signer is not None:
         message = account.signer.sign(message, at=at) + message
-    forget_refusal(account.smtp)
     session = Session(account.smtp)
     try:
         result = await session.send(message, Envelope(account.sender.address, recipient))
@@ -78,7 +76,7 @@ async def explain(account: SendingAccount, result: Result) -> str:
             return _about_login(account, result)
     match result.outcome:
         case Outcome.AUTHENTICATION:
-            return f"The server wants a login first: set {_option(account, 'username')} and the password."
+            return f"The server wants a login first: set {account.smtp.setting('username')} and the password."
         case Outcome.CONNECTION:
             return (
                 "The line broke in the middle of the dialogue: try again; if it stays so, the server's log may say why."
@@ -86,10 +84,7 @@ async def explain(account: SendingAccount, result: Result) -> str:
         case Outcome.UNKNOWN:
             return "The mail may have been taken all the same: look into the mailbox before you try again."
         case Outcome.RATE:
-            return (
-                f"The server takes no more for now. Wait a while, and set {_option(account, 'rate-per-hour')} to what "
-                "your provider allows."
-            )
+            return f"The server takes no more for now. Wait a while, and {_rate(account)} what your provider allows."
         case Outcome.POLICY:
             return (
                 f"The receiver demands more of the sender's domain {account.sender.address.domain}: publish SPF, DKIM "
@@ -100,10 +95,16 @@ async def explain(account: SendingAccount, result: Result) -> str:
     return _about_transaction(account, result)
 
 
+def _rate(account: SendingAccount) -> str:
+    if account.smtp.row is not None:
+        return "set --rate-per-hour to"
+    return "add the account by `jobrunner smtp-account add NAME --kind System` with the --rate-per-hour that is"
+
+
 def _about_transaction(account: SendingAccount, result: Result) -> str:
     if RELAY.search(result.text):
         login = (
-            f"it does so only after a login: set {_option(account, 'username')} and the password"
+            f"it does so only after a login: set {account.smtp.setting('username')} and the password"
             if account.smtp.username is None
             else "use the server at which this account is at home, or have its operator allow it"
         )
@@ -111,7 +112,8 @@ def _about_transaction(account: SendingAccount, result: Result) -> str:
     if result.outcome is Outcome.SENDER_REFUSED or SENDER.search(result.text):
         return (
             f"The server does not let this account send as {account.sender.address}: set "
-            f"{_option(account, 'from-address')} to an address that belongs to it, or allow this one at the provider."
+            f"{account.smtp.setting('from-address')} to an address that belongs to it, or allow this one at the "
+            "provider."
         )
     if result.outcome is Outcome.BAD_ADDRESS:
         return "The account works; the server does not know the recipient's address. Try another --to."
@@ -127,15 +129,15 @@ async def _about_connecting(account: SendingAccount, result: Result) -> str:
     if text.startswith("no TLS could be agreed"):
         if smtp.security == "ssl":
             return (
-                f"The port {smtp.port} does not begin with TLS: set {_option(account, 'security')} tls (STARTTLS, port "
-                f"587), or {_option(account, 'port')} 465."
+                f"The port {smtp.port} does not begin with TLS: set {smtp.setting('security')} tls (STARTTLS, port "
+                f"587), or {smtp.setting('port')} 465."
             )
         return "The server's TLS is too old or broken: have its operator bring it up to date (TLS 1.2 at least)."
     if result.phase is Phase.TLS:
         return (
-            f"The server offers no STARTTLS on port {smtp.port}: set {_option(account, 'security')} ssl and "
-            f"{_option(account, 'port')} 465, or use the port 587. Without TLS no password is sent, and mail only "
-            f"where {_option(account, 'security')} is none."
+            f"The server offers no STARTTLS on port {smtp.port}: set {account.smtp.setting('security')} ssl and "
+            f"{account.smtp.setting('port')} 465, or use the port 587. Without TLS no password is sent, and mail only "
+            f"where {account.smtp.setting('security')} is none."
         )
     if result.code is not None:
         return "The server is there and does not want to talk to this machine now: its words say why."
@@ -145,7 +147,7 @@ async def _about_connecting(account: SendingAccount, result: Result) -> str:
 
 
 def _about_certificate(account: SendingAccount, text: str) -> str:
-    host = _option(account, "host")
+    host = account.smtp.setting("host")
     if OTHER_NAME.search(text):
         return (
             f"The certificate is for another name: set {host} to the name that stands in it, not an alias or address."
@@ -168,9 +170,10 @@ def _about_login(account: SendingAccount, result: Result) -> str:
                 "The provider gives no access token: have the access of the account granted anew, and enter its "
                 "refresh token."
             )
+        way = "set --login to one that it offers, " if smtp.row is not None else "set "
         return (
-            f"The server and the account have no way to log in in common: set {_option(account, 'login')} to one that "
-            f"it offers, {_option(account, 'security')} to tls or ssl, or leave the username out if it needs no login."
+            f"The server and the account have no way to log in in common: {way}{smtp.setting('security')} to tls or "
+            "ssl, or leave the username out if it needs no login."
         )
     if smtp.oauth is not None:
         return (
@@ -179,7 +182,7 @@ def _about_login(account: SendingAccount, result: Result) -> str:
         )
     ask = (
         "enter it again by `--ask-password`"
-        if account.key != SYSTEM
+        if smtp.row is not None
         else "set JOBRUNNER_SMTP__USERNAME and JOBRUNNER_SMTP__PASSWORD"
     )
     return (
@@ -196,7 +199,7 @@ async def _probe(account: SendingAccount) -> str:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return (
-            f"The name {host} is not known (DNS): check {_option(account, 'host')} for a typing error, and whether "
+            f"The name {host} is not known (DNS): check {account.smtp.setting('host')} for a typing error, and whether "
             "this machine can look up names."
         )
     except TimeoutError:
@@ -205,12 +208,13 @@ async def _probe(account: SendingAccount) -> str:
     if None in failures:
         return (
             f"Something answers on port {port}, but not as a mail server does in time: check "
-            f"{_option(account, 'port')}, and {_option(account, 'security')} (port 465 is ssl, 587 and 25 are tls)."
+            f"{account.smtp.setting('port')}, and {account.smtp.setting('security')} (port 465 is ssl, 587 and 25 "
+            "are tls)."
         )
     if errno.ECONNREFUSED in failures:
         return (
-            f"Nobody listens on port {port} of {host} (connection refused): check {_option(account, 'host')} and "
-            f"{_option(account, 'port')}, and whether the mail server runs."
+            f"Nobody listens on port {port} of {host} (connection refused): check {account.smtp.setting('host')} and "
+            f"{account.smtp.setting('port')}, and whether the mail server runs."
         )
     return (
         f"{host} does not answer on port {port}: a firewall may be in between (many providers close port 25; 587 or "
@@ -229,10 +233,3 @@ async def _connect(address: str | int, port: int) -> int | None:
         return error.errno or errno.EHOSTUNREACH
     writer.transport.abort()
     return None
-
-
-def _option(account: SendingAccount, name: str) -> str:
-    """Return how a setting of the account is called where it stands."""
-    if account.key != SYSTEM:
-        return f"--{name}"
-    return f"JOBRUNNER_SMTP__{name.replace('-', '_').upper()}"

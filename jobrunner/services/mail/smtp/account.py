@@ -1,9 +1,10 @@
 """The account at a mail server by which mail is sent."""
 
 import re
+import shlex
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal, Self
 
@@ -41,12 +42,14 @@ class Account:
     """How to log in with the password; None for the first of these that the server offers."""
     oauth: OAuth | None = None
     """Log in by XOAUTH2 with access tokens from there, in place of a password."""
+    row: str | None = field(default=None, compare=False)
+    """The account's name in the table of accounts; None for that of the configuration. It says where to change it."""
 
     def __post_init__(self) -> None:
         if self.local_hostname is not None and not EHLO_NAME.fullmatch(self.local_hostname):
             raise ConfigurationError(
-                "JOBRUNNER_SMTP__LOCAL_HOSTNAME must be a full domain name (mail.example.com) or an address in brackets"
-                f" ([192.0.2.1]), got {self.local_hostname!r}"
+                f"{self.setting('local-hostname')} must be a full domain name (mail.example.com) or an address in "
+                f"brackets ([192.0.2.1]), got {self.local_hostname!r}"
             )
         if self.oauth is not None and self.username is None:
             raise ConfigurationError("a login by XOAUTH2 needs the user's name beside the tokens")
@@ -72,6 +75,17 @@ class Account:
     def place(self) -> str:
         """How a sentence names the server."""
         return f"the mail server {self.host}:{self.port}"
+
+    def setting(self, name: str) -> str:
+        """Return how a setting of the account is called where it stands, such as `security`."""
+        return f"--{name}" if self.row is not None else f"JOBRUNNER_SMTP__{name.replace('-', '_').upper()}"
+
+    def remedy(self, name: str, value: str | None) -> str:
+        """Return what a person does to change a setting, as a part of a sentence; None empties it."""
+        if self.row is None:
+            return f"unset {self.setting(name)}" if value is None else f"set {self.setting(name)} to {value}"
+        change = f"--clear {name}" if value is None else f"{self.setting(name)} {value}"
+        return f"`jobrunner smtp-account edit {shlex.quote(self.row)} {change}`"
 
     @property
     def send_limit(self) -> float:

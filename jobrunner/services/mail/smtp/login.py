@@ -1,10 +1,8 @@
-"""Logging in: one mechanism, once; what was refused is not tried again for a while.
+"""Logging in: one mechanism, once.
 
-aiosmtplib's own `login` tries three mechanisms in turn, so that one wrong password counts as three, and a job that runs
-every two minutes would have an account locked within the hour.
+aiosmtplib's own `login` tries three mechanisms in turn, so that one wrong password counts as three.
 """
 
-import time
 from base64 import b64encode
 
 import aiosmtplib
@@ -12,33 +10,10 @@ import aiosmtplib
 from jobrunner.services.mail.smtp.account import Account
 from jobrunner.services.mail.smtp.dialogue import broken
 from jobrunner.services.mail.smtp.oauth import TokenNotFetched, access_token
-from jobrunner.services.mail.smtp.outcome import Outcome, Phase, Result
+from jobrunner.services.mail.smtp.outcome import Outcome, Phase
 
 MECHANISMS = ("plain", "login", "cram-md5")
 """With a password; the first of these that a server offers is taken where none is configured."""
-PAUSE = 3600.0
-"""Seconds for which a refused password is not tried again by this process."""
-
-_refused: dict[Account, tuple[float, Result]] = {}
-
-
-def refused_before(account: Account) -> Result | None:
-    """Return how the server refused this login within the last hour, or None."""
-    at, result = _refused.get(account, (0.0, None))
-    if result is not None and time.monotonic() - at < PAUSE:
-        return result
-    _refused.pop(account, None)
-    return None
-
-
-def remember_refusal(account: Account, result: Result) -> None:
-    """Keep that the login was refused for good (not: for the moment, by 4yz)."""
-    _refused[account] = (time.monotonic(), result)
-
-
-def forget_refusal(account: Account) -> None:
-    """Let the login be tried again, as a person asks for who has put it right at the server."""
-    _refused.pop(account, None)
 
 
 def choose_mechanism(account: Account, offered: list[str]) -> str:
@@ -56,7 +31,8 @@ def choose_mechanism(account: Account, offered: list[str]) -> str:
         others = ", ".join(sorted(way.upper() for way in offered)) or "no login at all"
         text = f"{account.place} offers no login by {ways}; it offers: {others}"
     else:
-        text = f"{account.place} offers no login that we know ({ways}): unset JOBRUNNER_SMTP__USERNAME if it needs none"
+        remedy = account.remedy("username", None)
+        text = f"{account.place} offers no login that we know ({ways}): {remedy} if it needs none"
     raise broken(Phase.LOGIN, text, Outcome.AUTHENTICATION)
 
 
@@ -64,17 +40,14 @@ async def fetch_token(account: Account) -> tuple[str, bool]:
     """Return an access token for XOAUTH2, and whether it is one kept from before.
 
     Raises:
-        Ended: the provider gives none; a refusal is remembered, as one by the mail server is.
+        Ended: the provider gives none.
     """
     assert account.oauth is not None
     try:
         return await access_token(account.oauth)
     except TokenNotFetched as error:
         outcome = Outcome.AUTHENTICATION if error.refused else Outcome.CONNECTION
-        ended = broken(Phase.LOGIN, f"no login to {account.place}: {error}", outcome)
-        if error.refused:
-            remember_refusal(account, ended.result)
-        raise ended from None
+        raise broken(Phase.LOGIN, f"no login to {account.place}: {error}", outcome) from None
 
 
 async def log_in(client: aiosmtplib.SMTP, account: Account, mechanism: str, token: str | None) -> None:

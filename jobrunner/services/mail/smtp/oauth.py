@@ -6,9 +6,11 @@ and shares its failure too. Nothing is asked of a provider over a line that is n
 
 import asyncio
 import json
+import logging
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -30,6 +32,11 @@ MARGIN = 60.0
 LIFETIME = 600.0
 """Seconds that a token is taken to live whose provider does not say."""
 REFUSED_STATUSES = (400, 401, 403)
+
+Keeper = Callable[[], Awaitable[None]]
+"""Stores what `rotated_refresh_token` returns."""
+
+log = logging.getLogger("jobrunner.mail")
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,7 @@ class _Fetch:
         self.lock = asyncio.Lock()
         self.failures = 0
         self.failure: TokenNotFetched | None = None
+        self.keepers: list[Keeper] = []
 
 
 _kept: dict[OAuth, _Kept] = {}
@@ -94,7 +102,7 @@ async def access_token(oauth: OAuth) -> tuple[str, bool]:
     """
     if (token := _kept_token(oauth)) is not None:
         return token, True
-    fetch = _fetches.setdefault(asyncio.get_running_loop(), {}).setdefault(oauth, _Fetch())
+    fetch = _fetch_of(oauth)
     failures = fetch.failures
     async with fetch.lock:
         if (token := _kept_token(oauth)) is not None:
@@ -102,7 +110,7 @@ async def access_token(oauth: OAuth) -> tuple[str, bool]:
         if fetch.failures != failures and fetch.failure is not None:
             raise TokenNotFetched(str(fetch.failure), refused=fetch.failure.refused)
         try:
-            return await _refresh(oauth), False
+            return await _refresh(oauth, fetch), False
         except TokenNotFetched as error:
             fetch.failures += 1
             fetch.failure = error
@@ -119,12 +127,39 @@ def rotated_refresh_token(oauth: OAuth) -> SecretStr | None:
     return _rotated.get(oauth)
 
 
+@contextmanager
+def keeping(oauth: OAuth, keeper: Keeper) -> Iterator[None]:
+    """While the context is open, have a new refresh token stored as soon as the provider gives it.
+
+    That is before the access token that came with it is used: the former one may be worth nothing from then on.
+    """
+    keepers = _fetch_of(oauth).keepers
+    keepers.append(keeper)
+    try:
+        yield
+    finally:
+        keepers.remove(keeper)
+
+
+def _fetch_of(oauth: OAuth) -> _Fetch:
+    return _fetches.setdefault(asyncio.get_running_loop(), {}).setdefault(oauth, _Fetch())
+
+
+async def _keep(oauth: OAuth, fetch: _Fetch) -> None:
+    """Have it stored by one of those who can; where that fails it is stored later, and the mail goes all the same."""
+    for keeper in fetch.keepers[-1:]:
+        try:
+            await keeper()
+        except Exception as error:
+            log.warning("the new refresh token of %s could not be stored yet: %s", oauth.place, error)
+
+
 def _kept_token(oauth: OAuth) -> str | None:
     kept = _kept.get(oauth)
     return kept.token if kept is not None and time.monotonic() < kept.ends_at else None
 
 
-async def _refresh(oauth: OAuth) -> str:
+async def _refresh(oauth: OAuth, fetch: _Fetch) -> str:
     asked_at = time.monotonic()
     refresh_token = _rotated.get(oauth, oauth.refresh_token)
     form = {
@@ -152,6 +187,7 @@ async def _refresh(oauth: OAuth) -> str:
     rotated = answer.get("refresh_token")
     if isinstance(rotated, str) and rotated and rotated != refresh_token.get_secret_value():
         _rotated[oauth] = SecretStr(rotated)
+        await _keep(oauth, fetch)
     return token
 
 

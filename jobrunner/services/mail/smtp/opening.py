@@ -12,14 +12,7 @@ from jobrunner.services.mail.smtp.account import Account, machine_certificates
 from jobrunner.services.mail.smtp.dialogue import Ended, Position, broken, no_answer, no_sense, reason
 from jobrunner.services.mail.smtp.extensions import Extensions
 from jobrunner.services.mail.smtp.line import Line
-from jobrunner.services.mail.smtp.login import (
-    choose_mechanism,
-    fetch_token,
-    log_in,
-    refused_before,
-    remember_refusal,
-    without_secrets,
-)
+from jobrunner.services.mail.smtp.login import choose_mechanism, fetch_token, log_in, without_secrets
 from jobrunner.services.mail.smtp.oauth import forget_token
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase, judge
 
@@ -32,28 +25,23 @@ async def open_line(account: Account, position: Position) -> tuple[Line, Extensi
     Raises:
         Ended: that was not possible; nothing is left open (nor when it is cancelled).
     """
-    if (former := refused_before(account)) is not None:
-        position.phase = Phase.LOGIN
-        raise Ended(former)
     token = kept = None
     if account.oauth is not None:
         position.phase = Phase.LOGIN
         token, kept = await fetch_token(account)
     try:
         return await _Opening(account, position, token).run()
-    except _TokenRefused as refused:
+    except _TokenRefused:
         assert account.oauth is not None
         forget_token(account.oauth)
         if not kept:
-            remember_refusal(account, refused.result)
             raise
     # A kept token may have been withdrawn meanwhile: a new one is tried, once.
     token, _ = await fetch_token(account)
     try:
         return await _Opening(account, position, token).run()
-    except _TokenRefused as refused:
+    except _TokenRefused:
         forget_token(account.oauth)
-        remember_refusal(account, refused.result)
         raise
 
 
@@ -111,7 +99,7 @@ class _Opening:
             raise broken(
                 Phase.TLS,
                 f"{account.place} offers no STARTTLS, so nothing was sent; if it expects TLS from the first byte, "
-                "set JOBRUNNER_SMTP__SECURITY to ssl",
+                f"{account.remedy('security', 'ssl')}",
             )
         reply = await self._step(Phase.TLS, account.command_limit, client.execute_command(b"STARTTLS"))
         if 400 <= reply.code <= 599:
@@ -145,18 +133,15 @@ class _Opening:
         if client.get_transport_info("ssl_object") is None and not _is_loopback(client.get_transport_info("peername")):
             raise broken(
                 Phase.LOGIN,
-                f"no password is sent in clear to {account.place}: set JOBRUNNER_SMTP__SECURITY to tls or ssl",
+                f"no password is sent in clear to {account.place}: {account.remedy('security', 'tls')}",
                 Outcome.AUTHENTICATION,
             )
         mechanism = choose_mechanism(account, client.server_auth_methods)
         try:
             await self._step(Phase.LOGIN, account.command_limit, log_in(client, account, mechanism, self._token))
         except Ended as ended:
-            result = ended.result
-            if result.outcome is Outcome.AUTHENTICATION and result.code is not None and result.code >= 500:
-                if self._token is not None:
-                    raise _TokenRefused(result) from None
-                remember_refusal(account, result)
+            if self._token is not None and ended.result.refuses_login:
+                raise _TokenRefused(ended.result) from None
             raise
 
     def _take_over(self) -> Line:

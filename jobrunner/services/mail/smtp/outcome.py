@@ -83,6 +83,11 @@ class Result:
         return self.final
 
     @property
+    def refuses_login(self) -> bool:
+        """Whether the login is refused for good (not: for the moment, by 4yz): to try it again would do harm."""
+        return self.outcome is Outcome.AUTHENTICATION and (self.code is None or self.code >= 500)
+
+    @property
     def concerns_all(self) -> bool:
         """Whether the next message would fare the same: the server, the login or the sender is refused."""
         return self.phase.before_message or self.outcome in (Outcome.AUTHENTICATION, Outcome.SENDER_REFUSED)

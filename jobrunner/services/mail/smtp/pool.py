@@ -10,6 +10,7 @@ from typing import Self
 
 from jobrunner.errors import JobrunnerError
 from jobrunner.services.mail.smtp.account import Account
+from jobrunner.services.mail.smtp.gate import Gate
 from jobrunner.services.mail.smtp.session import MESSAGES_PER_CONNECTION, Session
 
 MOST_CONNECTIONS = 4
@@ -54,6 +55,7 @@ class Pool:
         self.max_connections = max_connections
         self._messages_per_connection = messages_per_connection
         self._idle_close = idle_close
+        self._gate = Gate()
         # A slot is held by each connection that is lent or is being closed. Idle ones are no more than free slots.
         self._slots = asyncio.Semaphore(max_connections)
         self._idle: deque[tuple[float, Session]] = deque()
@@ -163,7 +165,7 @@ class Pool:
                 break
             session.drop()
         else:
-            session = Session(self.account, messages_per_connection=self._messages_per_connection)
+            session = Session(self.account, messages_per_connection=self._messages_per_connection, gate=self._gate)
         self._lent.add(session)
         self._opened -= session.connections
         return session

@@ -3,8 +3,8 @@
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.smtp.account import Account
 from jobrunner.services.mail.smtp.dialogue import Ended, Position, broken
+from jobrunner.services.mail.smtp.gate import Gate
 from jobrunner.services.mail.smtp.line import LimitReached, LineLost
-from jobrunner.services.mail.smtp.opening import open_line
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase, Result
 from jobrunner.services.mail.smtp.reply import Nonsense
 from jobrunner.services.mail.smtp.transaction import Transactions
@@ -20,10 +20,18 @@ MESSAGES_PER_CONNECTION = 100
 class Session:
     """A `Transport` of one connection; it is reused from message to message."""
 
-    def __init__(self, account: Account, *, messages_per_connection: int = MESSAGES_PER_CONNECTION) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        messages_per_connection: int = MESSAGES_PER_CONNECTION,
+        gate: Gate | None = None,
+    ) -> None:
+        """`gate`: the way in that it shares with others; one of its own if None."""
         self.account = account
         self.connections = 0
         """How many connections it has opened, ever."""
+        self._gate = gate or Gate()
         self._most = messages_per_connection
         self._position = Position()
         self._transactions: Transactions | None = None
@@ -104,7 +112,7 @@ class Session:
         await self.close()  # a full one; of a lost one nothing is left to be said
         self._require_going_on()
         self.connections += 1
-        line, offers = await open_line(self.account, self._position)
+        line, offers = await self._gate.enter(self.account, self._position)
         self._transactions = Transactions(self.account, line, offers, self._position)
         self._require_going_on()
         return self._transactions

@@ -20,7 +20,7 @@ from jobrunner.services.mail.accounts import (
 )
 from jobrunner.services.mail.accounts.state import State, read_states
 from jobrunner.services.mail.address import parse_address
-from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Phase, Result, Session
+from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Phase, Pools, Result
 from jobrunner.services.mail.smtp.outcome import judge
 from tests.services.mail.accounts.books import add_row, pass_time
 from tests.services.mail.smtp.scripted_server import ScriptedServer
@@ -173,20 +173,21 @@ async def test_what_a_result_means_for_the_account(connection: Any, result: Resu
 
 
 async def test_a_login_is_tried_again_once_the_pause_is_ended(connection: Any) -> None:
-    """The process that was refused forgets it for the pause in the database, which all share."""
+    """What was refused is known for as long as the connections live, and else from the pause, which all share."""
     key = await add_row(connection)
     refusing = ScriptedServer({"AUTH": ["535 5.7.8 no", "235 2.7.0 yes"]}, auth="PLAIN")
     async with refusing as server:
         smtp = Account("127.0.0.1", server.port, "none", "news", SecretStr("x"), "app.example.com")
-        session = Session(smtp)
         envelope = Envelope(parse_address("a@example.org"), parse_address("b@example.org"))
-        result = await session.send(b"Subject: x\r\n\r\n", envelope)
+        pools = Pools()
+        async with pools.lend(smtp) as pool, pool.connection() as transport:
+            result = await transport.send(b"Subject: x\r\n\r\n", envelope)
         assert result.outcome is Outcome.AUTHENTICATION
-        await observe(connection, key, result, smtp=smtp)
+        await observe(connection, key, result)
         assert await take_allowance(connection, key, 1) == 0
         await resume(connection, key)
-        assert (await session.send(b"Subject: x\r\n\r\n", envelope)).outcome is Outcome.ACCEPTED
-        await session.close()
+        async with pools.lend(smtp) as pool, pool.connection() as transport:
+            assert (await transport.send(b"Subject: x\r\n\r\n", envelope)).outcome is Outcome.ACCEPTED
 
 
 async def test_state_and_rates_go_with_their_account(connection: Any) -> None:

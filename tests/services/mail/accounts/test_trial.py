@@ -36,7 +36,7 @@ def account(port: int, *, key: str = "12", **smtp: Any) -> SendingAccount:
         key=key,
         name="news",
         kind="Group",
-        smtp=Account(port=port, **values),
+        smtp=Account(port=port, row=None if key == "system" else "news", **values),
         sender=Mailbox(parse_address("news@example.com"), "The News"),
         reply_to=parse_address("answers@example.com"),
     )
@@ -195,6 +195,15 @@ async def test_a_way_to_log_in_that_is_not_offered(server_tls: ServerTls, client
             account(server.port, security="tls", tls_context=client_tls, username="news", password=SecretStr(PASSWORD))
         )
     assert "no way to log in in common: set --login" in text
+
+
+async def test_of_the_configuration_only_settings_are_named_that_it_has() -> None:
+    async with ScriptedServer(auth="GSSAPI") as server:
+        text = await advice(account(server.port, key="system", username="news", password=SecretStr(PASSWORD)))
+    assert "in common: set JOBRUNNER_SMTP__SECURITY to tls or ssl, or leave" in text
+    async with ScriptedServer({"DOT": "421 4.7.0 too many"}) as server:
+        text = await advice(account(server.port, key="system"))
+    assert "add the account by `jobrunner smtp-account add NAME --kind System` with the --rate-per-hour" in text
 
 
 @pytest.mark.parametrize(

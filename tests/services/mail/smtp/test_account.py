@@ -49,6 +49,17 @@ def test_a_wrong_ehlo_name_is_named(name: str):
         Account("mail.example.com", local_hostname=name)
 
 
+def test_it_says_where_it_is_changed():
+    configured, row = Account("mail.example.com"), Account("mail.example.com", row="the news")
+    assert configured.setting("local-hostname") == "JOBRUNNER_SMTP__LOCAL_HOSTNAME"
+    assert configured.remedy("security", "ssl") == "set JOBRUNNER_SMTP__SECURITY to ssl"
+    assert configured.remedy("username", None) == "unset JOBRUNNER_SMTP__USERNAME"
+    assert row.setting("local-hostname") == "--local-hostname"
+    assert row.remedy("security", "ssl") == "`jobrunner smtp-account edit 'the news' --security ssl`"
+    assert row.remedy("username", None) == "`jobrunner smtp-account edit 'the news' --clear username`"
+    assert configured == row, "one account, with one pool"
+
+
 @pytest.mark.parametrize(
     ("host_name", "own_address", "expected"),
     [

@@ -16,7 +16,7 @@ from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.smtp import Account, Envelope, OAuth, Outcome, Phase, Result, Session
 from jobrunner.services.mail.smtp import oauth as oauth_module
-from jobrunner.services.mail.smtp.oauth import rotated_refresh_token
+from jobrunner.services.mail.smtp.oauth import keeping, rotated_refresh_token
 from tests.services.mail.smtp.scripted_server import Action, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nHello\r\n"
@@ -71,10 +71,15 @@ def account(server: ScriptedServer, provider: Provider, tls: ssl.SSLContext | No
 
 
 async def send(account: Account) -> Result:
+    (result,) = await send_over_one(account, 1)
+    return result
+
+
+async def send_over_one(account: Account, number: int) -> list[Result]:
     session = Session(account)
     envelope = Envelope(parse_address("ann@example.com"), parse_address("bob@example.org"))
     try:
-        return await session.send(MESSAGE, envelope)
+        return [await session.send(MESSAGE, envelope) for _ in range(number)]
     finally:
         await session.close()
 
@@ -144,7 +149,7 @@ async def test_a_provider_that_refuses_says_why_and_is_not_asked_again(
     provider = Provider(lambda _: web.json_response(words, status=400))
     async with running(provider, server_context), ScriptedServer(auth="XOAUTH2") as server:
         ours = account(server, provider, client_tls)
-        results = [await send(ours) for _ in range(2)]
+        results = await send_over_one(ours, 2)
 
     assert len(provider.forms) == 1
     assert server.connections == 0
@@ -272,7 +277,7 @@ async def test_a_mail_server_that_takes_no_token_is_not_asked_again(
         ScriptedServer({"AUTH": refuse}, auth="XOAUTH2") as server,
     ):
         ours = account(server, provider, client_tls)
-        results = [await send(ours) for _ in range(2)]
+        results = await send_over_one(ours, 2)
 
     assert server.connections == 1
     assert len(provider.forms) == 1
@@ -291,6 +296,32 @@ async def test_a_refresh_token_that_the_provider_replaces(server_context: ssl.SS
 
     assert [form["refresh_token"] for form in provider.forms] == [REFRESH, "refresh-1"]
     assert rotated_refresh_token(ours.oauth) == SecretStr("refresh-2")
+
+
+async def test_a_refresh_token_is_stored_before_its_login_goes_on(
+    server_context: ssl.SSLContext, client_tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+):
+    provider = Provider(lambda n: {"access_token": f"token-{n}", "expires_in": 0, "refresh_token": f"canary-{n}"})
+    async with running(provider, server_context), ScriptedServer(auth="XOAUTH2") as server:
+        ours = account(server, provider, client_tls)
+        oauth = ours.oauth
+        assert oauth is not None
+        stored: list[SecretStr | None] = []
+
+        async def keep() -> None:
+            stored.append(rotated_refresh_token(oauth))
+            assert server.connections == len(stored) - 1
+            if len(stored) == 2:
+                raise OSError("the database is away")
+
+        with keeping(oauth, keep):
+            assert (await send(ours)).outcome is Outcome.ACCEPTED
+            assert (await send(ours)).outcome is Outcome.ACCEPTED, "the mail goes all the same"
+        await send(ours)
+
+    assert stored == [SecretStr("canary-1"), SecretStr("canary-2")]
+    assert "could not be stored yet: the database is away" in caplog.text
+    assert "canary" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.smtp import (
@@ -303,3 +304,58 @@ async def test_one_set_of_pools_for_a_loop():
         return asyncio.run(ask())
 
     assert await asyncio.to_thread(other_loop) is not shared_pools()
+
+
+LOGIN = {"username": "system", "password": SecretStr("canary")}
+
+
+async def test_a_wrong_password_is_tried_once_by_all_connections_together():
+    async with (
+        ScriptedServer({"AUTH": "535 5.7.8 wrong"}, auth="PLAIN") as server,
+        Pool(account(server, **LOGIN), max_connections=4) as pool,
+    ):
+        results = await asyncio.gather(*(send_by(pool) for _ in range(6)))
+        results.append(await send_by(pool))
+
+    assert {(r.outcome, r.phase, r.code) for r in results} == {(Outcome.AUTHENTICATION, Phase.LOGIN, 535)}
+    assert server.connections == 1
+
+
+async def test_who_waits_for_the_first_login_shares_its_failure_and_the_next_one_tries_again():
+    async with (
+        ScriptedServer({"AUTH": ["454 4.7.0 later"]}, auth="PLAIN") as server,
+        Pool(account(server, **LOGIN), max_connections=4) as pool,
+    ):
+        first = await asyncio.gather(*(send_by(pool) for _ in range(4)))
+        second = await asyncio.gather(*(send_by(pool) for _ in range(4)))
+
+    assert {r.code for r in first} == {454}
+    assert {r.outcome for r in second} == {Outcome.ACCEPTED}
+
+
+async def test_who_is_cancelled_at_the_first_login_leaves_it_to_the_next():
+    async with (
+        ScriptedServer({"AUTH": [SILENT]}, auth="PLAIN") as server,
+        Pool(account(server, **LOGIN), max_connections=4) as pool,
+    ):
+        sending = [asyncio.create_task(send_by(pool)) for _ in range(3)]
+        await server.until("AUTH")
+        sending[0].cancel()
+        results = await asyncio.gather(*sending, return_exceptions=True)
+
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert [r.outcome for r in results[1:] if isinstance(r, Result)] == [Outcome.ACCEPTED] * 2
+
+
+async def test_once_one_is_in_the_others_log_in_side_by_side():
+    async with (
+        ScriptedServer({"AUTH": [None, SILENT, None]}, auth="PLAIN") as server,
+        Pool(account(server, command_limit=30.0, **LOGIN), max_connections=4) as pool,
+        pool.connection() as first,
+    ):
+        await send(first)
+        stuck = asyncio.create_task(send_by(pool))
+        await server.until("connection 2")
+        await until(lambda: sum(c.startswith("AUTH") for c in server.commands) == 2)
+        assert (await send_by(pool)).outcome is Outcome.ACCEPTED
+        stuck.cancel()
