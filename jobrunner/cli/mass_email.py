@@ -7,6 +7,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import AsJson, as_row, done, given, who, with_database
+from jobrunner.cli.mass_email_trial import send_test
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
@@ -252,17 +253,27 @@ def abort(name: Name, reason: Reason = None, json: AsJson = False) -> None:
     _change("aborted", name, lambda line, found: states.abort(line, found, text), json=json)
 
 
+app.command("test")(send_test)
+
+
 @app.command()
-def status(name: Name, json: AsJson = False) -> None:
+def status(
+    name: Name,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Show a bar until it is finished, paused or held back.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
     """Show how far a mass e-mail is: its items by state, why some are not sent, who was left out, what came of it."""
     from jobrunner.cli.campaign import shown_figures
+    from jobrunner.cli.mass_email_follow import follow as follow_to_its_end
     from jobrunner.cli.output import print_json, record, table
     from jobrunner.services.massmail.campaigns.figures import Figures, figures_of_mass_email
     from jobrunner.services.massmail.mass_emails.items import Reason, count_items, count_reasons
     from jobrunner.services.massmail.mass_emails.rows import find_mass_email
 
     async def read(line: "Connection") -> tuple["MassEmail", "ItemCounts", list[Reason], Figures]:
-        found = await find_mass_email(line, name)
+        found = await (follow_to_its_end(line, name) if follow else find_mass_email(line, name))
         counts, reasons = await count_items(line, found.id), await count_reasons(line, found.id)
         return found, counts, reasons, await figures_of_mass_email(line, found.id)
 

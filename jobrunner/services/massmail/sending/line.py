@@ -6,12 +6,16 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
+import asyncpg
+
 from jobrunner.db.connection import LOST, TRANSIENT
 from jobrunner.db.sql import load
 
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
 """Lends an asyncpg connection (`JobContext.connection`)."""
 
+GONE = (*LOST, asyncpg.exceptions.InternalClientError, TimeoutError)
+"""The line is of no use any more. The driver trips over a farewell that came between two statements."""
 STATEMENT_LIMIT = 30.0
 """Seconds that a statement may take."""
 PATIENCE = 60.0
@@ -37,7 +41,7 @@ class Line:
             while True:
                 try:
                     return await self._try(query, args)
-                except (*TRANSIENT, TimeoutError):
+                except (*TRANSIENT, *GONE):
                     if time.monotonic() + pause > deadline:
                         raise
                 await asyncio.sleep(pause)
@@ -55,7 +59,7 @@ class Line:
             self._connection = connection
         try:
             rows: list[Any] = await self._connection.fetch(query, *args, timeout=STATEMENT_LIMIT)
-        except (*LOST, TimeoutError, asyncio.CancelledError):
+        except (*GONE, asyncio.CancelledError):
             await self.close()
             raise
         return rows

@@ -1,5 +1,6 @@
 """A mass e-mail with all that belongs to it, for tests of sending."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -20,6 +21,7 @@ from jobrunner.services.massmail.mass_emails.rows import add_mass_email
 from jobrunner.services.massmail.mass_emails.states import start
 from jobrunner.services.massmail.sending.run import Report, Run
 from jobrunner.services.records import add_contact
+from tests.services.mail.smtp.scripted_server import USUAL, ScriptedServer
 
 SITE = "https://crm.example.com"
 BODY = "<html><body><p>Dear {Person.name}, good news.</p></body></html>"
@@ -145,6 +147,22 @@ class Stage:
 
     async def wakes(self) -> int:
         return await self.pool.fetchval("SELECT count(*) FROM jobrunner.job WHERE name = 'ProcessMassEmail'")
+
+
+class HoldingServer(ScriptedServer):
+    """Waits at the first answer to one step until it is let go."""
+
+    def __init__(self, step: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.held = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self._step = step
+
+    async def _answer(self, writer: asyncio.StreamWriter, action: Any) -> bool:
+        if not self.held.is_set() and action == (self._hello() if self._step == "EHLO" else USUAL[self._step]):
+            self.held.set()
+            await self.goes_on.wait()
+        return await super()._answer(writer, action)
 
 
 def to(address: str, answer: str) -> Callable[[str], str | None]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.services.mail.smtp.scripted_server import ScriptedServer
-from tests.services.massmail.sending.stage import Stage
+from tests.services.massmail.sending.stage import HoldingServer, Stage
 
 VICTIM = "a5@d5.example.net"
 WHO = "(SELECT id FROM jobrunner.contact WHERE email = $1)"
@@ -36,15 +36,13 @@ CHANGES = {
 @pytest.mark.parametrize(("change", "reason"), CHANGES.values(), ids=CHANGES)
 async def test_a_change_while_the_item_is_leased_holds_it_back(stage: Stage, change: str, reason: str):
     """Stepped: all ten are leased to the run, the first one's mail waits for its answer, and then it changes."""
-    goes_on = asyncio.Event()
-    async with ScriptedServer() as server:
+    async with HoldingServer("DOT") as server:
         await stage.add_mailing(server.port, 10, account={"max_connections": 5, "messages_per_connection": 100})
-        first_dot(server, goes_on)
         running = asyncio.create_task(stage.run())
-        await server.until("DOT")
+        await server.held.wait()
         leased = await stage.pool.fetchval("SELECT count(*) FROM jobrunner.queue_item WHERE sender_token IS NOT NULL")
         await stage.pool.execute(change, VICTIM)
-        goes_on.set()
+        server.goes_on.set()
         await running
 
     assert leased == 10, "a lease of twice the connections"
@@ -54,29 +52,15 @@ async def test_a_change_while_the_item_is_leased_holds_it_back(stage: Stage, cha
     assert await stage.state() == ("Complete", None)
 
 
-def first_dot(server: ScriptedServer, goes_on: asyncio.Event) -> None:
-    """Let the first mail wait at its end; until the server has answered, the run keeps to one connection."""
-    answer = server._answer
-
-    async def wait(writer: object, action: object) -> bool:
-        if len(server.messages) == 1 and action == "250 2.0.0 queued":
-            await goes_on.wait()
-        return await answer(writer, action)  # type: ignore[arg-type]
-
-    server._answer = wait  # type: ignore[method-assign, assignment]
-
-
 async def test_informational_mail_goes_all_the_same_but_not_to_what_is_invalid(stage: Stage):
-    goes_on = asyncio.Event()
-    async with ScriptedServer() as server:
+    async with HoldingServer("DOT") as server:
         await stage.add_mailing(server.port, 10, campaign="Informational Email", account={"max_connections": 5})
-        first_dot(server, goes_on)
         running = asyncio.create_task(stage.run())
-        await server.until("DOT")
+        await server.held.wait()
         await stage.pool.execute("UPDATE jobrunner.email_address SET opted_out = true")
         await stage.pool.execute("UPDATE jobrunner.target_list_member SET opted_out = true")
         await stage.pool.execute("UPDATE jobrunner.email_address SET invalid = true WHERE key = $1", VICTIM)
-        goes_on.set()
+        server.goes_on.set()
         await running
 
     assert await stage.counts() == {"Sent": 9, "Skipped": 1}
@@ -127,14 +111,12 @@ ENDS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("change", "state"), ENDS.values(), ids=ENDS)
 async def test_an_end_while_it_runs_is_seen_before_the_next_mail(stage: Stage, change: str, state: str):
-    goes_on = asyncio.Event()
-    async with ScriptedServer() as server:
+    async with HoldingServer("DOT") as server:
         await stage.add_mailing(server.port, 300)
-        first_dot(server, goes_on)
         running = asyncio.create_task(stage.run())
-        await server.until("DOT")
+        await server.held.wait()
         await stage.pool.execute(change)
-        goes_on.set()
+        server.goes_on.set()
         await running
 
     assert len(server.messages) == 1, "what was on its way is finished, nothing else is begun"

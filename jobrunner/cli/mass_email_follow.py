@@ -1,0 +1,61 @@
+"""`jobrunner mass-email status --follow`: a bar that goes on until the mailing is finished, paused or held back."""
+
+import asyncio
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from jobrunner.db.connection import Connection
+    from jobrunner.services.massmail.mass_emails.items import ItemCounts
+    from jobrunner.services.massmail.mass_emails.rows import MassEmail
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+LOOKS = 10
+"""Over which the rate is measured."""
+
+
+async def follow(line: "Connection", name: str) -> "MassEmail":
+    """Show how far a mass e-mail is until nothing goes on by itself any more; return it as it is then.
+
+    On a terminal a bar, else a line whenever something has changed.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from jobrunner.services.massmail.mass_emails.items import count_items
+    from jobrunner.services.massmail.mass_emails.rows import find_mass_email
+    from jobrunner.services.massmail.sending.pace import words_for
+
+    seen: deque[tuple[float, int]] = deque(maxlen=LOOKS)
+    told = ""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        bar = progress.add_task(name, total=1.0)
+        while True:
+            found = await find_mass_email(line, name)
+            counts = await count_items(line, found.id)
+            done = counts.total - counts.pending - counts.sending
+            seen.append((time.monotonic(), done))
+            words = f"{found.name}: {_state(found, counts)}{words_for(done, counts.total, _rate(seen))}"
+            progress.update(bar, completed=done / counts.total if counts.total else 0.0, description=words)
+            if progress.disable and words != told:
+                typer.echo(words, err=True)
+                told = words
+            if found.status not in ("Pending", "In Process") or found.is_held_back:
+                return found
+            await asyncio.sleep(INTERVAL)
+
+
+def _state(mass_email: "MassEmail", counts: "ItemCounts") -> str:
+    if mass_email.status != "In Process":
+        return f"{mass_email.status}, "
+    return f"{counts.deferred:,} deferred, " if counts.deferred else ""
+
+
+def _rate(seen: deque[tuple[float, int]]) -> float:
+    (began, before), (ended, after) = seen[0], seen[-1]
+    return (after - before) / (ended - began) if ended > began else 0.0
