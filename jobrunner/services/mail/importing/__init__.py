@@ -1,0 +1,1 @@
+"""Importing mail: what was fetched becomes rows and files."""
