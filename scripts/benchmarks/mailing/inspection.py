@@ -20,7 +20,7 @@ from scripts.benchmarks.mailing.recipients import Recipient, recipients
 from scripts.benchmarks.mailing.sink import free_port
 from scripts.benchmarks.mailing.system import Sender
 
-INSPECTED = 32
+INSPECTED = 16
 
 
 @dataclass

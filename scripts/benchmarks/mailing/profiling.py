@@ -24,14 +24,16 @@ STEPS = (
     ("compose", ("services/mail/composing/", "services/mail/address.py")),
     ("render", ("services/mail/templates/", "massmail/tokens.py", "massmail/links.py")),
     ("SMTP", ("services/mail/smtp/", "aiosmtplib/")),
-    ("claim and settle: the client of PostgreSQL", ("asyncpg/", "jobrunner/db/")),
-    ("the run: items, rates, breakers", ("services/massmail/", "services/mail/", "jobs/process_mass_email.py")),
+    ("the client of PostgreSQL", ("asyncpg/", "jobrunner/db/")),
+    ("the run itself", ("services/massmail/", "services/mail/", "jobs/process_mass_email.py")),
     (
         "the engine around it",
         ("jobrunner/daemon.py", "jobrunner/execution/", "jobrunner/queue/", "jobrunner/scheduling/", "jobrunner/web/"),
     ),
 )
 """A look belongs to the first step that the innermost of its frames is of."""
+WAITING = (("select", "selectors.py"), ("wait", "threading.py"))
+"""Innermost functions of threads that do nothing, which py-spy now and then takes for busy."""
 
 
 @dataclass
@@ -100,6 +102,8 @@ def read_stacks(lines: Sequence[str]) -> Profile:
     for line in lines:
         stack, _, looks = line.rpartition(" ")
         frames = stack.split(";")
+        if any(name in frames[-1] and file in frames[-1] for name, file in WAITING):
+            continue
         profile.steps[_step(frames)] += int(looks)
         ours = next((frame for frame in reversed(frames) if OURS in frame), frames[-1])
         innermost = frames[-1].partition(" (")[0]

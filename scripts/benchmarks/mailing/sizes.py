@@ -36,8 +36,8 @@ LONG = Sizes(
 QUICK = Sizes(
     rounds=1,
     recipients=2_000,
-    by_loop=500,
-    by_signing_loop=60,
-    profiled=2_000,
+    by_loop=400,
+    by_signing_loop=32,
+    profiled=1_000,
     memory=(),
 )
