@@ -5,20 +5,18 @@ Started by scripts/demo, which makes the environment.
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import math
 import os
 import signal
 import sys
 import time
-from email import message_from_bytes, policy
 from pathlib import Path
-from typing import Any
-
-from aiosmtpd.smtp import SMTP
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from demo_mailbox import Mailbox, say
+from demo_mailing import Mailing, free_port
 
 from jobrunner import daemon
 from jobrunner.cli.logging_setup import set_up_logging
@@ -40,7 +38,7 @@ WITH ada AS (
     RETURNING id
 ), meeting AS (
     INSERT INTO jobrunner.meeting (name, date_start, date_end, assigned_user_id)
-    SELECT 'Coffee with Charles', now() + interval '70 seconds', now() + interval '1 hour', ada.id
+    SELECT 'Coffee with Charles', now() + interval '65 seconds', now() + interval '1 hour', ada.id
     FROM ada
     RETURNING id
 ), attendee AS (
@@ -69,35 +67,6 @@ ORDER BY j.name
 """
 
 
-class Mailbox:
-    """Takes every mail and prints it."""
-
-    def __init__(self, started: float) -> None:
-        self._started = started
-        self.received = 0
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
-        self.received += 1
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        body = mail.get_body(("plain",))
-        text = body.get_content() if body is not None else ""
-        after = time.monotonic() - self._started
-        say("")
-        say(f"=== A mail has arrived, {after:.0f} seconds after the start " + "=" * 30)
-        for name in ("From", "To", "Subject", "Message-ID"):
-            say(f"  {name}: {mail[name]}")
-        say("")
-        for line in text.strip().splitlines():
-            say(f"  {line}")
-        say("=" * 78)
-        say("")
-        return "250 2.0.0 thank you"
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
 async def report(dsn: str, began: float) -> None:
     """Say every ten seconds how many jobs have succeeded."""
     connection = Connection(dsn, "demo")
@@ -116,41 +85,43 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
     started, began = time.monotonic(), time.time()
     say("This is jobrunner at work: one process on a PostgreSQL of its own.")
     say(f"Its data is kept in {data_dir} and nowhere else; delete that folder to begin anew.")
+    say("PostgreSQL starts ...")
     server = EmbeddedServer(data_dir)
     dsn = await server.start()
     mailbox = Mailbox(started)
-    receiver = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(mailbox, loop=asyncio.get_running_loop(), enable_SMTPUTF8=True), "127.0.0.1", 0
-    )
-    port = receiver.sockets[0].getsockname()[1]
+    receiver = await mailbox.listen()
+    port, http_port = receiver.sockets[0].getsockname()[1], free_port()
+    mailing = Mailing(dsn, data_dir, mailbox)
     try:
         await migrations.upgrade(dsn)
         connection = Connection(dsn, "demo")
         await connection.fetch(SCHEDULES)
         await connection.fetch(SAMPLE_DATA)
         await connection.close()
+        await mailing.prepare(f"http://127.0.0.1:{http_port}")
         say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
-        say("There are two scheduled jobs of the demo (every five seconds; every minute, in a process of its own), and")
-        say("a meeting that begins in 70 seconds. Ada wants a mail one minute before: it arrives in ten seconds or so.")
-        say("Ctrl-C stops all of it.")
-        say("")
+        say("There are two scheduled jobs of the demo: every five seconds, and every minute in a process of its own.")
+        say("A meeting begins in 65 seconds, and Ada wants a mail one minute before: it arrives in five seconds or so.")
+        say("Then a small mass mailing goes out. Ctrl-C stops all of it.")
+        say()
         configuration = load(
             data_dir=data_dir,
             smtp={"host": "127.0.0.1", "port": port, "security": "none", "from_address": "calendar@example.com"},
+            http={"port": http_port},
             site_url="http://crm.example.com",
         )
         set_up_logging(configuration)
         registry.load(["demo_jobs"])
-        reporting = asyncio.create_task(report(dsn, began))
+        beside = [asyncio.create_task(report(dsn, began)), asyncio.create_task(mailing.run())]
         running = asyncio.create_task(
             daemon.run(dsn=dsn, direct_dsn=dsn, configuration=configuration, registry=registry)
         )
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGTERM)
         code = await running
-        reporting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reporting
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         say(f"Stopped cleanly. {mailbox.received} mail(s) had arrived. Start it again: it finds its data.")
         return code
     finally:

@@ -1,12 +1,17 @@
 """scripts/demo: keeps to its own folder, and takes no nonsense."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +35,38 @@ def demo(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[st
     )
 
 
+@contextmanager
+def running(folder: Path) -> Iterator[IO[str]]:
+    """What a demo says, line by line; at the end it is stopped as by Ctrl-C."""
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "demo_program.py", "--data-dir", folder / "data", "--seconds", "100"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        with process.stdout as said:
+            yield said
+            process.send_signal(signal.SIGINT)
+            until(said, "Stopped cleanly.")
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(said: IO[str], pattern: str) -> "re.Match[str]":
+    """Read on to a line that has it."""
+    lines = []
+    for line in said:
+        lines.append(line)
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(f"{pattern!r} is not in what the demo said:\n{''.join(lines)}")
+
+
 def test_its_data_is_kept_below_the_data_folder_of_the_environment(folder: Path):
     """And apart from those of a real installation there, which it must not fill with samples."""
     done = demo("--seconds", "1", JOBRUNNER_DATA_DIR=str(folder / "given"), HOME=str(folder))
@@ -47,3 +84,29 @@ def test_seconds_must_be_a_time(seconds: str, folder: Path):
     assert done.returncode == 2
     assert f"must be a number of seconds above 0, at most 86400, got {seconds!r}" in done.stderr
     assert not list(folder.iterdir())
+
+
+def test_a_reminder_and_then_a_mailing_whose_links_work(folder: Path):
+    """Who unsubscribes by the link in the mail is left out at the next start."""
+    with running(folder) as said:
+        until(said, "Subject: Reminder of a meeting: Coffee with Charles")
+        until(said, "To: Charles Babbage")
+        until(said, "One more: Grace Hopper")
+        until(said, "One more: Zoë Weiß")
+        until(said, "'Spring' is Complete")
+        until(said, r"Alan Turing <alan@example.net>: invalid address \(a mail to it came back\)")
+        until(said, "Emmy Noether <emmy@example.net>: on the list of those that get none")
+        until(said, r"Mary Somerville <mary@example.net>: opted out \(wrote that she wants no more mail\)")
+        link = until(said, r"its link, which is counted: +(\S+)$")[1]
+        page = until(said, r"its page to unsubscribe: +(\S+)$")[1]
+        assert "this visit was counted" in httpx.get(link).text
+        until(said, "charles@example.org has followed the link to the catalogue .counted as a machine")
+        assert "<button" in httpx.get(page).text
+        assert httpx.post(page).status_code == 200
+        until(said, "charles@example.org has unsubscribed")
+    with running(folder) as said:
+        until(said, "To: Grace Hopper")
+        until(said, "Charles Babbage <charles@example.org>: has unsubscribed")
+        other = httpx.URL(until(said, r"its page to unsubscribe: +(\S+)$")[1])
+        # Where the port is free, the links of the first mails work as they are.
+        assert "You are unsubscribed" in httpx.get(httpx.URL(page).copy_with(port=other.port)).text
