@@ -83,8 +83,8 @@ async def seen(connection: Any) -> None:
     await connection.execute("CREATE TABLE public.seen (progress text)")
 
 
-async def run_jobs(connection: Any, database_url: str, **settings: Any) -> DaemonProcess:
-    """Run the jobs in a daemon, which goes on."""
+async def run_jobs(connection: Any, database_url: str, **settings: Any) -> tuple[DaemonProcess, list[int]]:
+    """Run the jobs in a daemon, which goes on; return it with their ids."""
     daemon = DaemonProcess(
         database_url,
         imports="tests.secret_jobs",
@@ -109,19 +109,18 @@ async def run_jobs(connection: Any, database_url: str, **settings: Any) -> Daemo
     except BaseException:
         daemon.kill()
         raise
-    return daemon
+    return daemon, jobs
 
 
 async def test_jobs_that_tell_passwords(database_url: str, connection: Any, seen: None) -> None:
     """H21: in errors, tracebacks, captured logs, progress, the daemon's most talkative log, commands and `ps`."""
     url = with_password(database_url)
     assert url != database_url
-    daemon = await run_jobs(connection, url)
+    daemon, (first, second, _) = await run_jobs(connection, url)
     try:
         family = [psutil.Process(daemon.process.pid), *psutil.Process(daemon.process.pid).children(recursive=True)]
         assert len(family) > 2
         commands = [" ".join(process.cmdline()) for process in family]
-        first, second = await connection.fetchrow("SELECT min(id), min(id) + 1 FROM jobrunner.job_history")
         shown = [
             said(*arguments, database_url=url, code=None)
             for arguments in (
@@ -144,7 +143,7 @@ async def test_jobs_that_tell_passwords(database_url: str, connection: Any, seen
 
 async def test_jobs_that_tell_passwords_to_a_log_in_json(database_url: str, connection: Any, seen: None) -> None:
     """H21: the same, where letters of a password are written otherwise."""
-    daemon = await run_jobs(connection, with_password(database_url), log_format="json")
+    daemon, _ = await run_jobs(connection, with_password(database_url), log_format="json")
     assert daemon.stop() == 0
     messages = [json.loads(line)["message"] for line in daemon.lines]
     assert any("debugging postgresql://" in message and message.count("***") == 3 for message in messages)

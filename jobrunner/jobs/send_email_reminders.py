@@ -10,20 +10,17 @@ from jobrunner.definitions import JobContext, job
 @job("SendEmailReminders", crontab="*/2 * * * *", often=True, deadline=3600)
 async def send_email_reminders(ctx: JobContext) -> dict[str, Any]:
     """Send e-mail reminders of meetings, calls and tasks. Each one's own time starts it; the schedule is the net."""
-    from jobrunner.services.mail.smtp import Account
-    from jobrunner.services.reminders.compose import Letterhead
-    from jobrunner.services.reminders.run import Run
+    from jobrunner.services.reminders.run import Report, Run
 
-    configuration = ctx.configuration
-    run = Run(
+    report = await Run(
         ctx.connection,
-        Account.from_configuration(configuration.smtp),
-        Letterhead.from_configuration(configuration),
+        ctx.configuration,
         job_id=ctx.job_id,
         cancelled=lambda: ctx.cancelled,
         log=ctx.log,
-    )
-    report = await run.send()
+    ).send()
     if report.left:
         ctx.more()
+    if report == Report():
+        ctx.nothing_to_do()
     return asdict(report)

@@ -27,6 +27,7 @@ class Context:
         self.cancelled = False
         self.configuration = Configuration(smtp=smtp, site_url="https://crm.example.com")  # type: ignore[arg-type]
         self.again = False
+        self.idle = False
         self._pool = pool
 
     @asynccontextmanager
@@ -36,6 +37,9 @@ class Context:
 
     def more(self) -> None:
         self.again = True
+
+    def nothing_to_do(self) -> None:
+        self.idle = True
 
 
 @pytest.fixture
@@ -97,9 +101,12 @@ async def test_it_sends_what_is_due_as_it_is_configured(pool: Any):
         "skipped": 0,
         "missed": 0,
         "uncertain": 0,
+        "lost": 0,
         "left": False,
+        "held": None,
     }
     assert not context.again
+    assert not context.idle
     assert sorted(message.recipients[0] for message in server.messages) == ["<ann@example.org>", "<bob@example.org>"]
     assert all(b"From: The CRM <crm@example.com>\r\n" in message.data for message in server.messages)
     assert server.commands[0] == "EHLO app.example.com"
@@ -108,6 +115,7 @@ async def test_it_sends_what_is_due_as_it_is_configured(pool: Any):
 async def test_without_a_server_it_fails_with_one_sentence_only_when_something_is_due(pool: Any):
     context = Context(pool, {})
     assert (await send_email_reminders(context))["sent"] == 0
+    assert context.idle
 
     await remind(pool, "ann")
     with pytest.raises(
@@ -115,6 +123,17 @@ async def test_without_a_server_it_fails_with_one_sentence_only_when_something_i
     ):
         await send_email_reminders(context)
     assert await pool.fetchval("SELECT count(*) FROM jobrunner.reminder WHERE state = 'Waiting'") == 1
+
+
+async def test_a_run_that_released_what_was_lost_has_not_been_idle(pool: Any):
+    await remind(pool, "ann")
+    await pool.execute(
+        "UPDATE jobrunner.reminder SET state = 'Sending', doubt_count = 1, sender_token = 1,"
+        " sender_until = now() - interval '1 second'"
+    )
+    context = Context(pool, {})
+    assert (await send_email_reminders(context))["lost"] == 1
+    assert not context.idle
 
 
 async def test_its_own_time_wakes_it(pool: Any):

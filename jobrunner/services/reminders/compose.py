@@ -9,8 +9,7 @@ from typing import Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from jobrunner.config import Configuration
-from jobrunner.errors import ConfigurationError, InvalidInput
+from jobrunner.services.mail.accounts import SendingAccount
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.composing.text import one_line
@@ -44,22 +43,13 @@ class Letterhead:
     sender: Mailbox
     site_url: str
     """The application's address; links to records are made from it."""
+    reply_to: Mailbox | None = None
 
     @classmethod
-    def from_configuration(cls, configuration: Configuration) -> Self | None:
-        """Return what the configuration says, or None where it names no sender.
-
-        Raises:
-            ConfigurationError: the sender's address is none.
-        """
-        smtp = configuration.smtp
-        if smtp.from_address is None:
-            return None
-        try:
-            address = parse_address(smtp.from_address)
-        except InvalidInput as error:
-            raise ConfigurationError(f"JOBRUNNER_SMTP__FROM_ADDRESS: {error}") from None
-        return cls(Mailbox(address, one_line(smtp.from_name, NAME_LIMIT)), configuration.site_url)
+    def of(cls, account: SendingAccount, site_url: str) -> Self:
+        """Return that of an account."""
+        reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
+        return cls(account.sender, site_url, reply_to)
 
 
 def compose(reminder: DueReminder, letterhead: Letterhead) -> Message:
@@ -93,6 +83,7 @@ def compose(reminder: DueReminder, letterhead: Letterhead) -> Message:
         message_id=message_id(reminder, letterhead),
         date=reminder.now,
         headers=HEADERS,
+        reply_to=letterhead.reply_to,
     )
 
 

@@ -16,6 +16,8 @@ PAST_LIMIT = timedelta(hours=1)
 """How long after its start a record is still reminded of."""
 KEPT = timedelta(days=15)
 """How long a finished reminder stays to be looked at."""
+REASON_LIMIT = 1000
+"""Characters of a reason."""
 PORTION = 500
 """The most that one run sends, and the most rows that one statement changes."""
 
@@ -128,9 +130,13 @@ class Reminders:
         async with self._connect() as connection:
             await plan(connection, reminder.entity_type, reminder.entity_id)
 
-    async def wake(self) -> None:
-        """Queue a job for now."""
-        await self._fetch("wake_email_reminders")
+    async def hold(self, reason: str) -> None:
+        """Note on what is due why it waits, up to a portion."""
+        await self._fetch("hold_reminders", reason[:REASON_LIMIT], PAST_LIMIT, PORTION)
+
+    async def wake(self, after: timedelta = timedelta()) -> None:
+        """Queue a job for now, or for later."""
+        await self._fetch("wake_email_reminders", after)
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         async with self._connect() as connection:

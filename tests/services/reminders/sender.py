@@ -5,17 +5,15 @@ import sys
 
 import asyncpg
 
-from jobrunner.services.mail.address import Mailbox, parse_address
-from jobrunner.services.mail.smtp import Account
-from jobrunner.services.reminders.compose import Letterhead
+from jobrunner.config import Configuration
 from jobrunner.services.reminders.run import Run
 
 
 async def main(url: str, port: str, job_id: str) -> None:
-    letterhead = Letterhead(Mailbox(parse_address("system@example.com")), "https://crm.example.com")
-    account = Account("127.0.0.1", int(port), "none")
+    smtp = {"host": "127.0.0.1", "port": int(port), "security": "none", "from_address": "system@example.com"}
+    configuration = Configuration(smtp=smtp, site_url="https://crm.example.com")  # type: ignore[arg-type]
     async with asyncpg.create_pool(url, min_size=0, max_size=4) as pool:
-        await Run(pool.acquire, account, letterhead, job_id=int(job_id)).send()
+        await Run(pool.acquire, configuration, job_id=int(job_id)).send()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jobrunner.config import Configuration
-from jobrunner.errors import ConfigurationError, InvalidInput
+from jobrunner.errors import InvalidInput
+from jobrunner.services.mail.accounts.loading import system_account
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.reminders.compose import Letterhead, compose
 from jobrunner.services.reminders.rows import DueReminder
@@ -254,11 +255,12 @@ def test_every_language_says_everything():
             assert set(sentences) == {"Meeting", "Call", "Task"}
 
 
-def test_the_letterhead_is_as_configured():
+def test_the_letterhead_is_that_of_the_account(parse: Parse):
     smtp = {"host": "mail.example.com", "from_address": "crm@example.com", "from_name": "The  CRM"}
-    letterhead = Letterhead.from_configuration(Configuration(smtp=smtp, site_url="https://crm.example.com/"))  # type: ignore[arg-type]
-
-    assert letterhead == Letterhead(Mailbox(parse_address("crm@example.com"), "The CRM"), "https://crm.example.com")
-    assert Letterhead.from_configuration(Configuration()) is None
-    with pytest.raises(ConfigurationError, match="JOBRUNNER_SMTP__FROM_ADDRESS: 'crm' is no address"):
-        Letterhead.from_configuration(Configuration(smtp={"from_address": "crm"}))  # type: ignore[arg-type]
+    account = system_account(Configuration(smtp=smtp))  # type: ignore[arg-type]
+    assert Letterhead.of(account, "https://x.example") == Letterhead(
+        Mailbox(parse_address("crm@example.com"), "The CRM"), "https://x.example"
+    )
+    answers = parse_address("answers@example.com")
+    letterhead = Letterhead.of(replace(account, reply_to=answers), "https://x.example")
+    assert parse(compose(REMINDER, letterhead).to_bytes())["Reply-To"] == "answers@example.com"

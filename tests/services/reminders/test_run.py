@@ -14,37 +14,54 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
+from jobrunner.config import Configuration
+from jobrunner.db.secrets import Key, Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import ConfigurationError
+from jobrunner.services.mail.accounts import SendingAccount, load_account, pause, resume
+from jobrunner.services.mail.accounts.entry import AccountEntry
+from jobrunner.services.mail.accounts.limits import NO_LIMITS, Limits
+from jobrunner.services.mail.accounts.table import add_account
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.smtp import Account, NoConnection, shared_pools
 from jobrunner.services.records import add_task, set_acceptance, set_status
 from jobrunner.services.reminders import run as run_module
-from jobrunner.services.reminders.compose import Letterhead
 from jobrunner.services.reminders.rows import Reminders, Settlement
 from jobrunner.services.reminders.run import MailNotSent, Report, Run
+from tests.services.mail.accounts.books import pass_time
 from tests.services.mail.smtp.scripted_server import CLOSE, SILENT, Action, ScriptedServer
 from tests.services.reminders.conftest import Database
 
-LETTERHEAD = Letterhead(Mailbox(parse_address("system@example.com"), "CRM"), "https://crm.example.com")
+SENDER = Mailbox(parse_address("system@example.com"), "CRM")
+CONFIGURATION = Configuration(site_url="https://crm.example.com")
+KEYED = Configuration(site_url="https://crm.example.com", secret_key=SecretStr(Key.new().text))
 MINUTE = timedelta(minutes=1)
 
 Parse = Callable[[bytes], EmailMessage]
 
 
-def account(server: ScriptedServer, **options: Any) -> Account:
-    return Account("127.0.0.1", server.port, **({"security": "none"} | options))
+def account(server: ScriptedServer, *, limits: Limits = NO_LIMITS, **options: Any) -> SendingAccount:
+    smtp = Account("127.0.0.1", server.port, **({"security": "none"} | options))
+    return SendingAccount("system", "system", "System", smtp, SENDER, limits=limits)
 
 
 def new_run(database: Database, server: ScriptedServer, **options: Any) -> Run:
-    return Run(database.connect, account(server), LETTERHEAD, **options)
+    return Run(database.connect, CONFIGURATION, **({"account": account(server)} | options))
 
 
 async def send(database: Database, server: ScriptedServer, **options: Any) -> Report:
     return await new_run(database, server, **options).send()
+
+
+async def resume_account(database: Database) -> None:
+    async with database.connect() as connection:
+        await resume(connection, "system")
 
 
 async def states(database: Database) -> Counter[str]:
@@ -123,7 +140,7 @@ async def test_where_others_have_all_connections_it_says_so_and_nothing_is_lost(
     await database.due(await database.user("Ann"))
     async with (
         ScriptedServer() as server,
-        shared_pools().lend(account(server), max_connections=1) as pool,
+        shared_pools().lend(account(server).smtp, max_connections=1) as pool,
         pool.connection(),
     ):
         with pytest.raises(NoConnection, match="1 are in use"):
@@ -346,21 +363,21 @@ async def test_a_fault_in_composing_is_the_fault_of_one_mail(database: Database,
 
 
 async def test_without_a_server_configured_nothing_is_lost(database: Database):
-    assert await Run(database.connect, None, None).send() == Report()
+    assert await Run(database.connect, Configuration()).send() == Report()
     await database.due(await database.user("Ann"), await database.user("Bob"))
     before = await database.reminders("*")
 
     with pytest.raises(
         ConfigurationError, match=r"^2 reminders are due and no mail server is configured: set JOBRUNNER_SMTP__HOST"
     ):
-        await Run(database.connect, None, None).send()
+        await Run(database.connect, Configuration()).send()
+    no_sender = Configuration(smtp={"host": "127.0.0.1"})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="no sender is configured: set JOBRUNNER_SMTP__FROM_ADDRESS"):
-        await Run(database.connect, Account("127.0.0.1"), None).send()
+        await Run(database.connect, no_sender).send()
     assert await database.reminders("*") == before
 
 
 WHOLE_SERVER = {
-    "busy": {"GREETING": "421 4.3.2 busy"},
     "refuses us": {"GREETING": "554 5.7.1 go away"},
     "no EHLO": {"EHLO": "502 what"},
     "closes": {"GREETING": CLOSE},
@@ -376,9 +393,8 @@ async def test_what_would_meet_all_ends_the_run_and_nothing_is_lost(database: Da
     await database.due(*users)
     login = {"username": "system", "password": SecretStr(f"canary-{case}")} if case == "login" else {}
     async with ScriptedServer(WHOLE_SERVER[case], auth="PLAIN") as server:  # type: ignore[arg-type]
-        run = Run(database.connect, account(server, **login), LETTERHEAD)
         with pytest.raises(MailNotSent, match="no reminder can be sent for now: ") as caught:
-            await run.send()
+            await send(database, server, account=account(server, **login))
 
     assert "canary" not in str(caught.value)
     assert server.connections <= 4
@@ -386,6 +402,7 @@ async def test_what_would_meet_all_ends_the_run_and_nothing_is_lost(database: Da
     assert set(await database.reminders("attempt_count", "doubt_count", "next_attempt_at = remind_at")) == {
         (0, 0, True)
     }
+    await resume_account(database)
     async with ScriptedServer() as server:
         assert await send(database, server) == Report(sent=20)
 
@@ -394,8 +411,8 @@ async def test_nobody_listens(database: Database):
     await database.due(await database.user("Ann"))
     async with ScriptedServer() as server:
         gone = account(server)
-    with pytest.raises(MailNotSent, match=f"the mail server 127.0.0.1:{gone.port} cannot be reached"):
-        await Run(database.connect, gone, LETTERHEAD).send()
+    with pytest.raises(MailNotSent, match=f"the mail server 127.0.0.1:{gone.smtp.port} cannot be reached"):
+        await send(database, server, account=gone)
     assert await states(database) == {"Waiting": 1}
 
 
@@ -414,19 +431,165 @@ async def test_three_broken_transactions_in_a_row_end_the_run(database: Database
     assert await states(database) == {"Waiting": 20}
 
 
-@pytest.mark.parametrize("fault", [CLOSE, SILENT, "421 4.3.2 going down", b"\xff\x00\r\n"])
+@pytest.mark.parametrize("fault", [CLOSE, SILENT, b"\xff\x00\r\n"])
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
 async def test_one_broken_transaction_leaves_the_others_alone(database: Database, step: str, fault: Action):
     """F50."""
     users = [await database.user(f"u{number}") for number in range(6)]
     await database.due(*users)
     async with ScriptedServer({step: [fault]}) as server:
-        run = Run(database.connect, account(server, command_limit=0.3), LETTERHEAD)
-        report = await run.send()
+        report = await send(database, server, account=account(server, command_limit=0.3))
 
     assert report == Report(sent=5, postponed=1)
     assert await states(database) == {"Sent": 5, "Waiting": 1}
     assert await database.reminders("attempt_count", "doubt_count", where="state = 'Waiting'") == [(1, 0)]
+
+
+# What the account may send
+
+
+async def test_the_system_account_s_row_sends_signed_and_with_its_reply_to(database: Database, parse: Parse):
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    key = Keyring.from_configuration(KEYED)
+    await database.due(await database.user("Ann"))
+    async with ScriptedServer() as server:
+        async with database.connect() as connection:
+            added = await add_account(
+                connection,
+                key,
+                AccountEntry(
+                    "ours",
+                    "System",
+                    "127.0.0.1",
+                    "crm@example.com",
+                    port=server.port,
+                    security="none",
+                    reply_to_address="answers@example.com",
+                    dkim_domain="example.com",
+                    dkim_selector="s1",
+                    secrets={"dkim_key": SecretStr(pem)},
+                ),
+            )
+            loaded = await load_account(connection, key, added.key)
+        assert await Run(database.connect, KEYED).send() == Report(sent=1)
+
+    (message,) = server.messages
+    assert parse(message.data)["Reply-To"] == "answers@example.com"
+    assert message.sender.startswith("<crm@example.com>")
+    assert loaded.signer is not None
+    record = loaded.signer.keys[0].dns_record.encode()
+    assert dkim.verify(message.data.replace(b"\r\n..", b"\r\n."), dnsfunc=lambda name, timeout=5: record)
+
+
+async def test_more_than_the_rate_allows_waits_with_the_reason_and_the_job_comes_again(database: Database):
+    await database.due(*[await database.user(f"u{number}") for number in range(5)])
+    await database.run("DELETE FROM jobrunner.job")
+    async with ScriptedServer() as server:
+        limited = account(server, limits=Limits(rate_per_hour=2))
+        report = await send(database, server, account=limited)
+        assert report == Report(sent=1, held="as many mails were sent as its rate allows")
+        assert await send(database, server, account=limited) == Report(held=report.held)
+
+    waiting = "the account system is held back: as many mails were sent as its rate allows"
+    assert await database.reminders("reason", "attempt_count", where="state = 'Waiting'") == [(waiting, 0)] * 4
+    again = await database.wakes()
+    assert len(set(again)) == len(again) <= 2
+    assert timedelta(minutes=25) < min(again) - await database.now() <= timedelta(minutes=61)
+
+
+async def test_allowance_that_comes_within_seconds_is_waited_for(database: Database):
+    await database.due(*[await database.user(f"u{number}") for number in range(4)])
+    async with ScriptedServer() as server:
+        limited = account(server, limits=Limits(rate_per_minute=120))
+        started = await database.now()
+        assert await send(database, server, account=limited) == Report(sent=4)
+        assert await send(database, server, account=limited) == Report()
+        await database.due(*[await database.user(f"v{number}") for number in range(5)])
+        assert await send(database, server, account=limited) == Report(sent=5)
+        assert await database.now() - started >= timedelta(seconds=0.9), "two of them had to wait half a second"
+
+
+@pytest.mark.parametrize("step", ["GREETING", "MAIL", "DATA", "DOT"])
+async def test_a_server_to_which_it_is_too_much_is_left_alone_for_a_minute(database: Database, step: str):
+    await database.due(*[await database.user(f"u{number}") for number in range(20)])
+    await database.run("DELETE FROM jobrunner.job")
+    async with ScriptedServer({step: "421 4.7.0 too many messages"}) as server:
+        report = await send(database, server)
+    assert report.sent == 0
+    assert report.held is not None
+    assert "421 4.7.0 too many messages" in report.held
+    assert len(server.messages) <= 4, "as many as there were connections"
+    rows = await database.reminders("state", "attempt_count", "doubt_count", "reason LIKE '%too many messages%'")
+    assert set(rows) == {("Waiting", 0, 0, True)}
+    (again,) = await database.wakes()
+    assert timedelta(seconds=40) < again - await database.now() <= timedelta(seconds=61)
+
+    async with ScriptedServer() as server:
+        assert (await send(database, server)).held == report.held, "another run is held back, too"
+        assert server.connections == 0
+        async with database.connect() as connection:
+            await pass_time(connection, timedelta(seconds=61))
+        first = await send(database, server)
+        assert first.sent > 0, "slowly, at half the pace"
+        await resume_account(database)
+        assert first.sent + (await send(database, server)).sent == 20
+
+
+async def test_a_recipient_whose_server_says_too_much_is_put_off_behind_the_others(database: Database):
+    """F50: it cools the account down, and is not the first one again when that is over."""
+    await database.due(await database.user("Bad"))
+    await database.due(await database.user("Ann"))
+
+    def answer(command: str) -> Action | None:
+        return "450 4.7.1 too many" if "bad@" in command else None
+
+    async with ScriptedServer({"RCPT": answer}) as server:
+        assert (await send(database, server)).postponed == 1
+        async with database.connect() as connection:
+            await pass_time(connection, timedelta(minutes=2))
+        await database.run("UPDATE jobrunner.reminder SET next_attempt_at = next_attempt_at - interval '2 minutes'")
+        await send(database, server)
+    assert recipients(server) == ["ann@example.org"]
+
+
+async def test_a_refused_login_pauses_the_account_for_everybody(database: Database):
+    await database.due(*[await database.user(f"u{number}") for number in range(20)])
+    await database.run("DELETE FROM jobrunner.job")
+    async with ScriptedServer({"AUTH": ["535 5.7.8 wrong"]}, auth="PLAIN") as server:
+        ours = account(server, username="system", password=SecretStr("canary"))
+        with pytest.raises(MailNotSent, match=r"535 5\.7\.8 wrong"):
+            await send(database, server, account=ours)
+        assert server.connections == 1, "by all connections together it is tried once"
+        for _ in range(2):
+            report = await send(database, server, account=ours)
+            assert report == Report(held="535 5.7.8 wrong (answer to AUTH)")
+        assert server.connections == 1
+        assert await database.wakes() == [], "only a person can help"
+        (reason,) = set(await database.reminders("reason"))
+        assert reason == ("the account system is held back: 535 5.7.8 wrong (answer to AUTH)",)
+        await resume_account(database)
+        assert await send(database, server, account=ours) == Report(sent=20)
+
+
+async def test_what_is_held_until_it_is_too_late_is_missed_with_the_reason(database: Database):
+    await database.due(await database.user("Ann"))
+    async with database.connect() as connection:
+        await pause(connection, "system", "person", "we move house")
+    async with ScriptedServer() as server:
+        assert await send(database, server) == Report(held="we move house")
+        await database.run("UPDATE jobrunner.reminder SET start_at = now() - interval '61 minutes'")
+        assert await send(database, server) == Report(missed=1)
+    assert await database.reminders("reason") == [("the account system is held back: we move house",)]
+
+
+async def test_fewer_connections_where_the_account_says_so(database: Database):
+    await database.due(*[await database.user(f"u{number}") for number in range(20)])
+    async with ScriptedServer() as server:
+        narrow = account(server, limits=Limits(max_connections=1, messages_per_connection=7))
+        assert await send(database, server, account=narrow) == Report(sent=20)
+    assert server.most_open == 1
+    assert server.connections == 3
 
 
 # Doubt
@@ -437,7 +600,7 @@ async def test_in_doubt_it_is_sent_once_more_with_the_same_message_id(database: 
     """F49."""
     await database.due(await database.user("Ann"))
     async with ScriptedServer({"DOT": [fault]}) as server:
-        first = await Run(database.connect, account(server, data_limit=0.3), LETTERHEAD).send()
+        first = await send(database, server, account=account(server, data_limit=0.3))
         assert first == Report(postponed=1)
         assert await database.reminders("state", "doubt_count") == [("Waiting", 1)]
         await database.run("UPDATE jobrunner.reminder SET next_attempt_at = now()")
@@ -514,7 +677,7 @@ async def test_killed_while_it_sends_one_mail_of_each_connection_is_doubled_at_m
 
         # The sweep takes its claim back, and another daemon claims the job anew.
         await database.run("UPDATE jobrunner.job SET claim_id = 2 WHERE id = $1", job)
-        assert await send(database, server, job_id=job) == Report(sent=4)
+        assert await send(database, server, job_id=job) == Report(sent=4, lost=4)
 
     assert await states(database) == {"Sent": 30}
     counts = Counter(recipients(server))
@@ -529,7 +692,7 @@ async def test_a_sender_without_a_job_is_lost_when_its_time_is_over(database: Da
     async with ScriptedServer() as server:
         assert await send(database, server) == Report()
         await database.run("UPDATE jobrunner.reminder SET sender_until = now() - interval '1 second'")
-        assert await send(database, server) == Report(sent=1)
+        assert await send(database, server) == Report(sent=1, lost=1)
 
 
 async def test_who_wakes_late_changes_nothing(database: Database):
@@ -627,7 +790,7 @@ async def test_moved_while_it_is_sent_the_new_time_is_reminded_of_too(database: 
     ann = await database.user("Ann")
     meeting = await database.due(ann)
     async with ScriptedServer({"DOT": [SILENT]}) as server:
-        sending = asyncio.create_task(Run(database.connect, account(server, data_limit=0.5), LETTERHEAD).send())
+        sending = asyncio.create_task(send(database, server, account=account(server, data_limit=0.5)))
         await server.until("DOT")
         await database.run(
             "UPDATE jobrunner.meeting SET date_start = date_start + interval '1 day' WHERE id = $1", meeting
@@ -666,7 +829,7 @@ async def test_the_result_is_kept_until_the_database_is_back(database: Database)
         failing.failures = 3
 
     async with ScriptedServer({"DOT": answer}) as server:
-        report = await Run(failing.connect, account(server), LETTERHEAD).send()
+        report = await Run(failing.connect, CONFIGURATION, account=account(server)).send()
 
     assert report == Report(sent=1)
     assert await states(database) == {"Sent": 1}
@@ -684,7 +847,7 @@ async def test_a_database_that_stays_away_fails_the_run(database: Database, monk
 
     async with ScriptedServer({"DOT": answer}) as server:
         with pytest.raises(asyncpg.CannotConnectNowError):
-            await Run(failing.connect, account(server), LETTERHEAD).send()
+            await Run(failing.connect, CONFIGURATION, account=account(server)).send()
     assert await states(database) == {"Sending": 1}
 
 
@@ -708,7 +871,7 @@ async def test_secrets_are_in_no_log(database: Database, caplog: pytest.LogCaptu
     caplog.set_level(logging.DEBUG)
     async with ScriptedServer(auth="PLAIN") as server:
         login = {"username": "system", "password": SecretStr("canary-71c2")}
-        assert await Run(database.connect, account(server, **login), LETTERHEAD).send() == Report(sent=1)
+        assert await send(database, server, account=account(server, **login)) == Report(sent=1)
 
     assert any(command.startswith("AUTH PLAIN ") for command in server.commands)
     assert "reminders: 1 sent" in caplog.text

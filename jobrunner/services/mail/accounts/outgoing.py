@@ -14,6 +14,7 @@ from jobrunner.services.mail.accounts.loading import SYSTEM, SendingAccount, loa
 from jobrunner.services.mail.accounts.observing import observe
 from jobrunner.services.mail.accounts.rates import Allowance, give_back, reserve
 from jobrunner.services.mail.accounts.tokens import LAST_LIMIT, Connect, keeping_token
+from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.smtp import Outcome, Pool, Pools, Result, shared_pools
 
 STOCK = 8
@@ -110,7 +111,7 @@ class Outgoing:
                 self._stock = allowance.granted
                 if not self._stock and not await self._wait(allowance, goes_on):
                     return False
-            if self.held is not None:
+            if self.held is not None or not goes_on():
                 return False
             self._stock -= 1
             return True
@@ -130,16 +131,21 @@ class Outgoing:
     async def observe(self, result: Result) -> str | None:
         """Note what one result means for the account, for all daemons, and give back what was not charged.
 
-        Returns why this run is to send nothing more by the account, if so; `held` is that, too.
+        Returns why this run is to send nothing more by the account, if that is news; `held` is that, too.
         """
+        before = self.held
         is_news, is_free = self._is_news(result), _is_free(result)
+        held = self.held if before is None else None
         if is_news or is_free:
-            async with self._connect() as connection:
-                if is_news:
-                    await observe(connection, self.account.key, result)
-                if is_free:
-                    await give_back(connection, self.account.key, 1)
-        return self.held
+            await persist(lambda: self._tell(result, is_news, is_free))
+        return held
+
+    async def _tell(self, result: Result, is_news: bool, is_free: bool) -> None:
+        async with self._connect() as connection:
+            if is_news:
+                await observe(connection, self.account.key, result)
+            if is_free:
+                await give_back(connection, self.account.key, 1)
 
     def _is_news(self, result: Result) -> bool:
         """Count troubles; return whether the account's state is to be told. Of successes the first one is enough."""

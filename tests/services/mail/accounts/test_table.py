@@ -15,6 +15,7 @@ from jobrunner.errors import ConfigurationError, Conflict, InvalidInput, NotFoun
 from jobrunner.services.mail.accounts import load_account, pause, store_refresh_token
 from jobrunner.services.mail.accounts.entry import AccountEntry
 from jobrunner.services.mail.accounts.limits import Limits
+from jobrunner.services.mail.accounts.loading import system_account
 from jobrunner.services.mail.accounts.state import read_states
 from jobrunner.services.mail.accounts.table import (
     add_account,
@@ -207,6 +208,8 @@ async def test_the_system_account_is_a_row_or_the_configuration_s(connection: An
     )
     account = await load_account(connection, KEYRING, "system", configuration=configuration)
     assert (account.key, account.smtp.host, account.sender.name) == ("system", "configured.example.org", "CRM")
+    with pytest.raises(ConfigurationError, match="JOBRUNNER_SMTP__FROM_ADDRESS: 'crm' is no address"):
+        system_account(Configuration(smtp={"host": "mail.example.org", "from_address": "crm"}))
     added = await add_account(connection, KEYRING, entry(name="ours", kind="System"))
     account = await load_account(connection, KEYRING, "system", configuration=configuration)
     assert (account.key, account.smtp.host) == (added.key, "mail.example.org")
