@@ -131,7 +131,7 @@ async def test_it_works_as_written(shell: Shell, empty_database_url: str, monkey
         await connection.close()
 
     assert await shell.end() == 0
-    assert "is ready: 5 job definitions, all queues" in shell.errors
+    assert re.search(r"is ready: \d+ job definitions, all queues", shell.errors)
     assert "Traceback" not in shell.errors
 
 
