@@ -45,14 +45,14 @@ class Provider:
 
 
 @asynccontextmanager
-async def running(provider: Provider, tls: ssl.SSLContext) -> AsyncIterator[Provider]:
+async def running(provider: Provider, tls: ssl.SSLContext | None) -> AsyncIterator[Provider]:
     application = web.Application()
     application.router.add_post("/token", provider.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    provider.url = f"https://127.0.0.1:{runner.addresses[0][1]}/token"
+    provider.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{runner.addresses[0][1]}/token"
     try:
         yield provider
     finally:
