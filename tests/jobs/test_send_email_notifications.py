@@ -25,6 +25,7 @@ NOTHING = {
     "skipped": 0,
     "missed": 0,
     "uncertain": 0,
+    "lost": 0,
     "left": False,
     "held": None,
 }

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
+from typing import Self
 from urllib.parse import quote
 
 from jobrunner.errors import InvalidInput
+from jobrunner.services.mail.accounts import SendingAccount
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import AUTOMATIC
 from jobrunner.services.mail.composing.message import Message
@@ -57,6 +59,12 @@ class Letterhead:
     """The application's address; links to records are made from it."""
     reply_to: Mailbox | None = None
     """Where answers go that do not belong to a record with an address of its own."""
+
+    @classmethod
+    def of(cls, account: SendingAccount, site_url: str) -> Self:
+        """Return that of an account."""
+        reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
+        return cls(account.sender, site_url, reply_to)
 
 
 def compose(notifications: Sequence[Notification], letterhead: Letterhead) -> Message:

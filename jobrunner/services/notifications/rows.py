@@ -15,7 +15,9 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 STEP = 500
 """The most rows that one statement marks as missed."""
-NO_ATTEMPT = timedelta(0)
+REASON_LIMIT = 1000
+"""Characters of a reason."""
+NOW = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,11 @@ class Notifications:
             settlement,
         )
 
-    async def wake(self, after: timedelta = NO_ATTEMPT) -> None:
+    async def hold(self, reason: str, limit: int) -> None:
+        """Note on what is due why it waits, up to a limit."""
+        await self._fetch("hold_notifications", reason[:REASON_LIMIT], self._max_age, limit)
+
+    async def wake(self, after: timedelta = NOW) -> None:
         """Queue a job for then."""
         await self._fetch("wake_email_notifications", after)
 

@@ -4,33 +4,29 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.secrets import Keyring
-from jobrunner.errors import ConfigurationError, Conflict, InvalidInput, JobrunnerError, NotFound
-from jobrunner.services.mail.accounts import SendingAccount, give_back, load_account, observe, reserve
-from jobrunner.services.mail.address import Mailbox
+from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError
+from jobrunner.services.mail.accounts import Outgoing, SendingAccount
 from jobrunner.services.mail.composing.message import Message
+from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.smtp import Envelope, NoConnection, Outcome, Phase, Pool, Pools, Result, Transport
-from jobrunner.services.mail.smtp import shared_pools as shared
 from jobrunner.services.notifications.compose import Letterhead, compose
 from jobrunner.services.notifications.decide import decide
 from jobrunner.services.notifications.rows import Connect, Notification, Notifications, Settlement, Taken
 from jobrunner.services.notifications.settings import NotificationSettings, load_notification_settings
 
-SYSTEM = "system"
 MOST_CONNECTIONS = 4
 """To the mail server, in one run; fewer where the account says so."""
 SENT_PER_CONNECTION = 2
 """So many due notifications are worth a connection of their own."""
 TIME_SLICE = 50.0
 """Seconds after which a run takes no more rows and leaves the rest to the next one."""
-MOST_TROUBLES = 3
-"""Broken transactions in a row, over all connections, after which a run gives up on the server."""
 DELAYS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60))
 """Before the attempts after the first, second …; the last for all that follow."""
 SETTLE_LIMIT = 60.0
@@ -57,6 +53,8 @@ class Report:
     skipped: int = 0
     missed: int = 0
     uncertain: int = 0
+    lost: int = 0
+    """That a run which is gone had left in doubt; they are due again."""
     left: bool = False
     """More is due: the next run is queued."""
     held: str | None = None
@@ -68,10 +66,10 @@ class Report:
         return not any(asdict(self).values())
 
     def __str__(self) -> str:
-        counts = [
-            f"{count} {name}" for name, count in asdict(self).items() if count and name not in ("left", "held", "mails")
-        ]
-        return ", ".join(counts) or (f"held back: {self.held}" if self.held else "nothing was due")
+        words = [f"{count} {name}" for name, count in asdict(self).items() if count and name not in ("left", "held")]
+        if self.held is not None:
+            words.append(f"held back: {self.held}")
+        return ", ".join(words) or "nothing was due"
 
 
 class Run:
@@ -112,13 +110,12 @@ class Run:
         self._progress = progress
         self._log = log or logging.getLogger("jobrunner.notifications")
         self._pools = pools
-        self._given_account = account
+        self._account = account
         self._settings = NotificationSettings()
         self._served = False
         self._no_connection: NoConnection | None = None
         self._due = self._room = 0
         self._stop: JobrunnerError | Exception | None = None
-        self._troubles = 0
 
     async def send(self) -> Report:
         """Mail what is due and return what was done.
@@ -137,7 +134,8 @@ class Run:
             assignments_only=self._assignments_only,
         )
         self._room = self._settings.notification_batch
-        if lost := await self._rows.release_lost():
+        self.report.lost = lost = await self._rows.release_lost()
+        if lost:
             self._log.warning("%d notifications were being mailed by a run that is lost: once more", lost)
         self.report.missed, self.report.skipped = await self._rows.mark_missed()
         if self.report.missed:
@@ -148,8 +146,8 @@ class Run:
             )
         self._due = await self._rows.count_due(self._room)
         if self._due:
-            self._account = await self._require_account()
-            self._letterhead = _letterhead(self._account, self._configuration)
+            self._outgoing = await self._require_account()
+            self._letterhead = Letterhead.of(self._outgoing.account, self._configuration.site_url)
             await self._send_due()
             await self._leave_rest()
         self._log.info("notifications: %s", self.report)
@@ -157,45 +155,41 @@ class Run:
             raise self._stop
         return self.report
 
-    async def _require_account(self) -> SendingAccount:
-        if self._given_account is not None:
-            return self._given_account
-        keyring = Keyring.from_configuration(self._configuration)
+    async def _require_account(self) -> Outgoing:
         try:
-            async with self._connect() as connection:
-                account = await load_account(connection, keyring, SYSTEM, configuration=self._configuration)
-        except (NotFound, Conflict, ConfigurationError) as error:
+            if self._account is not None:
+                keyring = Keyring.from_configuration(self._configuration)
+                return Outgoing(self._account, keyring, self._connect, pools=self._pools)
+            return await Outgoing.load(self._connect, self._configuration, pools=self._pools)
+        except JobrunnerError as error:
             raise ConfigurationError(f"{_are(self._due, self._room)} due and cannot be mailed: {error}") from None
-        _ = account.signer  # keys that cannot sign are told of before anything is taken
-        return account
 
     async def _send_due(self) -> None:
-        limits = self._account.limits
-        most = min(MOST_CONNECTIONS, limits.max_connections)
-        async with (
-            (self._pools or shared()).lend(
-                self._account.smtp,
-                max_connections=limits.max_connections,
-                messages_per_connection=limits.messages_per_connection,
-                idle_close=limits.idle_close,
-            ) as pool,
-            asyncio.TaskGroup() as group,
-        ):
+        most = min(MOST_CONNECTIONS, self._outgoing.account.limits.max_connections)
+        async with self._outgoing.open() as pool, asyncio.TaskGroup() as group:
             for _ in range(min(most, -(-self._due // SENT_PER_CONNECTION))):
                 group.create_task(self._work(pool))
         if not self._served:
             self._stop = self._stop or self._no_connection
 
     async def _leave_rest(self) -> None:
-        """Queue the next run where this one stopped for its portion or its time; after trouble the job comes again."""
-        if (
-            self._stop is None
-            and self.report.held is None
-            and (self._room <= 0 or not self._has_time())
-            and await self._rows.count_due(1)
-        ):
+        """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""
+        held = self._outgoing.held
+        if (held is None and self._stop is not None) or not await self._rows.count_due(1):
+            return
+        if held is not None:
+            name = self._outgoing.account.name
+            self.report.held = held
+            self._log.warning("notifications wait: the account %s is held back: %s", name, held)
+            await self._rows.hold(f"the account {name} is held back: {held}", self._settings.notification_batch)
+            if (wait := await self._outgoing.wait()) is not None:
+                await self._rows.wake(wait)
+        elif self._room <= 0 or not self._has_time():
             self.report.left = True
             await self._rows.wake()
+
+    def _goes_on(self) -> bool:
+        return self._stop is None and self._room > 0 and self._has_time()
 
     def _has_time(self) -> bool:
         return time.monotonic() < self._ends_at and not self._cancelled()
@@ -207,51 +201,28 @@ class Run:
         try:
             async with pool.connection(max(0.0, self._ends_at - time.monotonic())) as transport:
                 self._served = True
-                while self._goes_on() and await self._may_send():
+                while await self._outgoing.may_send(self._goes_on):
                     taken = await self._rows.take(secrets.randbits(63), self._longest())
                     if taken is None:
-                        await self._give_back()
+                        self._outgoing.put_back()
                         break
                     self._room -= len(taken.numbers)
-                    if not await self._send_one(transport, taken):
-                        await self._give_back()
+                    await self._send_one(transport, taken)
                     self._tell()
         except NoConnection as error:  # others send by this account; those who got one do the work
             self._no_connection = error
         except Exception as error:  # the database is away, or a fault of ours
             self._stop = self._stop or error
 
-    def _goes_on(self) -> bool:
-        return self._stop is None and self.report.held is None and self._room > 0 and self._has_time()
-
-    async def _may_send(self) -> bool:
-        """Reserve one mail of the account; where none is allowed, come again when it is."""
-        async with self._connect() as connection:
-            allowed = await reserve(connection, self._account.key, 1, limits=self._account.limits)
-        if allowed.granted:
-            return True
-        if self.report.held is None and await self._rows.count_due(1):
-            self.report.held = allowed.held or "the rate of the account is used up"
-            self._log.warning(
-                "notifications wait: the account %s is held back: %s", self._account.name, self.report.held
-            )
-            if allowed.wait is not None:
-                await self._rows.wake(allowed.wait)
-        return False
-
-    async def _give_back(self) -> None:
-        async with self._connect() as connection:
-            await give_back(connection, self._account.key, 1)
-
     def _longest(self) -> timedelta:
-        return timedelta(seconds=self._account.smtp.send_limit + 2 * SETTLE_LIMIT)
+        return timedelta(seconds=self._outgoing.account.smtp.send_limit + 2 * SETTLE_LIMIT)
 
     def _tell(self) -> None:
         done = min(self._settings.notification_batch - self._room, self._due)
         self._progress(done / self._due, f"{done} of {self._due} notifications, {self.report.mails} mails")
 
-    async def _send_one(self, transport: Transport, taken: Taken) -> bool:
-        """Decide on what was taken and mail the rest; return whether the server was asked to take a mail."""
+    async def _send_one(self, transport: Transport, taken: Taken) -> None:
+        """Decide on what was taken and mail the rest."""
         try:
             found = await self._rows.read(taken)
         except TRANSIENT:
@@ -259,111 +230,74 @@ class Run:
         except Exception as error:  # in a function of the application's own
             self._log.exception("%s: what it is about could not be looked at", taken.label)
             reason = f"what it is about could not be looked at: {' '.join(str(error).split())[:300]}"
-            await self._settle(taken, taken.numbers, Settlement("Waiting", reason, self._delay(taken), counts=True))
-            return False
+            self._outgoing.put_back()
+            await self._settle(taken, taken.numbers, Settlement("Waiting", reason, _delay(taken), counts=True))
+            return
         mailed, reasons = decide(found, self._settings)
         if reasons:
             for reason in reasons.values():
                 self._log.debug("%s: not mailed: %s", taken.label, reason)
-            states = await self._persist(lambda: self._rows.skip(taken, reasons))
+            states = await persist(lambda: self._rows.skip(taken, reasons), SETTLE_LIMIT)
             self.report.skipped += len(states)
         if not mailed:
-            return False
+            self._outgoing.put_back()
+            return
         numbers = [one.number for one in mailed]
-        settlement, result = await self._hand_over(transport, taken, mailed)
-        await self._settle(taken, numbers, settlement)
-        await self._observe(result)
-        return result.outcome not in (Outcome.LOCAL, Outcome.CONNECTION, Outcome.AUTHENTICATION, Outcome.UNSUPPORTED)
+        message_id, result = await self._hand_over(transport, taken, mailed)
+        await self._settle(taken, numbers, self._judge(taken, result, message_id))
+        held = await self._outgoing.observe(result)
+        if held is not None and result.outcome is not Outcome.RATE:
+            self._stop = self._stop or MailNotSent(f"no notification can be mailed for now: {held}")
 
     async def _hand_over(
         self, transport: Transport, taken: Taken, mailed: Sequence[Notification]
-    ) -> tuple[Settlement, Result]:
+    ) -> tuple[str | None, Result]:
+        """Compose and send; return the Message-ID and what became of it."""
         try:
             # On a thread: a post may be long, and its Markdown such as takes a second.
             message, payload = await asyncio.to_thread(self._compose, mailed)
         except InvalidInput as error:
-            result = Result(Outcome.LOCAL, Phase.IDLE, str(error))
-            return self._judge(taken, result, None), result
+            return None, Result(Outcome.LOCAL, Phase.IDLE, str(error))
         except Exception as error:  # a fault in composing is the fault of one mail
             self._log.exception("%s: the mail could not be composed", taken.label)
-            result = Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}")
-            return self._judge(taken, result, None), result
+            return None, Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}")
         envelope = Envelope(self._letterhead.sender.address, message.recipient.address)
         try:
-            result = await transport.send(payload, envelope)
+            return message.message_id, await transport.send(payload, envelope)
         except asyncio.CancelledError:
             in_doubt = transport.phase is Phase.DOT
             stopped = Result(Outcome.UNKNOWN if in_doubt else Outcome.CONNECTION, Phase.IDLE, "the run was stopped")
             numbers = [one.number for one in mailed]
             await self._settle_cancelled(taken, numbers, self._judge(taken, stopped, message.message_id))
             raise
-        return self._judge(taken, result, message.message_id), result
 
     def _compose(self, mailed: Sequence[Notification]) -> tuple[Message, bytes]:
         message = compose(mailed, self._letterhead)
-        payload = message.to_bytes()
-        if self._account.signer is not None:
-            payload = self._account.signer.sign(payload, at=message.date) + payload
-        return message, payload
+        return message, self._outgoing.signed(message.to_bytes(), message.date)
 
     def _judge(self, taken: Taken, result: Result, message_id: str | None) -> Settlement:
-        """Return what a result means for its notifications, and note what it means for the run."""
+        """Return what a result means for its notifications; where it would meet all others, too, the run ends."""
         match result.outcome:
             case Outcome.ACCEPTED:
-                self._troubles = 0
                 return Settlement("Sent", str(result), message_id=message_id)
+            case Outcome.UNKNOWN if taken.doubt_count:
+                return Settlement("Uncertain", str(result), in_doubt=True, message_id=message_id)
             case Outcome.UNKNOWN:
-                self._note_trouble(result)
-                if taken.doubt_count:
-                    return Settlement("Uncertain", str(result), in_doubt=True, message_id=message_id)
                 return Settlement("Waiting", str(result), DELAYS[0], in_doubt=True, message_id=message_id)
+            case Outcome.RATE if not _concerns_recipient(result):
+                return Settlement("Waiting", str(result), message_id=message_id)
         if result.concerns_all:
             self._stop = self._stop or MailNotSent(f"no notification can be mailed for now: {result}")
             return Settlement("Waiting", str(result), message_id=message_id)
-        if result.outcome is Outcome.CONNECTION or (result.outcome is Outcome.RATE and not _concerns_recipient(result)):
-            self._note_trouble(result)
-        else:
-            self._troubles = 0
         if result.final:
             return Settlement("Failed", str(result), counts=True, message_id=message_id)
-        return Settlement("Waiting", str(result), self._delay(taken), counts=True, message_id=message_id)
-
-    @staticmethod
-    def _delay(taken: Taken) -> timedelta:
-        return DELAYS[min(taken.attempt_count, len(DELAYS) - 1)]
-
-    def _note_trouble(self, result: Result) -> None:
-        self._troubles += 1
-        if self._troubles >= MOST_TROUBLES:
-            self._stop = self._stop or MailNotSent(
-                f"no notification can be mailed for now: {self._troubles} attempts in a row broke off, "
-                f"the last: {result}"
-            )
-
-    async def _observe(self, result: Result) -> None:
-        """Note what follows for the account; of those that were taken the first one says enough."""
-        if result.outcome is Outcome.ACCEPTED and self.report.mails > 1:
-            return
-        async with self._connect() as connection:
-            await observe(connection, self._account.key, result)
+        return Settlement("Waiting", str(result), _delay(taken), counts=True, message_id=message_id)
 
     # Results
 
-    async def _persist(self, write: Callable[[], Awaitable[list[str]]]) -> list[str]:
-        """Store a result; a database that is away is asked again, since a mail that was taken must not go out twice."""
-        deadline = time.monotonic() + SETTLE_LIMIT
-        pause = 0.1
-        while True:
-            try:
-                return await write()
-            except TRANSIENT:
-                if time.monotonic() + pause > deadline:
-                    raise
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 5.0)
-
     async def _settle(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:
-        states = await self._persist(lambda: self._rows.settle(taken, numbers, settlement))
+        """Store a result, patiently: a mail that was taken must not go out twice."""
+        states = await persist(lambda: self._rows.settle(taken, numbers, settlement), SETTLE_LIMIT)
         self._count(taken, settlement, states)
 
     async def _settle_cancelled(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:
@@ -390,9 +324,8 @@ class Run:
             self._log.debug("%s: sent", taken.label)
 
 
-def _letterhead(account: SendingAccount, configuration: Configuration) -> Letterhead:
-    reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
-    return Letterhead(account.sender, configuration.site_url, reply_to)
+def _delay(taken: Taken) -> timedelta:
+    return DELAYS[min(taken.attempt_count, len(DELAYS) - 1)]
 
 
 def _concerns_recipient(result: Result) -> bool:

@@ -398,9 +398,13 @@ async def test_a_server_that_is_away_ends_the_run_and_nothing_is_lost(database: 
     assert await database.rows("attempt_count", "doubt_count") == [(0, 0)] * 3
 
     async with ScriptedServer() as server:
-        report = await database.send(server)  # the account is left alone for some seconds
+        await database.run("UPDATE jobrunner.smtp_account_state SET retry_at = now() + interval '1 minute'")
+        report = await database.send(server)  # the account is left alone
         assert report.held is not None
         assert report.sent == 0
+        assert server.connections == 0
+        reasons = {reason for (reason,) in await database.rows("mail_reason")}
+        assert reasons == {f"the account system is held back: {report.held}"}
         await database.run("DELETE FROM jobrunner.smtp_account_state")
         assert (await database.send(server)).sent == 3
 
@@ -438,7 +442,7 @@ async def test_the_rates_of_the_account_hold(database: Database):
         limited = replace(account(server), limits=Limits(rate_per_minute=2, max_connections=1))
         report = await database.send(server, account=limited)
     assert report.sent < 6
-    assert report.held == "the rate of the account is used up"
+    assert report.held == "as many mails were sent as its rate allows"
     assert Counter(await database.states()) == {"Sent": report.sent, "Waiting": 6 - report.sent}
 
 
@@ -601,7 +605,7 @@ async def test_killed_while_it_sends_one_mail_of_each_connection_is_doubled_at_m
 
         # The sweep takes its claim back, and another daemon claims the job anew.
         await database.run("UPDATE jobrunner.job SET claim_id = 2 WHERE id = $1", job)
-        assert await database.send(server, job_id=job) == Report(sent=4, mails=4)
+        assert await database.send(server, job_id=job) == Report(sent=4, mails=4, lost=4)
 
     assert Counter(await database.states()) == {"Sent": 30}
     assert Counter(Counter(recipients(server)).values()) == {1: 26, 2: 4}
