@@ -18,6 +18,8 @@ MESSAGE = b"Subject: hello\r\n\r\nHello\r\n"
 PASSWORD = "canary-5ecret"
 SHORT = 0.2
 """Seconds of a limit that is meant to run out."""
+LONG = 30.0
+"""Seconds of all others: however busy the machine is, they do not."""
 
 OPENING = {"GREETING": Phase.CONNECT, "EHLO": Phase.HELLO, "STARTTLS": Phase.TLS, "AUTH": Phase.LOGIN}
 MESSAGE_STEPS = {"MAIL": Phase.MAIL, "RCPT": Phase.RCPT, "DATA": Phase.DATA, "DOT": Phase.DOT}
@@ -34,6 +36,16 @@ FAULTS = {
     "half a reply, closed": "half",
     "421": "421 4.3.2 going down",
 }
+
+WAITED_FOR = ("silent", "half a reply")
+"""Those of the faults that end by a limit."""
+
+
+def short_limit(step: str, fault: str = "silent") -> dict[str, float]:
+    """The limit of a step, if that is what ends it."""
+    name = {"GREETING": "connect_limit", "DOT": "data_limit"}.get(step, "command_limit")
+    return {name: SHORT} if fault in WAITED_FOR else {}
+
 
 pipelining = pytest.mark.parametrize("pipelining", [False, True], ids=["one by one", "PIPELINING"])
 
@@ -56,11 +68,11 @@ class Halving(ScriptedServer):
 
 @pytest.fixture
 def pair(server_tls: Callable[..., ssl.SSLContext], client_tls: ssl.SSLContext) -> Pair:
-    """A server with all that there is to be gone through, and a session with it whose limits are short."""
+    """A server with all that there is to be gone through, and a session with it."""
 
     @asynccontextmanager
     async def make(script: dict[str, Any], **options: Any) -> AsyncIterator[tuple[ScriptedServer, Session]]:
-        limits = {"connect_limit": 5.0, "command_limit": SHORT, "data_limit": SHORT} | options.pop("limits", {})
+        limits = {"connect_limit": LONG, "command_limit": LONG, "data_limit": LONG} | options.pop("limits", {})
         async with Halving(script, starttls=server_tls(), auth="PLAIN", **options) as server:
             account = Account(
                 "127.0.0.1",
@@ -89,7 +101,7 @@ def recipients(server: ScriptedServer) -> list[str]:
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_fault_ends_one_message_and_the_next_one_is_right(step: str, fault: str, pipelining: bool, pair: Pair):
     """F50, F49."""
-    limits = {"connect_limit": SHORT} if step == "GREETING" else {}
+    limits = short_limit(step, fault)
     async with pair({step: [FAULTS[fault]]}, pipelining=pipelining, limits=limits) as (server, session):
         first = await session.send(MESSAGE, envelope())
         assert not session.connected
@@ -113,7 +125,7 @@ async def test_a_fault_ends_one_message_and_the_next_one_is_right(step: str, fau
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_limit_that_ran_out_is_named(step: str, pipelining: bool, pair: Pair):
     """F50."""
-    limits = {"connect_limit": SHORT} if step == "GREETING" else {}
+    limits = short_limit(step)
     async with pair({step: [SILENT]}, pipelining=pipelining, limits=limits) as (server, session):
         result = await session.send(MESSAGE, envelope())
 
@@ -144,7 +156,7 @@ async def test_an_answer_that_comes_after_its_limit_meets_nobody(step: str, pipe
     script: dict[str, Any] = {"RCPT": refuse_cyd, step: [Late(LATE[step], 2)]}
     if step == "RCPT":
         script[step] = [Late(LATE[step], 2), "550 5.1.1 no such user", None]
-    limits = {"connect_limit": SHORT} if step == "GREETING" else {}
+    limits = short_limit(step)
     async with pair(script, pipelining=pipelining, limits=limits) as (server, session):
         results = [await session.send(MESSAGE, envelope(f"{name}@example.org")) for name in ("ann", "cyd", "dan")]
 
@@ -163,7 +175,7 @@ async def test_an_answer_that_comes_after_its_limit_meets_nobody(step: str, pipe
 async def test_rset_that_goes_wrong_costs_a_connection_and_no_message(fault: str, pipelining: bool, pair: Pair):
     """F50."""
     script = {"RCPT": ["550 5.1.1 no such user"], "RSET": [FAULTS.get(fault, "503 5.5.1 no")]}
-    async with pair(script, pipelining=pipelining) as (server, session):
+    async with pair(script, pipelining=pipelining, limits=short_limit("RSET", fault)) as (server, session):
         first = await session.send(MESSAGE, envelope())
         second = await session.send(MESSAGE, envelope("bob@example.org"))
 
@@ -196,8 +208,7 @@ async def test_a_cancelled_send_leaves_no_line_and_the_next_message_is_right(ste
     script: dict[str, Any] = {step: [SILENT]}
     if step == "RSET":
         script["RCPT"] = ["550 5.1.1 no such user"]
-    limits = {"command_limit": 30.0, "data_limit": 30.0}
-    async with pair(script, pipelining=pipelining, limits=limits) as (server, session):
+    async with pair(script, pipelining=pipelining) as (server, session):
         if step == "RSET":
             await session.send(MESSAGE, envelope())
         task = asyncio.create_task(session.send(MESSAGE, envelope("cyd@example.org")))
@@ -284,7 +295,8 @@ async def test_a_refused_recipient_whose_data_is_welcome_gets_nothing(pair: Pair
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_the_refusal_stands_whatever_becomes_of_the_empty_message(fault: str, pair: Pair):
     script = {"RCPT": ["550 5.1.1 no such user"], "DOT": [FAULTS[fault]]}
-    async with pair(script, pipelining=True, lenient=True) as (server, session):
+    limits = short_limit("the empty message", fault)
+    async with pair(script, pipelining=True, lenient=True, limits=limits) as (server, session):
         first = await session.send(MESSAGE, envelope())
         second = await session.send(MESSAGE, envelope("bob@example.org"))
 
@@ -296,7 +308,7 @@ async def test_the_refusal_stands_whatever_becomes_of_the_empty_message(fault: s
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_the_refusal_stands_where_the_line_ends_behind_it(fault: str, pair: Pair):
     script = {"RCPT": ["550 5.1.1 no such user"], "DATA": [FAULTS[fault]]}
-    async with pair(script, pipelining=True) as (server, session):
+    async with pair(script, pipelining=True, limits=short_limit("DATA", fault)) as (server, session):
         first = await session.send(MESSAGE, envelope())
         second = await session.send(MESSAGE, envelope("bob@example.org"))
 
@@ -377,7 +389,7 @@ async def test_no_second_attempt_once_the_server_has_answered(step: str, pipelin
 
 
 async def test_two_tasks_may_not_share_a_connection(pair: Pair):
-    async with pair({"MAIL": [SILENT]}) as (server, session):
+    async with pair({"MAIL": [SILENT]}, limits=short_limit("MAIL")) as (server, session):
         task = asyncio.create_task(session.send(MESSAGE, envelope()))
         await server.until("MAIL")
         with pytest.raises(RuntimeError, match="one task at a time"):

@@ -4,7 +4,16 @@ import pytest
 
 from jobrunner.services.mail.smtp import Outcome, Phase
 from tests.services.mail.smtp.scripted_server import SILENT
-from tests.services.mail.smtp.test_every_step import MESSAGE, STEPS, Pair, envelope, pair, pipelining, recipients
+from tests.services.mail.smtp.test_every_step import (
+    MESSAGE,
+    STEPS,
+    Pair,
+    envelope,
+    pair,
+    pipelining,
+    recipients,
+    short_limit,
+)
 from tests.services.mail.smtp.test_outcome import ROWS
 
 __all__ = ["pair"]
@@ -36,7 +45,7 @@ async def test_a_server_says(phase: Phase, code: int, text: str, expected: Outco
 @pipelining
 async def test_a_server_that_keeps_silent_after_the_message_leaves_its_outcome_unknown(pipelining: bool, pair: Pair):
     """F49."""
-    async with pair({"DOT": [SILENT]}, pipelining=pipelining) as (server, session):
+    async with pair({"DOT": [SILENT]}, pipelining=pipelining, limits=short_limit("DOT")) as (server, session):
         first = await session.send(MESSAGE, envelope())
         second = await session.send(MESSAGE, envelope("bob@example.org"))
 
