@@ -10,6 +10,7 @@ from jobrunner.services.mail.imap.values import parse_values
 
 SHIFTED = re.compile(r"[^\x20-\x7e]+|&")
 ENCODED = re.compile(r"&([^-]*)(-?)")
+UNSELECTABLE = {"\\noselect", "\\nonexistent"}
 NAME_LIMIT = 1000
 """Characters of a name."""
 
@@ -53,13 +54,14 @@ def parse_folder(pieces: Pieces) -> Folder | None:
     try:
         name = decode_name(raw)
     except ValueError:
-        name, selectable = "".join(c if c.isprintable() else "\ufffd" for c in raw), False
-    else:
-        # What would not lead back to the same folder is not offered for opening.
-        selectable = encode_name(name) == raw and not flags & {"\\noselect", "\\nonexistent"}
-        name = "".join(c if c.isprintable() else "\ufffd" for c in name) if not selectable else name
-        selectable = selectable and name.isprintable()
-    return Folder("INBOX" if name.upper() == "INBOX" else name, delimiter, flags, selectable)
+        name = raw
+    # What would not lead back to the same folder, or could not be shown, is not offered for opening.
+    selectable = encode_name(name) == raw and name.isprintable() and not flags & UNSELECTABLE
+    if name.upper() == "INBOX":
+        name = "INBOX"
+    elif not name.isprintable():
+        name = "".join(character if character.isprintable() else "\ufffd" for character in name)
+    return Folder(name, delimiter, flags, selectable)
 
 
 def _shift(match: re.Match[str]) -> str:

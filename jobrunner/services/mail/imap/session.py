@@ -59,6 +59,7 @@ class Session:
         self._capabilities = capabilities
         self._token = token
         self._busy = False
+        self._read_only = False
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -112,6 +113,7 @@ class Session:
             raise
         self._protocol.state = SELECTED  # the library does not know that after EXAMINE
         told = _read_opening(exchange)
+        self._read_only = read_only or code_of(exchange.text)[0] == b"READ-ONLY"
         validity = told.get(b"UIDVALIDITY")
         if not validity:
             raise self._failure(Fault.UNSUPPORTED, "UIDVALIDITY", "without it no message could be told from another")
@@ -121,7 +123,7 @@ class Session:
             uid_next=told.get(b"UIDNEXT"),
             exists=told.get(b"EXISTS") or 0,
             highest_modseq=told.get(b"HIGHESTMODSEQ"),
-            read_only=read_only or code_of(exchange.text)[0] == b"READ-ONLY",
+            read_only=self._read_only,
         )
 
     # Finding
@@ -325,7 +327,9 @@ class Session:
         await self._each("STORE", uids, item, f"({' '.join(flags)})")
 
     async def _each(self, name: str, uids: Sequence[int], *arguments: str) -> None:
-        """Give a command about messages, so many at a time that no line is too long for a server."""
+        """Give a command that changes messages, so many at a time that no line is too long for a server."""
+        if self._read_only and name != "COPY":  # servers differ in whether they refuse it
+            raise self._failure(Fault.DENIED, name, "the folder was opened read only")
         ordered = sorted(uids)
         for start in range(0, len(ordered), UIDS_PER_COMMAND):
             await self._run(name, uid_set(ordered[start : start + UIDS_PER_COMMAND]), *arguments, by_uid=True)
