@@ -100,7 +100,7 @@ class Stage:
                 by="ada",
                 campaign=name if campaign is not None else None,
                 email_template=name,
-                smtp_account=f"news {port}",
+                smtp_account=(account or {}).get("name", f"news {port}"),
                 target_lists=[f"list of {name}"],
                 **options,
             )

@@ -49,7 +49,7 @@ STEPS = ["GREETING", "EHLO", "MAIL", "RCPT", "DATA", "DOT"]
     [*((step, "hold") for step in STEPS), *((s, p) for s in ("RCPT", "DOT") for p in ("retry", "assume_sent"))],
 )
 async def test_killed_at_a_step_of_the_dialogue(stage: Stage, database_url: str, step: str, policy: str):
-    """F02: killed at each step, then continued. Under `hold` and `assume_sent` there is never a second accepted copy."""
+    """F02: killed at each step, then continued. Only `retry` ever makes a second accepted copy."""
     async with HoldingServer(step) as server:
         await stage.add_mailing(server.port, 10, account={"uncertain_policy": policy})
         job = await running_job(stage, 1)
@@ -81,7 +81,7 @@ async def test_killed_at_a_step_of_the_dialogue(stage: Stage, database_url: str,
 
 
 async def test_a_frozen_run_that_wakes_changes_nothing(stage: Stage, database_url: str):
-    """F04: frozen after the message, its claim lost; what it knows when it wakes meets no row, and it begins nothing."""
+    """F04: frozen after the message, its claim lost; what it knows when it wakes meets no row."""
     async with ScriptedServer() as server:
         await stage.add_mailing(server.port, 60, account={"max_connections": 1})
         job = await running_job(stage, 1)
