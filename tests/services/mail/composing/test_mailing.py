@@ -254,9 +254,14 @@ def body(message: EmailMessage, kind: str) -> str:
 
 
 def fill(template: Segments) -> str:
-    """Return the text, in which no line end spans a border."""
+    """Return the text, in which no line end spans the border of a value; fixed pieces in a row are one."""
     whole = ""
+    fixed = False
     for segment in template:
+        if fixed and not isinstance(segment, Value):
+            whole += str(segment)
+            continue
+        fixed = not isinstance(segment, Value)
         piece = segment.text if isinstance(segment, Value) else str(segment)
         whole = (
             f"{whole.removesuffix(chr(13))}\n{piece}" if whole.endswith("\r") and piece[:1] == "\n" else whole + piece
