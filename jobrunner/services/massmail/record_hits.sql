@@ -1,6 +1,7 @@
 -- Stores hits on the links of mails, each with who made it. A hit is a machine's if it says so ($5), if it comes before
 -- the mail was sent or within 10 s of that, or if it is one of three different links of one mail within 2 s; then what was
--- taken for a person's within these 2 s is a machine's, too. A click by a person is an open by a person, where opens are
+-- taken for a person's within these 2 s is a machine's, too, and so is what follows within 2 s: whoever fetches all links
+-- fetches the image, too. A click by a person is an open by a person, where opens are
 -- tracked. Of one item at most 100 hits of each kind are kept, so that nobody fills the log by following a link for ever.
 -- One element a hit: $1 token of the item, $2 action, $3 tracking URL, $4 age in seconds, $5 machine, $6 user agent,
 -- $7 network.
@@ -36,7 +37,7 @@ WITH hit AS (
     FROM jobrunner.campaign_log AS l
     WHERE l.queue_item_id IN (SELECT h.queue_item_id FROM hit AS h)
         AND l.action = 'Clicked'
-        AND l.action_date > (SELECT min(h.at) FROM hit AS h) - interval '2 seconds'
+        AND l.action_date > (SELECT min(h.at) FROM hit AS h) - interval '4 seconds'
 ), burst AS (
     SELECT c.queue_item_id, c.at AS ended
     FROM click AS c
@@ -62,7 +63,8 @@ WITH hit AS (
                 OR EXISTS (
                     SELECT
                     FROM burst AS b
-                    WHERE b.queue_item_id = h.queue_item_id AND h.at BETWEEN b.ended - interval '2 seconds' AND b.ended
+                    WHERE b.queue_item_id = h.queue_item_id
+                        AND h.at BETWEEN b.ended - interval '2 seconds' AND b.ended + interval '2 seconds'
                 )
             THEN 'Machine'
             ELSE 'Human'
