@@ -86,6 +86,7 @@ class Dovecot:
     user: str
     """Of the system, under which mail is kept."""
     group: str
+    _alive: int | None = None
 
     @classmethod
     def start(cls, program: Path, authority: trustme.CA, *, idle_notify: int = 5) -> Self:
@@ -122,6 +123,7 @@ class Dovecot:
             command = [program, "-c", folder / "dovecot.conf"]
             subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False, timeout=LIMIT)
         server._wait_until_there()
+        server._guard()
         return server
 
     def stop(self) -> None:
@@ -134,6 +136,23 @@ class Dovecot:
         while pid and _send(pid, signal.SIGTERM) and time.monotonic() < deadline:
             time.sleep(0.02)
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self._alive is not None:
+            os.close(self._alive)
+            self._alive = None
+
+    def _guard(self) -> None:
+        """Have it stopped also where we are killed: then the pipe that only we hold open ends."""
+        ended, self._alive = os.pipe()
+        script = f"""(read _ <&{ended}; kill "$(cat '{self.folder}/run/master.pid')"; rm -rf '{self.folder}') &"""
+        subprocess.run(
+            ["sh", "-c", script],
+            pass_fds=[ended],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        os.close(ended)
 
     def new_user(self) -> str:
         """The name of a user whom nobody else uses."""

@@ -101,8 +101,7 @@ async def fetch_batches(
                     yield arrived.popleft()
                 if exchange.over:
                     break
-                wake.clear()
-                await protocol.until(wake, deadline)
+                await protocol.something(exchange, deadline)
             running.popleft()
             if exchange.result != "OK":
                 if len(batch.uids) == 1:

@@ -62,8 +62,7 @@ class Idling:
             if exchange.over:
                 self._exchange = None
                 raise Refused(exchange)
-            self._wake.clear()
-            await protocol.until(self._wake, deadline)
+            await protocol.something(exchange, deadline)
         self._renew_at = protocol.loop.time() + self._renew
         # Whatever was told until now is covered by the search that STARTED asks for.
         self._told = {PushKind.STARTED: Push(PushKind.STARTED)}

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from typing import cast
+from typing import Any, cast
 
 from jobrunner.services.mail.imap.account import Account, machine_certificates
 from jobrunner.services.mail.imap.capabilities import Capabilities, ask_capabilities
@@ -64,9 +64,8 @@ async def context_of(account: Account) -> ssl.SSLContext:
 
 
 async def _find_addresses(account: Account) -> list[str]:
-    loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(account.host, account.port, type=socket.SOCK_STREAM)
+        found = await look_up(account.host, account.port)
     except (OSError, UnicodeError) as error:
         words = (error.strerror or "") if isinstance(error, OSError) else "it is not a host's name"
         raise failure(account, Fault.DNS, CONNECTION, one_line(words)) from None
@@ -77,6 +76,11 @@ async def _find_addresses(account: Account) -> list[str]:
             raise failure(account, Fault.FORBIDDEN, CONNECTION, ", ".join(addresses))
         addresses = permitted
     return addresses
+
+
+async def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    """Return what the machine's resolver knows of a name."""
+    return list(await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 async def _connect_one(account: Account, addresses: list[str], context: ssl.SSLContext | None) -> ImapProtocol:

@@ -5,6 +5,8 @@ command is legal in which state. See the tests in `test_library.py` for what eac
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Iterator
 
 import aioimaplib  # type: ignore[import-untyped]
 
@@ -16,6 +18,9 @@ from jobrunner.services.mail.imap.receiving import UNASKED, Pieces, Receiver
 NONAUTH, AUTH, SELECTED, LOGOUT = aioimaplib.NONAUTH, aioimaplib.AUTH, aioimaplib.SELECTED, aioimaplib.LOGOUT
 CHUNK = 256 * 1024
 """Octets that are handed to the system at once."""
+ANSWERS_AT_ONCE = 1000
+"""Answers that are read before others on the event loop have their turn: some milliseconds."""
+INJECTED = LineBroken(Fault.TLS, "something came in clear behind the answer to STARTTLS")
 
 
 class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
@@ -32,6 +37,9 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
         self.sealed = False
         """Whether nothing may come in clear any more: the answer to STARTTLS was the last."""
         self._receiver = Receiver()
+        self._unread: deque[bytes] = deque()
+        self._reading: Iterator[Pieces] | None = None
+        self._paused = False
         self._pending: dict[str, Exchange] = {}
         self._heard_at = 0.0
         self._greeted = asyncio.Event()
@@ -48,17 +56,42 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
     def data_received(self, data: bytes) -> None:
         """Read what came. The library reads by calling itself once for each line."""
         self._heard_at = self.loop.time()
-        if self.broken is not None:
-            return
+        self._unread.append(data)
+        if not self._paused:
+            self._read()
+
+    def _read(self) -> None:
+        """Read on, so much at a time that nothing else on the event loop waits for it."""
+        left = ANSWERS_AT_ONCE
         try:
-            for pieces in self._receiver.feed(data):
-                if self.sealed:
-                    raise LineBroken(Fault.TLS, "something came in clear behind the answer to STARTTLS")
-                self._answer(pieces)
-            if self.sealed and not self._receiver.between_answers:
-                raise LineBroken(Fault.TLS, "something came in clear behind the answer to STARTTLS")
+            while self._unread and self.broken is None:
+                if self._reading is None:
+                    self._reading = self._receiver.feed(self._unread[0])
+                for pieces in self._reading:
+                    if self.sealed:
+                        raise INJECTED
+                    self._answer(pieces)
+                    left -= 1
+                    if not left:
+                        self._pause()
+                        return
+                if self.sealed and not self._receiver.between_answers:
+                    raise INJECTED
+                self._reading = None
+                self._unread.popleft()
         except LineBroken as error:
             self.fail(error)
+        if self._paused:
+            self._paused = False
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.pause_reading()
+        self.loop.call_soon(self._read)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell all who wait. The library tells nobody, and they wait until their limit."""
@@ -139,8 +172,20 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
         """
         deadline = self.loop.time() + self.limits.command
         while not exchange.over:
-            exchange.wake.clear()
+            await self.something(exchange, deadline)
+
+    async def something(self, exchange: Exchange, deadline: float | None = None) -> None:
+        """Return when something has happened about a command, or one that shares its `wake`.
+
+        Raises:
+            LineBroken: the connection is over, and the command's end had not come before that.
+        """
+        exchange.wake.clear()
+        try:
             await self.until(exchange.wake, deadline)
+        except LineBroken:
+            if not exchange.over:
+                raise
 
     async def execute(self, command: Exchange, scrub: str | None = None) -> Exchange:
         """Send a command and wait for its end."""
@@ -212,18 +257,19 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
         name = words[1] if words[0].isdigit() and len(words) > 1 else words[0]
         name = name.upper()
         if name == b"BYE" and not any(exchange.name == "LOGOUT" for exchange in self._pending.values()):
-            raise LineBroken(Fault.BYE, one_line(pieces[0][4:]))
-        for exchange in self._pending.values():
-            exchange.receive(name, pieces)
-            break
+            raise LineBroken(Fault.BYE, one_line(pieces[0][3:]))
+        oldest = next(iter(self._pending.values()), None)
+        if oldest is not None:
+            oldest.receive(name, pieces)
 
     def _tagged(self, line: bytes) -> None:
         tag, _, rest = line.partition(b" ")
         result, _, text = rest.partition(b" ")
-        exchange = self._pending.pop(tag.decode("ascii", "replace"), None)
+        exchange = self._pending.get(tag.decode("ascii", "replace"))
         word = result.decode("ascii", "replace").upper()
         if exchange is None or word not in ("OK", "NO", "BAD"):
             raise LineBroken(Fault.NONSENSE, one_line(line))
+        del self._pending[exchange.tag]
         if not self._pending:
             self._receiver.allow(UNASKED)
         if exchange.name == "STARTTLS" and word == "OK":

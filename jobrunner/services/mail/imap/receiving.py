@@ -26,13 +26,15 @@ class Caps:
     """The most that may come in answer to one command."""
 
     octets: int = 8 * MIB
-    """In all. So much, since a server may report with any command that a hundred thousand messages were deleted."""
+    """In all."""
     line: int = 64 * KIB
     literal: int = 64 * KIB
     """One literal; refused when it is announced."""
+    answers: int = 200_000
+    """Lines, with the literals in them. So many, since a server may report with any command that many were deleted."""
 
 
-UNASKED = Caps(octets=8 * MIB)
+UNASKED = Caps()
 """What may come between two commands."""
 PIECES_LIMIT = 1000
 """Parts of lines and literals of one answer."""
@@ -42,7 +44,8 @@ class Receiver:
     """What a connection receives, read as it comes."""
 
     def __init__(self, caps: Caps = UNASKED) -> None:
-        self._line_limit, self._literal_limit, self._octets_left = caps.line, caps.literal, caps.octets
+        self._line_limit = self._literal_limit = self._octets_left = self._answers_left = 0
+        self.allow(caps)
         self._partial = bytearray()
         self._pieces: Pieces = []
         self._wanted = 0
@@ -57,6 +60,7 @@ class Receiver:
     def allow(self, caps: Caps, *, more: bool = False) -> None:
         """Set what may come from now on; with `more` on top of what may come already."""
         self._octets_left = caps.octets + (self._octets_left if more else 0)
+        self._answers_left = caps.answers + (self._answers_left if more else 0)
         self._line_limit = max(caps.line, self._line_limit if more else 0)
         self._literal_limit = max(caps.literal, self._literal_limit if more else 0)
 
@@ -96,6 +100,9 @@ class Receiver:
                 if self._blank > BLANK_LINES:
                     raise LineBroken(Fault.NONSENSE, "blank lines")
                 continue
+            self._answers_left -= 1
+            if self._answers_left < 0:
+                raise LineBroken(Fault.FLOOD, "its answer did not end")
             yield pieces
 
     def _take_literal(self, data: bytes, at: int) -> int:

@@ -216,8 +216,7 @@ class Session:
         with self._turn(), self._sentences(step):
             protocol.begin(exchange)
             while not asked.is_set() and not exchange.over:
-                exchange.wake.clear()
-                await protocol.until(exchange.wake)
+                await protocol.something(exchange)
             if not exchange.over:
                 await protocol.write_much(message)
                 protocol.write(b"\r\n")

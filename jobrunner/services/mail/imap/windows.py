@@ -71,8 +71,7 @@ async def fetch_windows(
     async def finish_first() -> _Window:
         deadline = protocol.loop.time() + protocol.limits.command
         while not running[0].exchange.over:
-            wake.clear()
-            await protocol.until(wake, deadline)
+            await protocol.something(running[0].exchange, deadline)
         return running.popleft()
 
     try:
