@@ -3,13 +3,14 @@
 from jobrunner.services.mail.imap.account import Account
 from jobrunner.services.mail.imap.fault import Fault, LineBroken, MailboxError, failure
 from jobrunner.services.mail.imap.login import STEP, log_in, without_secrets
+from jobrunner.services.mail.imap.mailbox import Mailbox
 from jobrunner.services.mail.imap.opening import open_connection
 from jobrunner.services.mail.imap.protocol import AUTH
 from jobrunner.services.mail.imap.session import Session
-from jobrunner.services.mail.smtp.oauth import TokenNotFetched, access_token, forget_token
+from jobrunner.services.mail.smtp.oauth import OAuth, TokenNotFetched, access_token, forget_token
 
 
-async def connect(account: Account) -> Session:
+async def connect(account: Account) -> Mailbox:
     """Connect and log in.
 
     Raises:
@@ -21,14 +22,23 @@ async def connect(account: Account) -> Session:
     try:
         return await _connect(account, token)
     except MailboxError as error:
-        if error.fault is not Fault.LOGIN:
-            raise
-        forget_token(account.oauth)
-        if not kept:
+        if not _forgets(account.oauth, error) or not kept:
             raise
     # A kept token may have been withdrawn meanwhile: a new one is tried, once.
     token, _ = await _fetch_token(account)
-    return await _connect(account, token)
+    try:
+        return await _connect(account, token)
+    except MailboxError as error:
+        _forgets(account.oauth, error)
+        raise
+
+
+def _forgets(oauth: OAuth, error: MailboxError) -> bool:
+    """Let the next token be fetched, if it was this one that is refused."""
+    if error.fault is not Fault.LOGIN:
+        return False
+    forget_token(oauth)
+    return True
 
 
 async def _fetch_token(account: Account) -> tuple[str, bool]:

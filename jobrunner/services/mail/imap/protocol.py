@@ -20,7 +20,7 @@ CHUNK = 256 * 1024
 """Octets that are handed to the system at once."""
 ANSWERS_AT_ONCE = 1000
 """Answers that are read before others on the event loop have their turn: some milliseconds."""
-INJECTED = LineBroken(Fault.TLS, "something came in clear behind the answer to STARTTLS")
+INJECTED = "something came in clear behind the answer to STARTTLS"
 
 
 class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
@@ -69,14 +69,14 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
                     self._reading = self._receiver.feed(self._unread[0])
                 for pieces in self._reading:
                     if self.sealed:
-                        raise INJECTED
+                        raise LineBroken(Fault.TLS, INJECTED)
                     self._answer(pieces)
                     left -= 1
                     if not left:
                         self._pause()
                         return
                 if self.sealed and not self._receiver.between_answers:
-                    raise INJECTED
+                    raise LineBroken(Fault.TLS, INJECTED)
                 self._reading = None
                 self._unread.popleft()
         except LineBroken as error:
@@ -114,6 +114,7 @@ class ImapProtocol(aioimaplib.IMAP4ClientProtocol):  # type: ignore[misc]
             return
         self.broken = error
         self.state = LOGOUT
+        self._unread.clear()
         pending, self._pending = self._pending, {}
         for exchange in pending.values():
             exchange.wake.set()
