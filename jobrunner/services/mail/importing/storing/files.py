@@ -1,0 +1,138 @@
+"""Files and their rows: neither is ever without the other for longer than a pin lasts (see the package)."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.db.sql import load
+from jobrunner.services.mail.importing.staging import INCOMING, place_of, staged_place
+
+PIN = timedelta(hours=1)
+"""How long a file that nobody names yet is kept: longer than any import takes."""
+PORTION = 200
+NAME_LENGTH = 64
+
+PIN_FILES = load(__package__, "pin_files")
+DROP_UNUSED_FILES = load(__package__, "drop_unused_files")
+LIST_FILES = load(__package__, "list_files")
+
+
+@dataclass(frozen=True, slots=True)
+class FileAudit:
+    """What does not fit; both are empty where all is well."""
+
+    without_file: tuple[bytes, ...]
+    """Hashes that a mail or a failure names, and that have no file."""
+    without_row: tuple[Path, ...]
+    """Files that no row knows."""
+
+
+async def settle_files(connection: Queryable, root: Path, staged: Mapping[str, tuple[bytes, int]]) -> None:
+    """Put files into their places, and pin them so that a row may name them within the hour.
+
+    `connection` must not be in a transaction: the pins are to hold whatever follows. `staged` has for each name in
+    `incoming` its hash and size.
+
+    Raises:
+        OSError: a file cannot be moved.
+    """
+    if not staged:
+        return
+    sizes = dict(sorted(staged.values()))
+    await connection.fetch(PIN_FILES, list(sizes.keys()), list(sizes.values()), PIN)
+    await asyncio.to_thread(_place, root, {name: sha256 for name, (sha256, _) in staged.items()})
+
+
+async def discard_staged(root: Path, names: list[str]) -> None:
+    """Remove files that wait and will not be needed."""
+
+    def remove() -> None:
+        for name in names:
+            staged_place(root, name).unlink(missing_ok=True)
+
+    if names:
+        await asyncio.to_thread(remove)
+
+
+async def sweep_files(connection: Any, root: Path) -> int:
+    """Remove files that nobody names and whose pin ran out, with their rows; return how many.
+
+    Also what has waited in `incoming` for longer than a pin lasts. `connection` is one of asyncpg, in no transaction.
+    """
+    removed = 0
+    while True:
+        async with connection.transaction():
+            # Who pins one of them at this moment waits for the commit, makes a new row and puts the file there again.
+            dropped = [row["sha256"] for row in await connection.fetch(DROP_UNUSED_FILES, PORTION)]
+            await asyncio.to_thread(_remove, root, dropped)
+        removed += len(dropped)
+        if len(dropped) < PORTION:
+            break
+    return removed + await asyncio.to_thread(_remove_stale, root)
+
+
+async def audit_files(connection: Queryable, root: Path) -> FileAudit:
+    """Compare rows and files. Imports at the same time may show up as files that will soon be named."""
+    rows = await connection.fetch(LIST_FILES)
+    known = {row["sha256"] for row in rows}
+    named = [row["sha256"] for row in rows if row["is_named"]]
+    return await asyncio.to_thread(_audit, root, known, named)
+
+
+def _place(root: Path, staged: Mapping[str, bytes]) -> None:
+    folders: set[Path] = set()
+    for name, sha256 in staged.items():
+        waiting, place = staged_place(root, name), place_of(root, sha256)
+        if place.exists():
+            waiting.unlink(missing_ok=True)
+            continue
+        _sync(waiting)
+        if not place.parent.exists():
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folders |= {place.parents[1], root}
+        os.replace(waiting, place)
+        folders.add(place.parent)
+    for folder in folders:
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(root: Path, hashes: list[bytes]) -> None:
+    for sha256 in hashes:
+        place_of(root, sha256).unlink(missing_ok=True)
+
+
+def _remove_stale(root: Path) -> int:
+    removed = 0
+    before = time.time() - PIN.total_seconds()
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(root / INCOMING):
+            with contextlib.suppress(FileNotFoundError):
+                if entry.stat().st_mtime < before:
+                    os.unlink(entry.path)
+                    removed += 1
+    return removed
+
+
+def _audit(root: Path, known: set[bytes], named: list[bytes]) -> FileAudit:
+    without_row = [
+        path
+        for path in root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")
+        if len(path.name) != NAME_LENGTH or bytes.fromhex(path.name) not in known
+    ]
+    without_file = [sha256 for sha256 in named if not place_of(root, sha256).exists()]
+    return FileAudit(tuple(without_file), tuple(without_row))

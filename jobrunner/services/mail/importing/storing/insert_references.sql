@@ -1,0 +1,3 @@
+INSERT INTO jobrunner.email_reference (email_id, position, message_ref)
+SELECT g.email_id, g.position, g.message_ref
+FROM unnest($1::bigint[], $2::integer[], $3::text[]) AS g (email_id, position, message_ref)

@@ -1,0 +1,34 @@
+-- The thread of these mails, and of all that answer them: that of the first mail above them. A mail in a circle of mails
+-- that answer each other has the lowest number in it.
+WITH RECURSIVE below AS (
+    SELECT g.id
+    FROM unnest($1::bigint[]) AS g (id)
+    UNION
+    SELECT e.id
+    FROM below AS b
+    INNER JOIN jobrunner.email AS e ON e.replied_id = b.id
+),
+
+above AS (
+    SELECT b.id, b.id AS ancestor
+    FROM below AS b
+    UNION
+    SELECT a.id, e.replied_id
+    FROM above AS a
+    INNER JOIN jobrunner.email AS e ON e.id = a.ancestor
+    WHERE e.replied_id IS NOT NULL
+),
+
+roots AS (
+    SELECT
+        a.id,
+        coalesce(min(a.ancestor) FILTER (WHERE e.replied_id IS NULL), min(a.ancestor)) AS root
+    FROM above AS a
+    INNER JOIN jobrunner.email AS e ON e.id = a.ancestor
+    GROUP BY a.id
+)
+
+UPDATE jobrunner.email AS e
+SET thread_id = r.root
+FROM roots AS r
+WHERE e.id = r.id AND e.thread_id <> r.root
