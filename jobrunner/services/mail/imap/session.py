@@ -28,13 +28,12 @@ from jobrunner.services.mail.imap.mailbox import (
 )
 from jobrunner.services.mail.imap.planning import uid_set
 from jobrunner.services.mail.imap.protocol import AUTH, SELECTED, ImapProtocol
-from jobrunner.services.mail.imap.receiving import KIB, MIB, Caps, Pieces
+from jobrunner.services.mail.imap.reading import read_counts, read_details, read_opening, read_uids
+from jobrunner.services.mail.imap.receiving import KIB, MIB, Caps
 from jobrunner.services.mail.imap.structure import read_structure
 from jobrunner.services.mail.imap.values import (
     number,
-    parse_internal_date,
     parse_items,
-    parse_values,
     write_internal_date,
 )
 from jobrunner.services.mail.imap.windows import Refused as WindowRefused
@@ -43,8 +42,6 @@ from jobrunner.services.mail.imap.windows import fetch_windows
 FOLDERS_LIMIT = 10_000
 SEARCH_CAPS = Caps(octets=24 * MIB, line=16 * MIB)
 """Some 1.5 million UIDs."""
-SEARCH_STEP = 64 * KIB
-"""Octets of an answer to SEARCH that are read at a time, so that the event loop is not held up."""
 UIDS_PER_COMMAND = 500
 DETAILS = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -87,15 +84,7 @@ class Session:
         items = "(MESSAGES UNSEEN UIDNEXT UIDVALIDITY)"
         exchange = await self._run("STATUS", wire_name(folder), items, wanted=(b"STATUS",))
         with self._sentences("STATUS"):
-            values = parse_values(exchange.answers[-1])[2:] if exchange.answers else []
-            found = values[0] if values and isinstance(values[0], list) else []
-            told = {name: number(value) for name, value in zip(found[::2], found[1::2], strict=False) if _is_name(name)}
-        return FolderCounts(
-            messages=told.get(b"MESSAGES") or 0,
-            unseen=told.get(b"UNSEEN") or 0,
-            uid_next=told.get(b"UIDNEXT"),
-            uid_validity=told.get(b"UIDVALIDITY"),
-        )
+            return read_counts(exchange)
 
     async def create(self, folder: str) -> None:
         """See `Mailbox`."""
@@ -112,7 +101,7 @@ class Session:
                 self._protocol.state = AUTH  # no folder is open now
             raise
         self._protocol.state = SELECTED  # the library does not know that after EXAMINE
-        told = _read_opening(exchange)
+        told = read_opening(exchange)
         self._read_only = read_only or code_of(exchange.text)[0] == b"READ-ONLY"
         validity = told.get(b"UIDVALIDITY")
         if not validity:
@@ -140,7 +129,7 @@ class Session:
         exchange = await self._run("SEARCH", *criteria, by_uid=True, wanted=(b"SEARCH",), caps=SEARCH_CAPS)
         found = array("L")
         for pieces in exchange.answers:
-            await _read_uids(pieces[0], found)
+            await read_uids(pieces[0], found)
         # `n:*` names the newest message also where its UID is below n.
         if until is None:
             uids = [uid for uid in found if uid > after]
@@ -157,7 +146,7 @@ class Session:
             with self._sentences("FETCH"):
                 wanted = set(asked)
                 for pieces in exchange.answers:
-                    details = _read_details(pieces)
+                    details = read_details(pieces)
                     if details is not None and details.uid in wanted:
                         found.setdefault(details.uid, details)
         return [found[uid] for uid in sorted(found)]
@@ -387,49 +376,3 @@ class _Told:
                 return await self._idling.next()
             except IdleRefused as refused:
                 raise self._session._refusal(refused.exchange) from None
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, bytes)
-
-
-def _read_opening(exchange: Exchange) -> dict[bytes, int]:
-    told: dict[bytes, int] = {}
-    for pieces in exchange.answers:
-        first, _, rest = pieces[0].partition(b" ")
-        if first.isdigit():
-            value, name = number(first), b"EXISTS"
-        else:
-            name, argument = code_of(rest)
-            value = number(argument)
-        if value is not None:
-            told[name] = value
-    return told
-
-
-def _read_details(pieces: Pieces) -> Details | None:
-    items = parse_items(pieces)
-    uid, size, flags = number(items.get(b"UID")), number(items.get(b"RFC822.SIZE")), items.get(b"FLAGS")
-    if uid is None or size is None:
-        return None  # a change of flags that was not asked for
-    named = flags if isinstance(flags, list) else []
-    return Details(
-        uid=uid,
-        size=size,
-        flags=frozenset(flag.decode("ascii", "replace") for flag in named if isinstance(flag, bytes)),
-        received=parse_internal_date(items.get(b"INTERNALDATE")),
-    )
-
-
-async def _read_uids(line: bytes, found: "array[int]") -> None:
-    """Read the numbers of an answer to SEARCH, piece by piece."""
-    at = len(b"SEARCH")
-    while at < len(line):
-        end = line.find(b" ", at + SEARCH_STEP)
-        end = end if end >= 0 else len(line)
-        for word in line[at:end].split():
-            if not word.isdigit() or len(word) > 10:
-                break  # `(MODSEQ n)` at the end, where CONDSTORE is on
-            found.append(int(word))
-        at = end
-        await asyncio.sleep(0)
