@@ -17,6 +17,7 @@ from tests.support.dovecot import LIMIT, Dovecot, free_port
 
 LMTP = """
 protocols = imap lmtp
+mail_fsync = never
 service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
@@ -79,7 +80,7 @@ def mailboxes(program: Path) -> Iterator[tuple[Dovecot, int]]:
         with configuration.open("a") as more:
             more.write(LMTP.format(port=port))
         with (server.folder / "start.log").open("a") as log:
-            command = [program, "-c", configuration, "reload"]
+            command: list[str | Path] = [program, "-c", configuration, "reload"]
             subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True, timeout=LIMIT)
         wait_for_greeting(port, server.folder)
         yield server, port
@@ -103,7 +104,7 @@ def postfix(program: Path, domain: str, lmtp_port: int) -> Iterator[int]:
         with (folder / "start.log").open("w") as log:
 
             def run(command: str) -> None:
-                arguments = [program, "-c", folder, command]
+                arguments: list[str | Path] = [program, "-c", folder, command]
                 subprocess.run(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True, timeout=60)
 
             try:

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any
 
-import dkim
+import dkim  # type: ignore[import-untyped]
 
 LINK = re.compile(r"https?://[^\s<>\"]+")
 
