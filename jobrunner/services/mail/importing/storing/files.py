@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.staging import INCOMING, place_of, staged_place
 
 PIN = timedelta(hours=1)
@@ -34,6 +35,16 @@ class FileAudit:
     """Files that no row knows."""
 
 
+def staged_files(mails: Iterable[ParsedMail]) -> dict[str, tuple[bytes, int]]:
+    """Return the files of mails that wait: for each name its hash and size."""
+    return {
+        file.staged: (file.sha256, file.size)
+        for mail in mails
+        for file in mail.attachments
+        if file.staged is not None and file.sha256 is not None
+    }
+
+
 async def settle_files(connection: Queryable, root: Path, staged: Mapping[str, tuple[bytes, int]]) -> None:
     """Put files into their places, and pin them so that a row may name them within the hour.
 
@@ -50,15 +61,14 @@ async def settle_files(connection: Queryable, root: Path, staged: Mapping[str, t
     await asyncio.to_thread(_place, root, {name: sha256 for name, (sha256, _) in staged.items()})
 
 
-async def discard_staged(root: Path, names: list[str]) -> None:
+async def discard_staged(root: Path, names: Iterable[str]) -> None:
     """Remove files that wait and will not be needed."""
 
     def remove() -> None:
         for name in names:
             staged_place(root, name).unlink(missing_ok=True)
 
-    if names:
-        await asyncio.to_thread(remove)
+    await asyncio.to_thread(remove)
 
 
 async def sweep_files(connection: Any, root: Path) -> int:

@@ -16,7 +16,7 @@ from jobrunner.errors import Conflict, LimitExceeded
 from jobrunner.services.mail.importing.parsing import MailAddress, ParsedAttachment, ParsedMail
 from jobrunner.services.mail.importing.parsing.dates import date_sent
 from jobrunner.services.mail.importing.parsing.keys import message_ref, reused_key
-from jobrunner.services.mail.importing.storing.files import discard_staged, settle_files
+from jobrunner.services.mail.importing.storing.files import discard_staged, settle_files, staged_files
 from jobrunner.services.mail.importing.storing.filters import Filter, account_filters, first_match, user_filters
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Fetched, FolderRef, Outcome
 from jobrunner.services.mail.importing.storing.record_ids import RecordIds
@@ -69,12 +69,7 @@ class Importer:
         """
         if connection.is_in_transaction():
             raise Conflict("an import begins its own transaction, and cannot be part of another one")
-        staged = {
-            file.staged: (file.sha256, file.size)
-            for message in messages
-            for file in message.mail.attachments
-            if file.staged is not None and file.sha256 is not None
-        }
+        staged = staged_files(message.mail for message in messages)
         await settle_files(connection, self.root, staged)
         for attempt in range(REPEATS):
             try:
@@ -87,8 +82,7 @@ class Importer:
 
     async def discard(self, messages: Sequence[Fetched]) -> None:
         """Remove the files of messages that were read and will not be imported."""
-        files = [file.staged for message in messages for file in message.mail.attachments if file.staged]
-        await discard_staged(self.root, files)
+        await discard_staged(self.root, staged_files(message.mail for message in messages))
 
 
 async def import_batch(
@@ -291,25 +285,25 @@ class _Batch:
     async def _insert(self, new: Sequence[_Taken]) -> dict[str, int]:
         if not new:
             return {}
-        rows = await self._fetch("insert_emails", _json([_row_of(one) for one in new]))
+        rows = await self._fetch("insert_emails", rows_as_json([_row_of(one) for one in new]))
         return {row["message_key"]: row["id"] for row in rows}
 
     async def _insert_parts(self, created: Sequence[_Taken]) -> None:
-        recipients = [row for one in created for row in _recipients(one.email_id, one.mail)]
+        recipients = [row for one in created for row in recipient_rows(one.email_id, one.mail)]
         if recipients:
-            await self._fetch("insert_recipients", _json(recipients))
+            await self._fetch("insert_recipients", rows_as_json(recipients))
         references = [
-            (one.email_id, position, ref) for one in created for position, ref in enumerate(_references(one.mail))
+            (one.email_id, position, ref) for one in created for position, ref in enumerate(references_of(one.mail))
         ]
         if references:
             await self._fetch("insert_references", *map(list, zip(*references, strict=True)))
         files = [
-            _attachment(one.email_id, position, file)
+            attachment_row(one.email_id, position, file)
             for one in created
             for position, file in enumerate(one.mail.attachments)
         ]
         if files:
-            await self._fetch("insert_attachments", _json(files))
+            await self._fetch("insert_attachments", rows_as_json(files))
         ids = [one.email_id for one in created]
         if references:
             await self._fetch("link_replies", ids)
@@ -367,7 +361,7 @@ class _Batch:
         if not rows:
             return {}, set()
         added: dict[int, list[str]] = {}
-        for row in await self._fetch("insert_users", _json(list(rows.values()))):
+        for row in await self._fetch("insert_users", rows_as_json(list(rows.values()))):
             if row["is_new"]:
                 added.setdefault(row["email_id"], []).append(row["user_id"])
         silent = {place for place, row in rows.items() if row["skip_notification"] or row["is_read"] or row["in_trash"]}
@@ -463,7 +457,8 @@ def _from_key(mail: ParsedMail) -> str | None:
     return next((address.key for address in mail.sender if address.key), None)
 
 
-def _recipients(email_id: int, mail: ParsedMail) -> list[dict[str, Any]]:
+def recipient_rows(email_id: int, mail: ParsedMail) -> list[dict[str, Any]]:
+    """Return the addresses of a mail as rows."""
     roles: list[tuple[str, tuple[MailAddress, ...]]] = [
         ("From", mail.sender), ("To", mail.to), ("Cc", mail.cc), ("Reply-To", mail.reply_to)
     ]  # fmt: skip
@@ -481,13 +476,14 @@ def _recipients(email_id: int, mail: ParsedMail) -> list[dict[str, Any]]:
     ]
 
 
-def _references(mail: ParsedMail) -> list[str]:
+def references_of(mail: ParsedMail) -> list[str]:
     """Return what a mail answers: In-Reply-To, then References from the newest to the oldest."""
     ids = dict.fromkeys((*mail.in_reply_to, *reversed(mail.references)))
     return list(dict.fromkeys(message_ref(id) for id in ids))[:REFERENCES]
 
 
-def _attachment(email_id: int, position: int, file: ParsedAttachment) -> dict[str, Any]:
+def attachment_row(email_id: int, position: int, file: ParsedAttachment) -> dict[str, Any]:
+    """Return a file of a mail as a row."""
     return {
         "email_id": email_id,
         "position": position,
@@ -501,5 +497,6 @@ def _attachment(email_id: int, position: int, file: ParsedAttachment) -> dict[st
     }
 
 
-def _json(rows: list[dict[str, Any]]) -> str:
+def rows_as_json(rows: list[dict[str, Any]]) -> str:
+    """Return rows as a statement takes them."""
     return json.dumps(rows, ensure_ascii=False)

@@ -290,7 +290,10 @@ async def test_filters_of_users(office: Office):
     ann, bob = await office.personal(await office.user("ann")), await office.personal(await office.user("bob"))
     folder = await office.insert("email_folder", user_id="bob", name="News")
     await office.insert("email_filter", name="Trash", user_id="ann", sender="*@example.com")
-    await office.insert("email_filter", name="News", user_id="bob", action="Move to Folder", email_folder_id=folder, subject="h*o", mark_as_read=True)  # fmt: skip
+    await office.insert(
+        "email_filter", name="News", user_id="bob", action="Move to Folder",
+        email_folder_id=folder, subject="h*o", mark_as_read=True,
+    )  # fmt: skip
     (first,) = await office.take(ann, letter())
     (second,) = await office.take(bob, letter())
     assert (first.added_users, first.notify_users) == (("ann",), ())
@@ -328,7 +331,12 @@ async def test_answers_are_linked_in_any_order(office: Office):
 
 async def test_answers_in_one_batch(office: Office):
     account = await office.personal(await office.user("bob"))
-    await office.take(account, letter(message_id="<c@x>", In_Reply_To="<b@x>"), letter(message_id="<b@x>", In_Reply_To="<a@x>"), letter(message_id="<a@x>"))  # fmt: skip
+    await office.take(
+        account,
+        letter(message_id="<c@x>", In_Reply_To="<b@x>"),
+        letter(message_id="<b@x>", In_Reply_To="<a@x>"),
+        letter(message_id="<a@x>"),
+    )
     assert len(set(await office.column("SELECT thread_id FROM jobrunner.email"))) == 1
     assert await office.column("SELECT count(replied_id) FROM jobrunner.email") == [2]
 
@@ -337,7 +345,8 @@ async def test_mails_that_answer_each_other_or_themselves(office: Office):
     account = await office.personal(await office.user("bob"))
     await office.take(account, letter(message_id="<a@x>", References="<b@x> <a@x>"))
     await office.take(account, letter(message_id="<b@x>", References="<a@x>"), first=2)
-    await office.take(account, letter(message_id="<c@x>", References="<d@x>"), letter(message_id="<d@x>", References="<c@x>"), first=3)  # fmt: skip
+    circle = [letter(message_id="<c@x>", References="<d@x>"), letter(message_id="<d@x>", References="<c@x>")]
+    await office.take(account, *circle, first=3)
     threads = await office.column("SELECT thread_id FROM jobrunner.email ORDER BY id")
     assert threads[0] == threads[1]
     assert threads[2] == threads[3]
