@@ -1,7 +1,5 @@
 """What a person enters about an account, checked before anything is written."""
 
-import ipaddress
-import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -11,12 +9,20 @@ from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.composing.dkim.key import read_key
+from jobrunner.services.mail.entry_checks import (
+    LOGINS,
+    SECURITIES,
+    STATUSES,
+    check_choice,
+    check_host,
+    check_line,
+    check_login,
+    check_range,
+    check_secrets,
+)
 from jobrunner.services.mail.smtp.account import EHLO_NAME
 
 KINDS = ("System", "Group", "Personal")
-STATUSES = ("Active", "Inactive")
-SECURITIES = ("tls", "ssl", "none")
-LOGINS = ("auto", "plain", "login", "cram-md5", "xoauth2")
 UNCERTAIN_POLICIES = ("hold", "retry", "assume_sent")
 CHOICES = {
     "kind": KINDS,
@@ -40,9 +46,6 @@ LINES = {"user_id": 64, "username": 320, "from_name": 255, "oauth_client_id": 10
 """Texts of one line, and how long they may be."""
 SECRETS = ("password", "oauth_client_secret", "oauth_refresh_token", "dkim_key", "dkim_second_key")
 """Columns that are sealed."""
-HOST = re.compile(
-    r"(?=.{1,255}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?"
-)
 DEFAULTS = Limits()
 
 
@@ -113,30 +116,15 @@ class AccountEntry:
 
     def _check_values(self) -> None:
         for column, allowed in CHOICES.items():
-            if getattr(self, column) not in allowed:
-                words = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
-                raise InvalidInput(f"{_words(column)} must be {words}, got {getattr(self, column)!r}")
+            check_choice(column, getattr(self, column), allowed)
         for column, (least, most) in RANGES.items():
-            value = getattr(self, column)
-            if value is not None and not least <= value <= most:
-                raise InvalidInput(f"{_words(column)} must be from {least} to {most}, got {value:g}")
+            check_range(column, getattr(self, column), least, most)
         for column, longest in LINES.items():
-            text = getattr(self, column)
-            if text is not None and (not text.isprintable() or len(text) > longest):
-                raise InvalidInput(f"{_words(column)} must be one line of at most {longest} letters")
-            if text == "" and column != "from_name":
-                raise InvalidInput(f"{_words(column)} must not be empty")
-        for column, secret in self.secrets.items():
-            if secret is not True and not secret.get_secret_value():
-                raise InvalidInput(f"{_words(column)} must not be empty")
-            if secret is not True and "\0" in secret.get_secret_value():
-                raise InvalidInput(f"{_words(column)} must not hold a NUL character")
+            check_line(column, getattr(self, column), longest, may_be_empty=column == "from_name")
+        check_secrets(self.secrets)
 
     def _check_host(self) -> None:
-        if "://" in self.host or "/" in self.host:
-            raise InvalidInput(f"the host must be a name such as mail.example.com, without scheme, got {self.host!r}")
-        if not HOST.fullmatch(self.host) and not _is_address(self.host):
-            raise InvalidInput(f"the host must be a name such as mail.example.com, or an address, got {self.host!r}")
+        check_host(self.host)
         if self.local_hostname is not None and not EHLO_NAME.fullmatch(self.local_hostname):
             raise InvalidInput(
                 "the local hostname must be a full domain name (app.example.com) or an address in brackets "
@@ -155,31 +143,15 @@ class AccountEntry:
             if self.login != "auto" or has & {"password", "oauth_client_secret", "oauth_refresh_token"}:
                 raise InvalidInput("a login needs the username")
             return
-        if self.security == "none" and not _is_loopback(self.host):
-            raise InvalidInput("no password goes in clear over a network: the security must be tls or ssl")
-        if self.login == "xoauth2":
-            if self.oauth_token_url is None or self.oauth_client_id is None or "oauth_refresh_token" not in has:
-                raise InvalidInput("a login by xoauth2 needs the token URL, the client id and the refresh token")
-            if "password" in has:
-                raise InvalidInput("a login by xoauth2 has no password")
-            self._check_token_url(self.oauth_token_url)
-            return
-        if self.oauth_token_url or self.oauth_client_id or has & {"oauth_refresh_token", "oauth_client_secret"}:
-            raise InvalidInput("a login by tokens must be xoauth2")
-        if "password" not in has:
-            raise InvalidInput("a login needs a password; without login leave the username out")
-
-    @staticmethod
-    def _check_token_url(url: str) -> None:
-        from jobrunner.errors import ConfigurationError
-        from jobrunner.services.mail.smtp.oauth import OAuth
-
-        try:
-            OAuth(url, "id", SecretStr("token"))
-        except (ConfigurationError, ValueError):
-            raise InvalidInput(f"the token URL must begin with https://, got {url[:200]!r}") from None
-        if not url.isprintable() or " " in url:
-            raise InvalidInput("the token URL must have no blanks or control characters")
+        check_login(
+            host=self.host,
+            security=self.security,
+            login=self.login,
+            oauth_token_url=self.oauth_token_url,
+            oauth_client_id=self.oauth_client_id,
+            secrets=self.secrets,
+            without="without login leave the username out",
+        )
 
     def _check_dkim(self) -> None:
         has = self.secrets.keys()
@@ -205,19 +177,3 @@ class AccountEntry:
                 f"the DKIM domain must be that of the sender ({sender.domain}) or one above it, got {domain}: "
                 "receivers would not count the signature"
             )
-
-
-def _words(column: str) -> str:
-    return f"the {column.replace('_', ' ')}".replace("oauth", "OAuth").replace("dkim", "DKIM")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
