@@ -5,7 +5,8 @@
 -- whether it is informational, $18 whether there are excluding lists, $19 whether these are tests, $20 the most in an hour
 -- or NULL not to count.
 --
--- Rows are changed under the sender's token only, so it may be run again where its answer was lost.
+-- Rows are changed under the sender's token only, so it may be run again where its answer was lost. Each look at
+-- queue_item names the ids as an array, too: a plan that was made while the table was small joins by reading all of it.
 WITH mailing AS MATERIALIZED (
     SELECT
         m.id,
@@ -35,7 +36,7 @@ WITH mailing AS MATERIALIZED (
     FROM unnest(
         $4::bigint[], $5::text[], $6::interval[], $7::boolean[], $8::boolean[], $9::boolean[], $10::smallint[], $11::text[], $12::text[], $13::text[], $14::text[]
     ) AS r (id, status, delay, is_charged, is_in_doubt, broke_off, code, enhanced_code, reply, reason, bounce)
-    WHERE q.id = r.id AND q.sender_token = $2::bigint AND q.status IN ('Pending', 'Sending')
+    WHERE q.id = r.id AND q.id = ANY ($4::bigint[]) AND q.sender_token = $2::bigint AND q.status IN ('Pending', 'Sending')
     RETURNING q.id, q.status, q.target_type, q.target_id, q.email_address, q.address_key, q.is_test, r.bounce, r.reason
 ), logged AS (
     INSERT INTO jobrunner.campaign_log AS log (
@@ -93,7 +94,7 @@ WITH mailing AS MATERIALIZED (
             WHERE q.status = 'Sending'
         )
     END AS used
-), judged AS (
+), judged AS MATERIALIZED (  -- read twice below
     -- What may have changed since its queue was built. Where the address is another one by now, the item is not marked.
     SELECT
         q.id,
@@ -139,7 +140,8 @@ WITH mailing AS MATERIALIZED (
         LIMIT 1  -- one look by key for each, never a join with everybody
     ) AS t ON true
     LEFT JOIN jobrunner.email_address AS e ON e.key = q.address_key
-    WHERE q.sender_token = $2::bigint
+    WHERE q.id = ANY ($15::bigint[])
+        AND q.sender_token = $2::bigint
         AND q.status IN ('Pending', 'Sending')
         AND ($19::boolean OR t.email IS NULL OR t.address_key = q.address_key OR t.email ~* '^erased:')
 ), counted AS (
@@ -162,6 +164,7 @@ WITH mailing AS MATERIALIZED (
     CROSS JOIN mailing AS m
     CROSS JOIN hour AS h
     WHERE q.id = c.id
+        AND q.id = ANY ($15::bigint[])
         AND q.sender_token = $2::bigint
         AND q.status IN ('Pending', 'Sending')
         AND m.goes_on
