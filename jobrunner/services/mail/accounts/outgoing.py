@@ -108,7 +108,7 @@ class Outgoing:
                 if self.held is not None or not goes_on():
                     return False
                 allowance = await self._reserve(STOCK)
-                self._stock = allowance.granted
+                self._stock += allowance.granted  # others may have put some back meanwhile
                 if not self._stock and not await self._wait(allowance, goes_on):
                     return False
             if self.held is not None or not goes_on():

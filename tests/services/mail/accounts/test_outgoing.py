@@ -36,12 +36,17 @@ class Database:
         self.connection = connection
         self.away = 0
         self.lent = 0
+        self.asked = asyncio.Event()
+        self.lends = asyncio.Event()
+        self.lends.set()
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Any]:
         if self.away:
             self.away -= 1
             raise asyncpg.CannotConnectNowError("the database system is starting up")
+        self.asked.set()
+        await self.lends.wait()
         self.lent += 1
         yield self.connection
 
@@ -87,6 +92,21 @@ async def test_a_few_are_reserved_at_once_and_what_is_left_is_given_back(databas
         assert await counted(database) == outgoing_module.STOCK
         ours.put_back()
     assert await counted(database) == 2
+
+
+async def test_what_is_put_back_while_more_is_reserved_is_not_lost(database: Database) -> None:
+    ours = outgoing(database)
+    async with ours.open():
+        for _ in range(outgoing_module.STOCK):
+            assert await ours.may_send()
+        database.asked.clear()
+        database.lends.clear()
+        another = asyncio.create_task(ours.may_send())
+        await database.asked.wait()
+        ours.put_back()
+        database.lends.set()
+        assert await another
+    assert await counted(database) == outgoing_module.STOCK
 
 
 async def test_it_says_why_and_for_how_long_nothing_is_to_be_sent(database: Database) -> None:
