@@ -22,6 +22,7 @@ from jobrunner import daemon
 from jobrunner.cli.logging_setup import set_up_logging
 from jobrunner.cli.output import loop_factory
 from jobrunner.config import load
+from jobrunner.config.model import Http
 from jobrunner.db import migrations
 from jobrunner.db.connection import Connection
 from jobrunner.db.data_folder import default_data_dir
@@ -107,7 +108,8 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
         configuration = load(
             data_dir=data_dir,
             smtp={"host": "127.0.0.1", "port": port, "security": "none", "from_address": "calendar@example.com"},
-            http={"port": http_port},
+            # The default is not demanded: of two demos that start at once the second waits for it, and the links work.
+            http={} if http_port == Http().port else {"port": http_port},
             site_url="http://crm.example.com",
         )
         set_up_logging(configuration)
