@@ -528,10 +528,11 @@ FOR EACH ROW EXECUTE FUNCTION jobrunner.forget_mail_account('Group');
 
 -- Public: the record that mail from or to one of these addresses (keys) is about: of the first address that has one, its
 -- contact (or that contact's account, unless `b2c`), else its account, else its lead. No row where there is none.
--- An application with other types of persons puts a function of its own in its place.
+-- An application with other types of persons puts a function of its own in its place. (Neither this nor the next one sets
+-- its search_path: so PostgreSQL puts their bodies in the place of their calls.)
 CREATE FUNCTION jobrunner.parent_of_addresses(address_keys text[], b2c boolean DEFAULT false)
 RETURNS TABLE (parent_type text, parent_id text)
-LANGUAGE sql STABLE ROWS 1 SET search_path = '' AS $$
+LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT f.type, f.id
     FROM unnest(address_keys) WITH ORDINALITY AS k (key, position)
     CROSS JOIN LATERAL (
@@ -558,7 +559,7 @@ $$;
 
 -- Public: whether an address (key) is a mailbox of ours: of an account that is read or sent by, or of a user.
 CREATE FUNCTION jobrunner.is_own_address(key text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = '' AS $$
+LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM jobrunner.email_account AS e WHERE jobrunner.address_key(e.email_address) = key)
         OR EXISTS (SELECT FROM jobrunner.inbound_email AS i WHERE jobrunner.address_key(i.email_address) = key)
         OR EXISTS (SELECT FROM jobrunner.smtp_account AS s WHERE jobrunner.address_key(s.from_address) = key)

@@ -1,6 +1,6 @@
 """The folder of files: where each lies by its hash, and where one waits until its row is there.
 
-    <root>/ab/cd/abcd…      what rows name, 64 hexadecimal digits of SHA-256; never changed, never run, never unpacked
+    <root>/ab/abcd…         what rows name, 64 hexadecimal digits of SHA-256; never changed, never run, never unpacked
     <root>/incoming/…       written by whoever takes a message apart; random names
 
 All who import into one database share one folder.
@@ -20,7 +20,7 @@ INCOMING = "incoming"
 def place_of(root: Path, sha256: bytes) -> Path:
     """Return where the file with this hash lies."""
     name = sha256.hex()
-    return root / name[:2] / name[2:4] / name
+    return root / name[:2] / name
 
 
 def staged_place(root: Path, name: str) -> Path:

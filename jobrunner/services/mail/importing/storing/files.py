@@ -5,6 +5,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ from jobrunner.services.mail.importing.staging import INCOMING, place_of, staged
 PIN = timedelta(hours=1)
 """How long a file that nobody names yet is kept: longer than any import takes."""
 PORTION = 200
+SYNCING = 8
+"""Files that are made safe at the same time."""
 NAME_LENGTH = 64
 
 PIN_FILES = load(__package__, "pin_files")
@@ -97,20 +100,22 @@ async def audit_files(connection: Queryable, root: Path) -> FileAudit:
 
 
 def _place(root: Path, staged: Mapping[str, bytes]) -> None:
-    folders: set[Path] = set()
-    for name, sha256 in staged.items():
-        waiting, place = staged_place(root, name), place_of(root, sha256)
-        if place.exists():
-            waiting.unlink(missing_ok=True)
-            continue
-        _sync(waiting)
-        if not place.parent.exists():
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folders |= {place.parents[1], root}
-        os.replace(waiting, place)
-        folders.add(place.parent)
-    for folder in folders:
-        _sync(folder)
+    """Move files, in the order: what they hold is safe, then their names are."""
+    moves = {staged_place(root, name): place_of(root, sha256) for name, sha256 in staged.items()}
+    needed = {waiting: place for waiting, place in moves.items() if not place.exists()}
+    folders = {place.parent for place in needed.values()}
+    if missing := {folder for folder in folders if not folder.exists()}:
+        for folder in missing:
+            folder.mkdir(exist_ok=True, mode=0o700)
+        folders |= {root}
+    # Together: a file system writes what several wait for at once.
+    with ThreadPoolExecutor(SYNCING) as threads:
+        list(threads.map(_sync, needed))
+        for waiting, place in needed.items():
+            os.replace(waiting, place)
+        list(threads.map(_sync, folders))
+    for waiting in moves.keys() - needed.keys():
+        waiting.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
@@ -141,7 +146,7 @@ def _remove_stale(root: Path) -> int:
 def _audit(root: Path, known: set[bytes], named: list[bytes]) -> FileAudit:
     without_row = [
         path
-        for path in root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")
+        for path in root.glob("[0-9a-f][0-9a-f]/*")
         if len(path.name) != NAME_LENGTH or bytes.fromhex(path.name) not in known
     ]
     without_file = [sha256 for sha256 in named if not place_of(root, sha256).exists()]

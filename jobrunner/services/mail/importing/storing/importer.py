@@ -129,9 +129,12 @@ class _Batch:
         self.account = account
         self.folder = folder
         self.place = (account.kind, account.id, folder.name)
+        self.replied: dict[int, int] = {}
+        """What the new mails answer."""
 
     async def run(self, messages: Sequence[Fetched]) -> list[Outcome]:
         """Import; in a transaction."""
+        await self._fetch("turn_jit_off")
         owner = await self._owner()
         last_uid = await self._last_uid()
         outcomes: dict[int, Outcome] = {}
@@ -306,7 +309,8 @@ class _Batch:
             await self._fetch("insert_attachments", rows_as_json(files))
         ids = [one.email_id for one in created]
         if references:
-            await self._fetch("link_replies", ids)
+            linked = await self._fetch("link_replies", ids)
+            self.replied = {row["id"]: row["replied_id"] for row in linked}
         earlier = await self._fetch("link_earlier_replies", ids)
         if references or earlier:
             await self._fetch("thread_mails", [*ids, *(row["id"] for row in earlier)])
@@ -320,12 +324,13 @@ class _Batch:
             list(one_each), [one.fetched.uid for one in one_each.values()],
         )  # fmt: skip
         first_here = {row["email_id"] for row in copies if row["is_new"]}
-        parents = {one.email_id: await self._parent(one) for one in taken if one.is_new}
+        created = [one for one in taken if one.is_new]
+        parents = await self._set_parents(created)
         teams = sorted({(one.email_id, team) for one in taken for team in one.team_ids})
         if teams:
             await self._fetch("insert_teams", *map(list, zip(*teams, strict=True)))
-        if parents:
-            await self._fetch("inherit_teams", list(parents))
+        if any(one.email_id in parents or one.email_id in self.replied for one in created):
+            await self._fetch("inherit_teams", [one.email_id for one in created])
         merged = [one for one in taken if not one.is_new and one.group_folder_id is not None]
         if merged:
             await self._fetch(
@@ -382,12 +387,26 @@ class _Batch:
             "skip_notification": bool(filter and filter.skip_notification),
         }
 
-    async def _parent(self, one: _Taken) -> tuple[str, str] | None:
-        named = self._named_record(one.mail)
+    async def _set_parents(self, created: Sequence[_Taken]) -> dict[int, tuple[str, str]]:
+        """Find what the new mails are about; first those that others among them answer."""
+        parents: dict[int, tuple[str, str]] = {}
+        waiting = list(created)
+        while waiting:
+            ids = {one.email_id for one in waiting}
+            ready = [one for one in waiting if self.replied.get(one.email_id) not in ids] or waiting
+            rows = await self._fetch(
+                "set_parents", rows_as_json([self._evidence(one) for one in ready]), self.importer.b2c
+            )
+            parents |= {row["id"]: (row["parent_type"], row["parent_id"]) for row in rows}
+            done = {one.email_id for one in ready}
+            waiting = [one for one in waiting if one.email_id not in done]
+        return parents
+
+    def _evidence(self, one: _Taken) -> dict[str, Any]:
+        named = self._named_record(one.mail) or (None, None)
         addresses = [*one.mail.sender[:1], *one.mail.reply_to[:1], *one.mail.to[:1]]
         keys = list(dict.fromkeys(address.key for address in addresses if address.key))
-        rows = await self._fetch("set_parent", one.email_id, *(named or (None, None)), keys, self.importer.b2c)
-        return (rows[0]["parent_type"], rows[0]["parent_id"]) if rows else None
+        return {"email_id": one.email_id, "named_type": named[0], "named_id": named[1], "address_keys": keys}
 
     def _named_record(self, mail: ParsedMail) -> tuple[str, str] | None:
         """Return the record that an id of ours among the references names, the newest first."""

@@ -9,3 +9,4 @@ FROM (
     ORDER BY r.email_id, r.position, p.id
 ) AS f
 WHERE e.id = f.email_id
+RETURNING e.id, e.replied_id
