@@ -3,18 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobrunner.cli.grid import Column
+from jobrunner.cli import smtp_account_options as option
+from jobrunner.cli.mail_records import AsJson
+from jobrunner.cli.smtp_account_entry import cleared, given, read_secrets, spelt
+from jobrunner.cli.smtp_account_rows import COLUMNS, as_row, configured_row
 
 if TYPE_CHECKING:
     from jobrunner.config import Configuration
     from jobrunner.db.connection import Connection
     from jobrunner.db.secrets import Keyring
-    from jobrunner.services.mail.accounts.state import State
     from jobrunner.services.mail.accounts.table import AccountRecord
     from jobrunner.services.mail.accounts.trial import Trial
 
@@ -24,103 +25,6 @@ Name = Annotated[
     str,
     typer.Argument(help="Name or id of the account; `system` for that of the program's own mails.", metavar="NAME"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all that is known.")]
-
-Kind = Annotated[
-    str | None,
-    typer.Option(help="System (the program's own mails), Group or Personal (of one user).", metavar="KIND"),
-]
-User = Annotated[str | None, typer.Option("--user", help="Id of the user whose personal account it is.", metavar="ID")]
-Host = Annotated[str | None, typer.Option(help="The mail server.", metavar="HOST")]
-Port = Annotated[int | None, typer.Option(help="Its port: 587 with tls, 465 with ssl, 25 with none.", metavar="N")]
-Security = Annotated[
-    str | None,
-    typer.Option(help="tls: STARTTLS, demanded; ssl: TLS from the first byte; none: in clear.", metavar="WORD"),
-]
-LocalHostname = Annotated[
-    str | None, typer.Option(help="Name given to the server in EHLO; this machine's by default.", metavar="NAME")
-]
-Username = Annotated[str | None, typer.Option(help="To log in with; without it no login.", metavar="NAME")]
-Login = Annotated[str | None, typer.Option(help="auto, plain, login, cram-md5 or xoauth2.", metavar="WAY")]
-PasswordEnv = Annotated[
-    str | None, typer.Option(help="Variable of the environment that holds the password.", metavar="VARIABLE")
-]
-PasswordFile = Annotated[
-    Path | None, typer.Option(help="File that holds the password; - for standard input.", metavar="FILE")
-]
-AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the password at the terminal.")]
-TokenUrl = Annotated[
-    str | None, typer.Option("--oauth-token-url", help="Where access tokens are had, for xoauth2.", metavar="URL")
-]
-ClientId = Annotated[str | None, typer.Option("--oauth-client-id", help="Id given by the provider.", metavar="ID")]
-Scope = Annotated[str | None, typer.Option("--oauth-scope", help="Scope to ask for.", metavar="TEXT")]
-ClientSecretFile = Annotated[
-    Path | None, typer.Option("--oauth-client-secret-file", help="File with the client secret.", metavar="FILE")
-]
-ClientSecretEnv = Annotated[
-    str | None, typer.Option("--oauth-client-secret-env", help="Variable with it instead.", metavar="VARIABLE")
-]
-RefreshTokenFile = Annotated[
-    Path | None, typer.Option("--oauth-refresh-token-file", help="File with the refresh token.", metavar="FILE")
-]
-RefreshTokenEnv = Annotated[
-    str | None, typer.Option("--oauth-refresh-token-env", help="Variable with it instead.", metavar="VARIABLE")
-]
-FromAddress = Annotated[
-    str | None, typer.Option(help="Sender's address; the username, if that is one.", metavar="ADDRESS")
-]
-FromName = Annotated[str | None, typer.Option(help="Sender's name.", metavar="NAME")]
-ReplyTo = Annotated[str | None, typer.Option("--reply-to", help="Where answers go.", metavar="ADDRESS")]
-ForMassMail = Annotated[
-    bool | None, typer.Option("--for-mass-mail/--not-for-mass-mail", help="Whether mass mail may go by it.")
-]
-Shared = Annotated[bool | None, typer.Option("--shared/--not-shared", help="Whether others may send by it.")]
-RatePerMinute = Annotated[int | None, typer.Option(help="Most mails a minute.", metavar="N")]
-RatePerHour = Annotated[int | None, typer.Option(help="Most mails an hour.", metavar="N")]
-DomainRatePerMinute = Annotated[
-    int | None, typer.Option(help="Most mails a minute to one receiving domain.", metavar="N")
-]
-DomainRatePerHour = Annotated[int | None, typer.Option(help="Most mails an hour to one of them.", metavar="N")]
-DomainConcurrency = Annotated[
-    int | None, typer.Option(help="Most mails at once to one receiving domain; 2 by default.", metavar="N")
-]
-MaxConnections = Annotated[int | None, typer.Option(help="Most connections at once; 4 by default.", metavar="N")]
-MessagesPerConnection = Annotated[
-    int | None, typer.Option(help="Mails after which a connection is opened anew; 100 by default.", metavar="N")
-]
-IdleClose = Annotated[
-    float | None, typer.Option(help="Seconds until an idle connection is closed; 25 by default.", metavar="SECONDS")
-]
-UncertainPolicy = Annotated[
-    str | None,
-    typer.Option(
-        help="What becomes of a mass mail of which it is not known whether it was taken: hold (it waits for a person), "
-        "retry or assume_sent.",
-        metavar="WORD",
-    ),
-]
-DkimDomain = Annotated[str | None, typer.Option(help="Domain that signs the mails.", metavar="DOMAIN")]
-DkimSelector = Annotated[str | None, typer.Option(help="Under which its public key stands in the DNS.", metavar="NAME")]
-DkimKeyFile = Annotated[Path | None, typer.Option(help="File with the private key (PEM).", metavar="FILE")]
-DkimSecondSelector = Annotated[
-    str | None, typer.Option(help="Selector of a second signature, for an ed25519 key.", metavar="NAME")
-]
-DkimSecondKeyFile = Annotated[Path | None, typer.Option(help="File with its private key.", metavar="FILE")]
-
-COLUMNS = {
-    "id": Column(),
-    "name": Column(),
-    "kind": Column(rank=4),
-    "status": Column(rank=3),
-    "state": Column(least=20),
-    "host": Column(rank=2),
-    "port": Column(rank=6),
-    "security": Column(rank=7),
-    "from_address": Column(rank=1),
-    "for_mass_mail": Column(rank=5),
-    "rate_per_minute": Column(rank=9),
-    "rate_per_hour": Column(rank=8),
-}
 
 
 @app.command("list")
@@ -134,9 +38,9 @@ def list_all(json: AsJson = False) -> None:
         async with _connected() as here:
             states = await read_states(here.connection)
             accounts = await list_accounts(here.connection)
-            rows = [_as_row(account, states.get(account.key)) for account in accounts]
+            rows = [as_row(account, states.get(account.key)) for account in accounts]
             if here.configuration.smtp.host is not None and not any(one.kind == "System" for one in accounts):
-                rows.insert(0, _configured(here.configuration, states.get("system")))
+                rows.insert(0, configured_row(here.configuration, states.get("system")))
             return rows
 
     table(run(read()), COLUMNS, json=json)
@@ -146,42 +50,42 @@ def list_all(json: AsJson = False) -> None:
 def add(
     name: Annotated[str, typer.Argument(help="A name for it.", metavar="NAME")],
     host: Annotated[str, typer.Option(help="The mail server.", metavar="HOST")],
-    kind: Kind = "Group",
-    user: User = None,
-    port: Port = None,
-    security: Security = "tls",
-    local_hostname: LocalHostname = None,
-    username: Username = None,
-    login: Login = None,
-    password_env: PasswordEnv = None,
-    password_file: PasswordFile = None,
-    ask_password: AskPassword = False,
-    token_url: TokenUrl = None,
-    client_id: ClientId = None,
-    scope: Scope = None,
-    client_secret_file: ClientSecretFile = None,
-    client_secret_env: ClientSecretEnv = None,
-    refresh_token_file: RefreshTokenFile = None,
-    refresh_token_env: RefreshTokenEnv = None,
-    from_address: FromAddress = None,
-    from_name: FromName = None,
-    reply_to: ReplyTo = None,
-    for_mass_mail: ForMassMail = None,
-    shared: Shared = None,
-    rate_per_minute: RatePerMinute = None,
-    rate_per_hour: RatePerHour = None,
-    domain_rate_per_minute: DomainRatePerMinute = None,
-    domain_rate_per_hour: DomainRatePerHour = None,
-    domain_concurrency: DomainConcurrency = None,
-    max_connections: MaxConnections = None,
-    messages_per_connection: MessagesPerConnection = None,
-    idle_close: IdleClose = None,
-    uncertain_policy: UncertainPolicy = None,
-    dkim_domain: DkimDomain = None,
-    dkim_selector: DkimSelector = None,
-    dkim_key_file: DkimKeyFile = None,
-    dkim_second_selector: DkimSecondSelector = None,
-    dkim_second_key_file: DkimSecondKeyFile = None,
+    kind: option.Kind = "Group",
+    user: option.User = None,
+    port: option.Port = None,
+    security: option.Security = "tls",
+    local_hostname: option.LocalHostname = None,
+    username: option.Username = None,
+    login: option.Login = None,
+    password_env: option.PasswordEnv = None,
+    password_file: option.PasswordFile = None,
+    ask_password: option.AskPassword = False,
+    token_url: option.TokenUrl = None,
+    client_id: option.ClientId = None,
+    scope: option.Scope = None,
+    client_secret_file: option.ClientSecretFile = None,
+    client_secret_env: option.ClientSecretEnv = None,
+    refresh_token_file: option.RefreshTokenFile = None,
+    refresh_token_env: option.RefreshTokenEnv = None,
+    from_address: option.FromAddress = None,
+    from_name: option.FromName = None,
+    reply_to: option.ReplyTo = None,
+    for_mass_mail: option.ForMassMail = None,
+    shared: option.Shared = None,
+    rate_per_minute: option.RatePerMinute = None,
+    rate_per_hour: option.RatePerHour = None,
+    domain_rate_per_minute: option.DomainRatePerMinute = None,
+    domain_rate_per_hour: option.DomainRatePerHour = None,
+    domain_concurrency: option.DomainConcurrency = None,
+    max_connections: option.MaxConnections = None,
+    messages_per_connection: option.MessagesPerConnection = None,
+    idle_close: option.IdleClose = None,
+    uncertain_policy: option.UncertainPolicy = None,
+    dkim_domain: option.DkimDomain = None,
+    dkim_selector: option.DkimSelector = None,
+    dkim_key_file: option.DkimKeyFile = None,
+    dkim_second_selector: option.DkimSecondSelector = None,
+    dkim_second_key_file: option.DkimSecondKeyFile = None,
     json: AsJson = False,
 ) -> None:
     """Add an account. Where it has a username, its password is asked for, unless a file or variable holds it."""
@@ -194,7 +98,7 @@ def add(
         from_address = username
     if from_address is None:
         raise InvalidInput("give the sender's address: --from-address")
-    kind, security = _spelt("kind", kind), _spelt("security", security)
+    kind, security, login = spelt("kind", kind), spelt("security", security), spelt("login", login)
     values = {
         "host": host,
         "kind": kind,
@@ -203,7 +107,7 @@ def add(
         "security": security,
         "local_hostname": local_hostname,
         "username": username,
-        "login": _spelt("login", login),
+        "login": spelt("login", login),
         "oauth_token_url": token_url,
         "oauth_client_id": client_id,
         "oauth_scope": scope,
@@ -220,13 +124,13 @@ def add(
         "max_connections": max_connections,
         "messages_per_connection": messages_per_connection,
         "idle_close": idle_close,
-        "uncertain_policy": _spelt("uncertain_policy", uncertain_policy),
+        "uncertain_policy": spelt("uncertain_policy", uncertain_policy),
         "dkim_domain": dkim_domain,
         "dkim_selector": dkim_selector,
         "dkim_second_selector": dkim_second_selector,
     }
     nowhere = password_env is None and password_file is None
-    secrets = _secrets(
+    secrets = read_secrets(
         password=(
             password_env,
             password_file,
@@ -237,7 +141,7 @@ def add(
         dkim_key=(None, dkim_key_file, False),
         dkim_second_key=(None, dkim_second_key_file, False),
     )
-    entry = AccountEntry(name=name, **_given(values), secrets=secrets)
+    entry = AccountEntry(name=name, **given(values), secrets=secrets)
     entry.check()
 
     async def write() -> "AccountRecord":
@@ -259,43 +163,43 @@ def edit(
             help="Empty what may be empty, such as rate-per-hour or reply-to; may be repeated.", metavar="WHAT"
         ),
     ] = None,
-    kind: Kind = None,
-    user: User = None,
-    host: Host = None,
-    port: Port = None,
-    security: Security = None,
-    local_hostname: LocalHostname = None,
-    username: Username = None,
-    login: Login = None,
-    password_env: PasswordEnv = None,
-    password_file: PasswordFile = None,
-    ask_password: AskPassword = False,
-    token_url: TokenUrl = None,
-    client_id: ClientId = None,
-    scope: Scope = None,
-    client_secret_file: ClientSecretFile = None,
-    client_secret_env: ClientSecretEnv = None,
-    refresh_token_file: RefreshTokenFile = None,
-    refresh_token_env: RefreshTokenEnv = None,
-    from_address: FromAddress = None,
-    from_name: FromName = None,
-    reply_to: ReplyTo = None,
-    for_mass_mail: ForMassMail = None,
-    shared: Shared = None,
-    rate_per_minute: RatePerMinute = None,
-    rate_per_hour: RatePerHour = None,
-    domain_rate_per_minute: DomainRatePerMinute = None,
-    domain_rate_per_hour: DomainRatePerHour = None,
-    domain_concurrency: DomainConcurrency = None,
-    max_connections: MaxConnections = None,
-    messages_per_connection: MessagesPerConnection = None,
-    idle_close: IdleClose = None,
-    uncertain_policy: UncertainPolicy = None,
-    dkim_domain: DkimDomain = None,
-    dkim_selector: DkimSelector = None,
-    dkim_key_file: DkimKeyFile = None,
-    dkim_second_selector: DkimSecondSelector = None,
-    dkim_second_key_file: DkimSecondKeyFile = None,
+    kind: option.Kind = None,
+    user: option.User = None,
+    host: option.Host = None,
+    port: option.Port = None,
+    security: option.Security = None,
+    local_hostname: option.LocalHostname = None,
+    username: option.Username = None,
+    login: option.Login = None,
+    password_env: option.PasswordEnv = None,
+    password_file: option.PasswordFile = None,
+    ask_password: option.AskPassword = False,
+    token_url: option.TokenUrl = None,
+    client_id: option.ClientId = None,
+    scope: option.Scope = None,
+    client_secret_file: option.ClientSecretFile = None,
+    client_secret_env: option.ClientSecretEnv = None,
+    refresh_token_file: option.RefreshTokenFile = None,
+    refresh_token_env: option.RefreshTokenEnv = None,
+    from_address: option.FromAddress = None,
+    from_name: option.FromName = None,
+    reply_to: option.ReplyTo = None,
+    for_mass_mail: option.ForMassMail = None,
+    shared: option.Shared = None,
+    rate_per_minute: option.RatePerMinute = None,
+    rate_per_hour: option.RatePerHour = None,
+    domain_rate_per_minute: option.DomainRatePerMinute = None,
+    domain_rate_per_hour: option.DomainRatePerHour = None,
+    domain_concurrency: option.DomainConcurrency = None,
+    max_connections: option.MaxConnections = None,
+    messages_per_connection: option.MessagesPerConnection = None,
+    idle_close: option.IdleClose = None,
+    uncertain_policy: option.UncertainPolicy = None,
+    dkim_domain: option.DkimDomain = None,
+    dkim_selector: option.DkimSelector = None,
+    dkim_key_file: option.DkimKeyFile = None,
+    dkim_second_selector: option.DkimSecondSelector = None,
+    dkim_second_key_file: option.DkimSecondKeyFile = None,
     json: AsJson = False,
 ) -> None:
     """Change an account. What is not given stays; a change of how it connects ends what held it back."""
@@ -305,15 +209,15 @@ def edit(
 
     values = {
         "name": new_name,
-        "status": _spelt("status", status),
-        "kind": _spelt("kind", kind),
+        "status": spelt("status", status),
+        "kind": spelt("kind", kind),
         "user_id": user,
         "host": host,
         "port": port,
-        "security": _spelt("security", security),
+        "security": spelt("security", security),
         "local_hostname": local_hostname,
         "username": username,
-        "login": _spelt("login", login),
+        "login": spelt("login", login),
         "oauth_token_url": token_url,
         "oauth_client_id": client_id,
         "oauth_scope": scope,
@@ -330,19 +234,19 @@ def edit(
         "max_connections": max_connections,
         "messages_per_connection": messages_per_connection,
         "idle_close": idle_close,
-        "uncertain_policy": _spelt("uncertain_policy", uncertain_policy),
+        "uncertain_policy": spelt("uncertain_policy", uncertain_policy),
         "dkim_domain": dkim_domain,
         "dkim_selector": dkim_selector,
         "dkim_second_selector": dkim_second_selector,
     }
-    secrets = _secrets(
+    secrets = read_secrets(
         password=(password_env, password_file, ask_password),
         oauth_client_secret=(client_secret_env, client_secret_file, False),
         oauth_refresh_token=(refresh_token_env, refresh_token_file, False),
         dkim_key=(None, dkim_key_file, False),
         dkim_second_key=(None, dkim_second_key_file, False),
     )
-    changes = {**_cleared(clear or []), **_given(values), **secrets}
+    changes = {**cleared(clear or []), **given(values), **secrets}
     if not changes:
         raise InvalidInput("give what is to change (`jobrunner smtp-account edit --help` shows how)")
 
@@ -491,117 +395,11 @@ async def _key(here: _Here, name: str) -> str:
         return SYSTEM
 
 
-def _secrets(**sources: tuple[str | None, Path | None, bool]) -> dict[str, Any]:
-    """Return the secrets that the options give, by their columns."""
-    from jobrunner.cli.secret_input import read_secret
-
-    words = {
-        "password": "password",
-        "oauth_client_secret": "client secret",
-        "oauth_refresh_token": "refresh token",
-        "dkim_key": "DKIM key",
-        "dkim_second_key": "second DKIM key",
-    }
-    found = {
-        column: read_secret(words[column], env=env, file=file, ask=ask) for column, (env, file, ask) in sources.items()
-    }
-    return {column: secret for column, secret in found.items() if secret is not None}
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-CLEARABLE = {
-    "user": ("user_id",),
-    "local_hostname": ("local_hostname",),
-    "username": ("username", "password"),
-    "password": ("password",),
-    "oauth": ("oauth_token_url", "oauth_client_id", "oauth_scope", "oauth_client_secret", "oauth_refresh_token"),
-    "oauth_scope": ("oauth_scope",),
-    "oauth_client_secret": ("oauth_client_secret",),
-    "reply_to": ("reply_to_address",),
-    "rate_per_minute": ("rate_per_minute",),
-    "rate_per_hour": ("rate_per_hour",),
-    "domain_rate_per_minute": ("domain_rate_per_minute",),
-    "domain_rate_per_hour": ("domain_rate_per_hour",),
-    "dkim": ("dkim_domain", "dkim_selector", "dkim_key", "dkim_second_selector", "dkim_second_key"),
-    "dkim_second": ("dkim_second_selector", "dkim_second_key"),
-}
-"""What can be emptied, and the columns that are then."""
-
-
-def _cleared(names: list[str]) -> dict[str, None]:
-    from jobrunner.errors import InvalidInput, nearest
-
-    columns: dict[str, None] = {}
-    for name in names:
-        what = name.strip().lower().replace("-", "_").removeprefix("__")
-        if what not in CLEARABLE:
-            known = [key.replace("_", "-") for key in CLEARABLE]
-            raise InvalidInput(f"{name[:100]!r} cannot be emptied{nearest(name, known)}")
-        columns |= dict.fromkeys(CLEARABLE[what])
-    return columns
-
-
-def _spelt(column: str, word: str | None) -> str | None:
-    """Return one of a few words as it is stored, however its capitals were typed."""
-    from jobrunner.services.mail.accounts.entry import CHOICES
-
-    if word is None:
-        return None
-    return next((choice for choice in CHOICES[column] if choice.lower() == word.strip().lower()), word)
-
-
-def _as_row(account: "AccountRecord", state: "State | None") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    trouble = None if state is None else state.last_trouble
-    return {**asdict(account), "state": _in_words(account.status, state), "last_trouble": trouble}
-
-
-def _configured(configuration: "Configuration", state: "State | None") -> dict[str, Any]:
-    smtp = configuration.smtp
-    return {
-        "id": "system",
-        "name": "system",
-        "kind": "System",
-        "status": "Active",
-        "host": smtp.host,
-        "port": smtp.port,
-        "security": smtp.security,
-        "username": smtp.username,
-        "from_address": smtp.from_address,
-        "from_name": smtp.from_name,
-        "for_mass_mail": False,
-        "secrets": [] if smtp.password is None else ["password"],
-        "state": _in_words("Active", state),
-        "last_trouble": None if state is None else state.last_trouble,
-    }
-
-
-def _in_words(status: str, state: "State | None") -> str:
-    from jobrunner.cli.output import cell
-
-    if status != "Active":
-        return "not in use"
-    if state is None:
-        return "ready"
-    if state.paused_kind is not None:
-        until = "" if state.paused_until is None else f" until {cell(state.paused_until)}"
-        return f"paused{until}: {state.pause_reason}"
-    if state.cooling_until is not None:
-        return f"cools down until {cell(state.cooling_until)}: {state.last_trouble}"
-    if state.retry_at is not None:
-        return f"tried again at {cell(state.retry_at)}: {state.last_trouble}"
-    return "ready" if state.speed >= 1 else f"ready at {state.speed:.0%} of its speed"
-
-
 def _report(verb: str, account: "AccountRecord", *, json: bool) -> None:
     from jobrunner.cli.output import print_json
 
     if json:
-        print_json(_as_row(account, None))
+        print_json(as_row(account, None))
     else:
         typer.echo(f"{verb} {account.id} {account.name}")
 

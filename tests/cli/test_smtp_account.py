@@ -91,6 +91,13 @@ async def test_the_password_comes_from_standard_input(call, connection, monkeypa
     assert await password_of(connection, "1") == CANARY
 
 
+async def test_who_logs_in_by_tokens_is_not_asked_for_a_password(call, connection, password_file):
+    tokens = ("--oauth-token-url", "https://id.example.org/token", "--oauth-client-id", "crm")
+    files = ("--oauth-refresh-token-file", password_file, "--oauth-client-secret-file", password_file)
+    done = await call(*NEWS, *LOGIN, "--login", "XOAUTH2", *tokens, *files)
+    assert (done.code, done.err) == (0, "")
+
+
 async def test_the_password_is_asked_for_and_not_shown(connection, database_url, tmp_path):
     """H21: typed at a real terminal, it is on no screen."""
     controller, terminal = pty.openpty()
