@@ -183,9 +183,8 @@ def _reply_to(row: Any, account: SendingAccount) -> Mailbox | None:
 
 
 def _list_ids(row: Any, domain: str) -> dict[int | None, ListId | None]:
-    lists = {
-        id: ListId(f"list-{id}.{domain}", name) for id, name in zip(row["list_ids"], row["list_names"], strict=True)
-    }
+    """Without the lists' names, which are for those who keep them."""
+    lists = {id: ListId(f"list-{id}.{domain}") for id in row["list_ids"]}
     if len(lists) < 2:
         return {None: next(iter(lists.values()), None)}
     return {None: None, **lists}

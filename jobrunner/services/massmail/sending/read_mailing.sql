@@ -17,19 +17,11 @@ SELECT
     e.plain_body,
     e.is_html,
     ARRAY(
-        SELECT t.id
+        SELECT l.target_list_id
         FROM jobrunner.mass_email_list AS l
-        JOIN jobrunner.target_list AS t ON t.id = l.target_list_id
         WHERE l.mass_email_id = m.id AND NOT l.excluding
-        ORDER BY l.position, t.id
+        ORDER BY l.position, l.target_list_id
     ) AS list_ids,
-    ARRAY(
-        SELECT t.name
-        FROM jobrunner.mass_email_list AS l
-        JOIN jobrunner.target_list AS t ON t.id = l.target_list_id
-        WHERE l.mass_email_id = m.id AND NOT l.excluding
-        ORDER BY l.position, t.id
-    ) AS list_names,
     EXISTS (
         SELECT
         FROM jobrunner.mass_email_list AS l

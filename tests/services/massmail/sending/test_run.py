@@ -61,7 +61,7 @@ async def test_what_a_recipient_sees(stage: Stage, parse: Any):
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Auto-Response-Suppress"] == "AutoReply"
     assert message["Feedback-ID"] == f"1:{stage.mailing}:newsletter:example.com"
-    assert message["List-Id"] == f"list of May <list-{stage.list}.example.com>"
+    assert message["List-Id"] == f"<list-{stage.list}.example.com>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     link = re.fullmatch(rf"<({SITE}/unsubscribe/[a-z2-7]{{55}})>", message["List-Unsubscribe"])
     assert link is not None
