@@ -91,6 +91,7 @@ class Ledger:
     async def _run(self) -> None:
         while True:
             await self._wanted.wait()
+            await asyncio.sleep(0)  # those whose answers came in the same moment come along
             entries, self._waiting = self._waiting, []
             self._wanted.clear()
             try:

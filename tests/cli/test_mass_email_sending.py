@@ -1,0 +1,62 @@
+"""`jobrunner mass-email test` and `status --follow`, against a mail server that is scripted."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from tests.cli.calling import caller
+from tests.services.mail.smtp.scripted_server import ScriptedServer
+from tests.services.massmail.sending.stage import KEY, SITE, Stage, to
+
+
+@pytest.fixture
+def call(capsys, database_url, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
+    monkeypatch.setenv("JOBRUNNER_SITE_URL", SITE)
+    monkeypatch.setenv("JOBRUNNER_SECRET_KEY", KEY)
+    return caller(capsys)
+
+
+async def test_a_test_mail_says_what_became_of_it(call, database_url):
+    async with (
+        asyncpg.create_pool(database_url, min_size=0, max_size=4) as pool,
+        ScriptedServer(script={"RCPT": to("no@example.com", "550 5.1.1 nobody")}) as server,
+    ):
+        await Stage(pool, database_url).add_mailing(server.port, 2, starts=False)
+        done = await call("mass-email", "test", "May", "--to", "ada@example.com", "--to", "no@example.com")
+        one = await pool.fetchval("SELECT id FROM jobrunner.contact ORDER BY id LIMIT 1")
+        of_target = await call("mass-email", "test", "May", "--target", f"contact:{one}", "--json")
+
+    assert done.code == 1
+    assert done.lines == [
+        "ada@example.com: taken: 250 2.0.0 queued (answer to the end of the message)",
+        "no@example.com: not taken: 550 5.1.1 nobody (answer to RCPT)",
+    ]
+    assert of_target.code == 0
+    assert [(row["address"], row["outcome"]) for row in of_target.json] == [("a0@d0.example.net", "accepted")]
+
+
+async def test_what_is_missing_is_said(call, database_url):
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=2) as pool:
+        await Stage(pool, database_url).add_mailing(2525, 1, starts=False)
+        nobody = await call("mass-email", "test", "May")
+        wrong = await call("mass-email", "test", "May", "--target", "Contacts:7")
+
+    assert (nobody.code, nobody.err) == (2, "Error: name who gets the test: --to ADDRESS or --target TYPE:ID\n")
+    assert wrong.code == 2
+    assert "did you mean Contact?" in wrong.err
+
+
+async def test_following_it_to_its_end(call, database_url):
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=8) as pool, ScriptedServer() as server:
+        stage = Stage(pool, database_url)
+        await stage.add_mailing(server.port, 5)
+        following = asyncio.create_task(call("mass-email", "status", "May", "--follow"))
+        await stage.run()
+        done = await following
+
+    assert done.code == 0
+    assert "May: Complete, 5 of 5 mails" in done.err
+    assert "sent\t5" in done.out
