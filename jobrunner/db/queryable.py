@@ -1,5 +1,7 @@
 """Whatever runs a statement: what looks at the database asks no more of its connection than this."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 
@@ -9,3 +11,7 @@ class Queryable(Protocol):
     async def fetch(self, query: str, /, *args: Any) -> list[Any]:
         """Return the rows of a statement whose parameters are $1, $2, …"""
         ...
+
+
+Connect = Callable[[], AbstractAsyncContextManager[Any]]
+"""Lends an asyncpg connection for a while (`JobContext.connection`)."""

@@ -1,17 +1,15 @@
 """Notifications in the database: taken, looked at, settled, missed."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
-
-Connect = Callable[[], AbstractAsyncContextManager[Any]]
-"""Lends an asyncpg connection (`JobContext.connection`)."""
+from jobrunner.services.mail.settling import Settlement
 
 STEP = 500
 """The most rows that one statement marks as missed."""
@@ -92,21 +90,6 @@ class Notification:
     def related(self) -> tuple[str, str] | None:
         """The note or e-mail that it tells of."""
         return None if self.related_type is None or self.related_id is None else (self.related_type, self.related_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What becomes of a mail that was tried."""
-
-    state: str
-    """A final state, or Waiting."""
-    reason: str | None = None
-    delay: timedelta | None = None
-    """For Waiting: how long; None for due as before."""
-    counts: bool = False
-    """Whether the attempt counts."""
-    in_doubt: bool = False
-    message_id: str | None = None
 
 
 class Notifications:

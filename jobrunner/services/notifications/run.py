@@ -10,35 +10,28 @@ from datetime import timedelta
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError
 from jobrunner.services.mail.accounts import Outgoing, SendingAccount
 from jobrunner.services.mail.composing.message import Message
+from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
 from jobrunner.services.mail.patience import persist
-from jobrunner.services.mail.smtp import Envelope, NoConnection, Outcome, Phase, Pool, Pools, Result, Transport
+from jobrunner.services.mail.settling import (
+    SETTLE_LIMIT,
+    SETTLE_LIMIT_CANCELLED,
+    Settlement,
+    broken_off,
+    delay_after,
+    settlement_of,
+)
+from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
 from jobrunner.services.notifications.compose import Letterhead, compose
 from jobrunner.services.notifications.decide import decide
-from jobrunner.services.notifications.rows import Connect, Notification, Notifications, Settlement, Taken
+from jobrunner.services.notifications.rows import Notification, Notifications, Taken
 from jobrunner.services.notifications.settings import NotificationSettings, load_notification_settings
 
-MOST_CONNECTIONS = 4
-"""To the mail server, in one run; fewer where the account says so."""
-SENT_PER_CONNECTION = 2
-"""So many due notifications are worth a connection of their own."""
-TIME_SLICE = 50.0
-"""Seconds after which a run takes no more rows and leaves the rest to the next one."""
-DELAYS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60))
-"""Before the attempts after the first, second …; the last for all that follow."""
-SETTLE_LIMIT = 60.0
-"""Seconds for which the result of an accepted mail is offered to a database that is away."""
-SETTLE_LIMIT_CANCELLED = 1.5
-"""The same for a run that was cancelled."""
-
 Progress = Callable[[float, str], None]
-
-
-class MailNotSent(JobrunnerError):
-    """What is due cannot be sent for now: the mail server, the login or the sender is refused. Nothing is lost."""
 
 
 @dataclass
@@ -112,10 +105,7 @@ class Run:
         self._pools = pools
         self._account = account
         self._settings = NotificationSettings()
-        self._served = False
-        self._no_connection: NoConnection | None = None
         self._due = self._room = 0
-        self._stop: JobrunnerError | Exception | None = None
 
     async def send(self) -> Report:
         """Mail what is due and return what was done.
@@ -148,11 +138,14 @@ class Run:
         if self._due:
             self._outgoing = await self._require_account()
             self._letterhead = Letterhead.of(self._outgoing.account, self._configuration.site_url)
-            await self._send_due()
+            self._delivery = Delivery(
+                self._outgoing, self._ends_at, self._goes_on, subject="no notification can be mailed"
+            )
+            await self._delivery.send(self._due, self._send_next)
             await self._leave_rest()
         self._log.info("notifications: %s", self.report)
-        if self._stop is not None:
-            raise self._stop
+        if self._due and self._delivery.trouble is not None:
+            raise self._delivery.trouble
         return self.report
 
     async def _require_account(self) -> Outgoing:
@@ -164,18 +157,10 @@ class Run:
         except JobrunnerError as error:
             raise ConfigurationError(f"{_are(self._due, self._room)} due and cannot be mailed: {error}") from None
 
-    async def _send_due(self) -> None:
-        most = min(MOST_CONNECTIONS, self._outgoing.account.limits.max_connections)
-        async with self._outgoing.open() as pool, asyncio.TaskGroup() as group:
-            for _ in range(min(most, -(-self._due // SENT_PER_CONNECTION))):
-                group.create_task(self._work(pool))
-        if not self._served:
-            self._stop = self._stop or self._no_connection
-
     async def _leave_rest(self) -> None:
         """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""
         held = self._outgoing.held
-        if (held is None and self._stop is not None) or not await self._rows.count_due(1):
+        if (held is None and self._delivery.trouble is not None) or not await self._rows.count_due(1):
             return
         if held is not None:
             name = self._outgoing.account.name
@@ -184,35 +169,24 @@ class Run:
             await self._rows.hold(f"the account {name} is held back: {held}", self._settings.notification_batch)
             if (wait := await self._outgoing.wait()) is not None:
                 await self._rows.wake(wait)
-        elif self._room <= 0 or not self._has_time():
+        elif not self._goes_on():
             self.report.left = True
             await self._rows.wake()
 
     def _goes_on(self) -> bool:
-        return self._stop is None and self._room > 0 and self._has_time()
+        return self._room > 0 and time.monotonic() < self._ends_at and not self._cancelled()
 
-    def _has_time(self) -> bool:
-        return time.monotonic() < self._ends_at and not self._cancelled()
+    # One mail
 
-    # One connection
-
-    async def _work(self, pool: Pool) -> None:
-        """Send one mail after another. Nothing that goes wrong here disturbs the other connections."""
-        try:
-            async with pool.connection(max(0.0, self._ends_at - time.monotonic())) as transport:
-                self._served = True
-                while await self._outgoing.may_send(self._goes_on):
-                    taken = await self._rows.take(secrets.randbits(63), self._longest())
-                    if taken is None:
-                        self._outgoing.put_back()
-                        break
-                    self._room -= len(taken.numbers)
-                    await self._send_one(transport, taken)
-                    self._tell()
-        except NoConnection as error:  # others send by this account; those who got one do the work
-            self._no_connection = error
-        except Exception as error:  # the database is away, or a fault of ours
-            self._stop = self._stop or error
+    async def _send_next(self, transport: Transport) -> bool:
+        """Send one mail; false where nothing is due."""
+        taken = await self._rows.take(secrets.randbits(63), self._longest())
+        if taken is None:
+            return False
+        self._room -= len(taken.numbers)
+        await self._send_one(transport, taken)
+        self._tell()
+        return True
 
     def _longest(self) -> timedelta:
         return timedelta(seconds=self._outgoing.account.smtp.send_limit + 2 * SETTLE_LIMIT)
@@ -231,7 +205,8 @@ class Run:
             self._log.exception("%s: what it is about could not be looked at", taken.label)
             reason = f"what it is about could not be looked at: {' '.join(str(error).split())[:300]}"
             self._outgoing.put_back()
-            await self._settle(taken, taken.numbers, Settlement("Waiting", reason, _delay(taken), counts=True))
+            delay = delay_after(taken.attempt_count)
+            await self._settle(taken, taken.numbers, Settlement("Waiting", reason, delay, counts=True))
             return
         mailed, reasons = decide(found, self._settings)
         if reasons:
@@ -245,9 +220,7 @@ class Run:
         numbers = [one.number for one in mailed]
         message_id, result = await self._hand_over(transport, taken, mailed)
         await self._settle(taken, numbers, self._judge(taken, result, message_id))
-        held = await self._outgoing.observe(result)
-        if held is not None and result.outcome is not Outcome.RATE:
-            self._stop = self._stop or MailNotSent(f"no notification can be mailed for now: {held}")
+        await self._delivery.observe(result)
 
     async def _hand_over(
         self, transport: Transport, taken: Taken, mailed: Sequence[Notification]
@@ -265,10 +238,9 @@ class Run:
         try:
             return message.message_id, await transport.send(payload, envelope)
         except asyncio.CancelledError:
-            in_doubt = transport.phase is Phase.DOT
-            stopped = Result(Outcome.UNKNOWN if in_doubt else Outcome.CONNECTION, Phase.IDLE, "the run was stopped")
             numbers = [one.number for one in mailed]
-            await self._settle_cancelled(taken, numbers, self._judge(taken, stopped, message.message_id))
+            settlement = self._judge(taken, broken_off(transport), message.message_id)
+            await self._settle_cancelled(taken, numbers, settlement)
             raise
 
     def _compose(self, mailed: Sequence[Notification]) -> tuple[Message, bytes]:
@@ -277,21 +249,13 @@ class Run:
 
     def _judge(self, taken: Taken, result: Result, message_id: str | None) -> Settlement:
         """Return what a result means for its notifications; where it would meet all others, too, the run ends."""
-        match result.outcome:
-            case Outcome.ACCEPTED:
-                return Settlement("Sent", str(result), message_id=message_id)
-            case Outcome.UNKNOWN if taken.doubt_count:
-                return Settlement("Uncertain", str(result), in_doubt=True, message_id=message_id)
-            case Outcome.UNKNOWN:
-                return Settlement("Waiting", str(result), DELAYS[0], in_doubt=True, message_id=message_id)
-            case Outcome.RATE if not _concerns_recipient(result):
-                return Settlement("Waiting", str(result), message_id=message_id)
-        if result.concerns_all:
-            self._stop = self._stop or MailNotSent(f"no notification can be mailed for now: {result}")
-            return Settlement("Waiting", str(result), message_id=message_id)
-        if result.final:
-            return Settlement("Failed", str(result), counts=True, message_id=message_id)
-        return Settlement("Waiting", str(result), _delay(taken), counts=True, message_id=message_id)
+        self._delivery.note(result)
+        return settlement_of(
+            result,
+            attempt_count=taken.attempt_count,
+            doubt_count=taken.doubt_count,
+            message_id=message_id,
+        )
 
     # Results
 
@@ -322,15 +286,6 @@ class Run:
             self._log.info("%s: put off: %s", taken.label, settlement.reason)
         else:
             self._log.debug("%s: sent", taken.label)
-
-
-def _delay(taken: Taken) -> timedelta:
-    return DELAYS[min(taken.attempt_count, len(DELAYS) - 1)]
-
-
-def _concerns_recipient(result: Result) -> bool:
-    """Whether a rate reply is about this recipient, as greylisting is."""
-    return result.phase is Phase.RCPT and result.code != 421
 
 
 def _are(due: int, limit: int) -> str:

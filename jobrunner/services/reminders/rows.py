@@ -1,16 +1,13 @@
 """Reminders in the database: taken, settled, missed."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
+from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.records import EntityType, plan
-
-Connect = Callable[[], AbstractAsyncContextManager[Any]]
-"""Lends an asyncpg connection (`JobContext.connection`)."""
 
 PAST_LIMIT = timedelta(hours=1)
 """How long after its start a record is still reminded of."""
@@ -56,21 +53,6 @@ class DueReminder:
     def label(self) -> str:
         """How a log line names it."""
         return f"reminder {self.id} ({self.entity_type} {self.entity_id}, user {self.user_id})"
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What becomes of a reminder that was taken."""
-
-    state: str
-    """A final state, or Waiting."""
-    reason: str | None = None
-    delay: timedelta | None = None
-    """For Waiting: how long; None for due as before."""
-    counts: bool = False
-    """Whether the attempt counts."""
-    in_doubt: bool = False
-    message_id: str | None = None
 
 
 class Reminders:

@@ -10,30 +10,22 @@ from datetime import timedelta
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
 from jobrunner.services.mail.accounts import Outgoing, SendingAccount
+from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
 from jobrunner.services.mail.patience import persist
-from jobrunner.services.mail.smtp import Envelope, NoConnection, Outcome, Phase, Pool, Pools, Result, Transport
+from jobrunner.services.mail.settling import (
+    SETTLE_LIMIT,
+    SETTLE_LIMIT_CANCELLED,
+    Settlement,
+    broken_off,
+    settlement_of,
+)
+from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
 from jobrunner.services.reminders.compose import Letterhead, compose
-from jobrunner.services.reminders.rows import PORTION, Connect, DueReminder, Reminders, Settlement
-
-MOST_CONNECTIONS = 4
-"""To the mail server, in one run; fewer where the account says so."""
-SENT_PER_CONNECTION = 2
-"""So many due reminders are worth a connection of their own."""
-TIME_SLICE = 50.0
-"""Seconds after which a run takes no more rows and leaves the rest to the next one."""
-DELAYS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60))
-"""Before the attempts after the first, second …; the last for all that follow."""
-SETTLE_LIMIT = 60.0
-"""Seconds for which the result of an accepted mail is offered to a database that is away."""
-SETTLE_LIMIT_CANCELLED = 1.5
-"""The same for a run that was cancelled."""
-
-
-class MailNotSent(JobrunnerError):
-    """What is due cannot be sent for now: the mail server, the login or the sender is refused. Nothing is lost."""
+from jobrunner.services.reminders.rows import PORTION, DueReminder, Reminders
 
 
 @dataclass
@@ -95,11 +87,8 @@ class Run:
         self._cancelled = cancelled
         self._log = log or logging.getLogger("jobrunner.reminders")
         self._pools = pools
-        self._served = False
-        self._no_connection: NoConnection | None = None
         self._room = portion
         self._ends_at = time.monotonic() + TIME_SLICE
-        self._stop: JobrunnerError | Exception | None = None
 
     async def send(self) -> Report:
         """Send what is due and return what was done.
@@ -118,11 +107,12 @@ class Run:
         if due := await self._rows.count_due():
             self._outgoing = await self._require_account(due)
             self._letterhead = Letterhead.of(self._outgoing.account, self._configuration.site_url)
-            await self._send_due(due)
+            self._delivery = Delivery(self._outgoing, self._ends_at, self._goes_on, subject="no reminder can be sent")
+            await self._delivery.send(due, self._send_next)
             await self._leave_rest()
         self._log.info("reminders: %s", self.report)
-        if self._stop is not None:
-            raise self._stop
+        if due and self._delivery.trouble is not None:
+            raise self._delivery.trouble
         return self.report
 
     async def _require_account(self, due: int) -> Outgoing:
@@ -142,14 +132,6 @@ class Run:
             f"{_reminders(due)} due and {reason}; they are sent then, up to an hour after the start"
         )
 
-    async def _send_due(self, due: int) -> None:
-        most = min(MOST_CONNECTIONS, self._outgoing.account.limits.max_connections)
-        async with self._outgoing.open() as pool, asyncio.TaskGroup() as group:
-            for _ in range(min(most, -(-due // SENT_PER_CONNECTION))):
-                group.create_task(self._work(pool))
-        if not self._served:
-            self._stop = self._stop or self._no_connection
-
     async def _leave_rest(self) -> None:
         """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""
         if (held := self._outgoing.held) is not None:
@@ -157,34 +139,23 @@ class Run:
             await self._rows.hold(f"the account {self._outgoing.account.name} is held back: {held}")
             if (wait := await self._outgoing.wait()) is not None:
                 await self._rows.wake(wait)
-        elif self._stop is None and (self._room <= 0 or not self._has_time()) and await self._rows.count_due():
+        elif self._delivery.trouble is None and not self._goes_on() and await self._rows.count_due():
             self.report.left = True
             await self._rows.wake()
 
     def _goes_on(self) -> bool:
-        return self._stop is None and self._room > 0 and self._has_time()
+        return self._room > 0 and time.monotonic() < self._ends_at and not self._cancelled()
 
-    def _has_time(self) -> bool:
-        return time.monotonic() < self._ends_at and not self._cancelled()
+    # One mail
 
-    # One connection
-
-    async def _work(self, pool: Pool) -> None:
-        """Send one reminder after another. Nothing that goes wrong here disturbs the other connections."""
-        try:
-            async with pool.connection(max(0.0, self._ends_at - time.monotonic())) as transport:
-                self._served = True
-                while await self._outgoing.may_send(self._goes_on):
-                    self._room -= 1
-                    reminder = await self._rows.take(secrets.randbits(63), self._longest())
-                    if reminder is None:
-                        self._outgoing.put_back()
-                        break
-                    await self._send_one(transport, reminder)
-        except NoConnection as error:  # others send by this account; those who got one do the work
-            self._no_connection = error
-        except Exception as error:  # the database is away, or a fault of ours
-            self._stop = self._stop or error
+    async def _send_next(self, transport: Transport) -> bool:
+        """Send one reminder; false where none is due."""
+        self._room -= 1
+        reminder = await self._rows.take(secrets.randbits(63), self._longest())
+        if reminder is None:
+            return False
+        await self._send_one(transport, reminder)
+        return True
 
     def _longest(self) -> timedelta:
         return timedelta(seconds=self._outgoing.account.smtp.send_limit + 2 * SETTLE_LIMIT)
@@ -201,9 +172,7 @@ class Run:
             return
         message_id, result = await self._hand_over(transport, reminder)
         await self._settle(reminder, self._judge(reminder, result, message_id))
-        held = await self._outgoing.observe(result)
-        if held is not None and result.outcome is not Outcome.RATE:
-            self._stop = self._stop or MailNotSent(f"no reminder can be sent for now: {held}")
+        await self._delivery.observe(result)
 
     @staticmethod
     def _reason_to_skip(reminder: DueReminder) -> Settlement | None:
@@ -232,29 +201,18 @@ class Run:
         try:
             return message.message_id, await transport.send(payload, envelope)
         except asyncio.CancelledError:
-            in_doubt = transport.phase is Phase.DOT
-            stopped = Result(Outcome.UNKNOWN if in_doubt else Outcome.CONNECTION, Phase.IDLE, "the run was stopped")
-            await self._settle_cancelled(reminder, self._judge(reminder, stopped, message.message_id))
+            await self._settle_cancelled(reminder, self._judge(reminder, broken_off(transport), message.message_id))
             raise
 
     def _judge(self, reminder: DueReminder, result: Result, message_id: str | None) -> Settlement:
         """Return what a result means for its reminder; where it would meet all others, too, the run ends."""
-        match result.outcome:
-            case Outcome.ACCEPTED:
-                return Settlement("Sent", str(result), message_id=message_id)
-            case Outcome.UNKNOWN if reminder.doubt_count:
-                return Settlement("Uncertain", str(result), in_doubt=True, message_id=message_id)
-            case Outcome.UNKNOWN:
-                return Settlement("Waiting", str(result), DELAYS[0], in_doubt=True, message_id=message_id)
-            case Outcome.RATE if not _concerns_recipient(result):
-                return Settlement("Waiting", str(result), message_id=message_id)
-        if result.concerns_all:
-            self._stop = self._stop or MailNotSent(f"no reminder can be sent for now: {result}")
-            return Settlement("Waiting", str(result), message_id=message_id)
-        if result.final:
-            return Settlement("Failed", str(result), counts=True, message_id=message_id)
-        delay = DELAYS[min(reminder.attempt_count, len(DELAYS) - 1)]
-        return Settlement("Waiting", str(result), delay, counts=True, message_id=message_id)
+        self._delivery.note(result)
+        return settlement_of(
+            result,
+            attempt_count=reminder.attempt_count,
+            doubt_count=reminder.doubt_count,
+            message_id=message_id,
+        )
 
     # Results
 
@@ -290,11 +248,6 @@ class Run:
             case None if settlement.state == "Sent":
                 self.report.sent += 1
                 self._log.info("%s: sent; it was moved or removed meanwhile", reminder.label)
-
-
-def _concerns_recipient(result: Result) -> bool:
-    """Whether a rate reply is about this recipient, as greylisting is."""
-    return result.phase is Phase.RCPT and result.code != 421
 
 
 def _reminders(due: int) -> str:

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jobrunner.services.notifications import run
+from jobrunner.services.mail.delivery import MOST_CONNECTIONS, TIME_SLICE
+from jobrunner.services.mail.settling import DELAYS
 from jobrunner.services.notifications.settings import NOTE_TYPES, NotificationSettings
 from tests.services.notifications.conftest import Database
 
@@ -55,10 +56,10 @@ def test_every_type_that_is_mailed_is_explained():
 
 
 def test_the_numbers_are_those_of_the_code():
-    minutes = [int(delay.total_seconds() / 60) for delay in run.DELAYS]
+    minutes = [int(delay.total_seconds() / 60) for delay in DELAYS]
     text = " ".join(DOCUMENT.split())
     assert f"after {', '.join(map(str, minutes[:-1]))} minutes and then every hour" in text
     assert minutes[-1] == 60
     assert f"for {NotificationSettings().notification_max_age} hours (`notification_max_age`)" in text
-    assert f"{NotificationSettings().notification_batch:,} at most, within {run.TIME_SLICE:g} seconds" in text
-    assert run.MOST_CONNECTIONS == 4
+    assert f"{NotificationSettings().notification_batch:,} at most, within {TIME_SLICE:g} seconds" in text
+    assert MOST_CONNECTIONS == 4

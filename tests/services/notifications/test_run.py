@@ -27,10 +27,12 @@ from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.accounts import pause
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.accounts.loading import DkimKey
+from jobrunner.services.mail.delivery import MailNotSent
+from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.notifications import run as run_module
 from jobrunner.services.notifications.preferences import set_preferences
-from jobrunner.services.notifications.rows import Notifications, Settlement
-from jobrunner.services.notifications.run import MailNotSent, Report, Run
+from jobrunner.services.notifications.rows import Notifications
+from jobrunner.services.notifications.run import Report, Run
 from jobrunner.services.records import add_task, remove
 from tests.services.mail.smtp.scripted_server import CLOSE, SILENT, Action, ScriptedServer
 from tests.services.notifications.conftest import Database, account

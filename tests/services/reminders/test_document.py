@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jobrunner.services.reminders import run
+from jobrunner.services.mail.settling import DELAYS
 from tests.services.reminders.conftest import Database
 
 DOCUMENT = (Path(__file__).parents[3] / "docs/reminders.md").read_text(encoding="utf-8")
@@ -40,6 +40,6 @@ async def test_every_state_is_explained(database: Database):
 
 
 def test_the_pauses_are_those_of_the_code():
-    minutes = [int(delay.total_seconds() / 60) for delay in run.DELAYS]
+    minutes = [int(delay.total_seconds() / 60) for delay in DELAYS]
     assert f"after {', '.join(map(str, minutes[:-1]))} minutes and then every hour" in " ".join(DOCUMENT.split())
     assert minutes[-1] == 60

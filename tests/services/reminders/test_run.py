@@ -29,11 +29,13 @@ from jobrunner.services.mail.accounts.entry import AccountEntry
 from jobrunner.services.mail.accounts.limits import NO_LIMITS, Limits
 from jobrunner.services.mail.accounts.table import add_account
 from jobrunner.services.mail.address import Mailbox, parse_address
+from jobrunner.services.mail.delivery import MailNotSent
+from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.mail.smtp import Account, NoConnection, shared_pools
 from jobrunner.services.records import add_task, set_acceptance, set_status
 from jobrunner.services.reminders import run as run_module
-from jobrunner.services.reminders.rows import Reminders, Settlement
-from jobrunner.services.reminders.run import MailNotSent, Report, Run
+from jobrunner.services.reminders.rows import Reminders
+from jobrunner.services.reminders.run import Report, Run
 from tests.services.mail.accounts.books import pass_time
 from tests.services.mail.smtp.scripted_server import CLOSE, SILENT, Action, ScriptedServer
 from tests.services.reminders.conftest import Database

@@ -9,11 +9,12 @@ from typing import Self
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.services.mail.accounts.loading import SYSTEM, SendingAccount, load_account
 from jobrunner.services.mail.accounts.observing import observe
 from jobrunner.services.mail.accounts.rates import Allowance, give_back, reserve
-from jobrunner.services.mail.accounts.tokens import LAST_LIMIT, Connect, keeping_token
+from jobrunner.services.mail.accounts.tokens import LAST_LIMIT, keeping_token
 from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.smtp import Outcome, Pool, Pools, Result, shared_pools
 

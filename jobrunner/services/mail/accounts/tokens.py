@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from jobrunner.db.connection import TRANSIENT
-from jobrunner.db.queryable import Queryable
+from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.services.mail.accounts.loading import SendingAccount, store_refresh_token
 from jobrunner.services.mail.smtp import keeping, rotated_refresh_token
-
-Connect = Callable[[], AbstractAsyncContextManager[Queryable]]
-"""Lends a connection to the database (`JobContext.connection`)."""
 
 LAST_LIMIT = 1.5
 """Seconds that storing may take at the end of a run, which may have been told to stop."""
