@@ -5,6 +5,8 @@ WITH member AS (
     JOIN jobrunner.target_list_member AS m
         ON m.target_list_id = $1::bigint AND m.target_type = t.target_type AND m.target_id = t.target_id
     WHERE t.address_key = jobrunner.address_key($2::text)
+    ORDER BY m.target_list_id, m.target_type, m.target_id
+    FOR UPDATE OF m
 ), marked AS (
     UPDATE jobrunner.target_list_member AS m
     SET opted_out = true,
