@@ -1,19 +1,15 @@
 """The mail of one user about one record: a heading, then each thing that happened."""
 
 import re
-from base64 import b32encode
 from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 from html import escape
-from typing import Self
 from urllib.parse import quote
 
 from jobrunner.errors import InvalidInput
-from jobrunner.services.mail.accounts import SendingAccount
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import AUTOMATIC
 from jobrunner.services.mail.composing.message import Message
+from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.templates.formatting import Style
 from jobrunner.services.notifications.entries import Entry, entry_of, name_of_actor, one_text
 from jobrunner.services.notifications.rows import Notification
@@ -48,23 +44,6 @@ BODY = """\
 {body}
 </div>
 """
-
-
-@dataclass(frozen=True)
-class Letterhead:
-    """What all notifications have in common."""
-
-    sender: Mailbox
-    site_url: str
-    """The application's address; links to records are made from it."""
-    reply_to: Mailbox | None = None
-    """Where answers go that do not belong to a record with an address of its own."""
-
-    @classmethod
-    def of(cls, account: SendingAccount, site_url: str) -> Self:
-        """Return that of an account."""
-        reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
-        return cls(account.sender, site_url, reply_to)
 
 
 def compose(notifications: Sequence[Notification], letterhead: Letterhead) -> Message:
@@ -136,26 +115,19 @@ def record_url(one: Notification, letterhead: Letterhead) -> str:
 
 def message_id(one: Notification, letterhead: Letterhead) -> str:
     """Return the Message-ID, which depends on site, user and first notification: the same on every attempt."""
-    token = _token(letterhead.site_url, one.user_id, str(one.mail_group))
-    return f"<notification.{token}@{letterhead.sender.address.domain}>"
+    return letterhead.stable_id("notification", one.user_id, str(one.mail_group))
 
 
 def thread_id(one: Notification, letterhead: Letterhead) -> str | None:
     """Return the id of the thread that all mails about a record are in; None where they are about none."""
     if one.parent_type is None or one.parent_id is None:
         return None
-    token = _token(letterhead.site_url, one.parent_type, one.parent_id)
-    return f"<record.{token}@{letterhead.sender.address.domain}>"
+    return letterhead.stable_id("record", one.parent_type, one.parent_id)
 
 
 def _thread(one: Notification, letterhead: Letterhead) -> dict[str, str]:
     thread = thread_id(one, letterhead)
     return {} if thread is None else {"In-Reply-To": thread, "References": thread}
-
-
-def _token(*parts: str) -> str:
-    digest = sha256("\0".join(parts).encode()).digest()[:16]
-    return b32encode(digest).decode("ascii").rstrip("=").lower()
 
 
 def _reply_to(notifications: Sequence[Notification], letterhead: Letterhead) -> Mailbox | None:

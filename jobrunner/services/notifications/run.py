@@ -16,6 +16,7 @@ from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError
 from jobrunner.services.mail.accounts import Outgoing, SendingAccount
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
+from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.settling import (
     SETTLE_LIMIT,
@@ -26,7 +27,7 @@ from jobrunner.services.mail.settling import (
     settlement_of,
 )
 from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
-from jobrunner.services.notifications.compose import Letterhead, compose
+from jobrunner.services.notifications.compose import compose
 from jobrunner.services.notifications.decide import decide
 from jobrunner.services.notifications.rows import Notification, Notifications, Taken
 from jobrunner.services.notifications.settings import NotificationSettings, load_notification_settings

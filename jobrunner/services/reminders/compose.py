@@ -1,26 +1,20 @@
 """The mail of one reminder, in its user's language and time zone."""
 
-from base64 import b32encode
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from hashlib import sha256
 from html import escape
-from typing import Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from jobrunner.services.mail.accounts import SendingAccount
 from jobrunner.services.mail.address import Mailbox, parse_address
+from jobrunner.services.mail.composing.fields import AUTOMATIC
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.composing.text import one_line
+from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.reminders.rows import DueReminder
 from jobrunner.services.reminders.words import Words, words_for
 
 NAME_LIMIT = 200
 """Characters of a record's or user's name that a mail shows."""
-
-HEADERS = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
-"""So that no holiday note answers (RFC 3834)."""
 
 PAGE = """\
 <!DOCTYPE html>
@@ -34,22 +28,6 @@ PAGE = """\
 </body>
 </html>
 """
-
-
-@dataclass(frozen=True)
-class Letterhead:
-    """What all reminders have in common."""
-
-    sender: Mailbox
-    site_url: str
-    """The application's address; links to records are made from it."""
-    reply_to: Mailbox | None = None
-
-    @classmethod
-    def of(cls, account: SendingAccount, site_url: str) -> Self:
-        """Return that of an account."""
-        reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
-        return cls(account.sender, site_url, reply_to)
 
 
 def compose(reminder: DueReminder, letterhead: Letterhead) -> Message:
@@ -82,7 +60,7 @@ def compose(reminder: DueReminder, letterhead: Letterhead) -> Message:
         ),
         message_id=message_id(reminder, letterhead),
         date=reminder.now,
-        headers=HEADERS,
+        headers=AUTOMATIC,
         reply_to=letterhead.reply_to,
     )
 
@@ -112,7 +90,4 @@ def record_url(site_url: str, entity_type: str, entity_id: str) -> str:
 def message_id(reminder: DueReminder, letterhead: Letterhead) -> str:
     """Return the Message-ID, which depends on site, user, record and moment only: the same on every attempt."""
     moment = reminder.remind_at.astimezone(UTC).isoformat(timespec="microseconds")
-    parts = (letterhead.site_url, reminder.entity_type, reminder.entity_id, reminder.user_id, moment)
-    digest = sha256("\0".join(parts).encode()).digest()[:16]
-    token = b32encode(digest).decode("ascii").rstrip("=").lower()
-    return f"<reminder.{token}@{letterhead.sender.address.domain}>"
+    return letterhead.stable_id("reminder", reminder.entity_type, reminder.entity_id, reminder.user_id, moment)

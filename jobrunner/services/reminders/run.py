@@ -15,6 +15,7 @@ from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
 from jobrunner.services.mail.accounts import Outgoing, SendingAccount
 from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
+from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.settling import (
     SETTLE_LIMIT,
@@ -24,7 +25,7 @@ from jobrunner.services.mail.settling import (
     settlement_of,
 )
 from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
-from jobrunner.services.reminders.compose import Letterhead, compose
+from jobrunner.services.reminders.compose import compose
 from jobrunner.services.reminders.rows import PORTION, DueReminder, Reminders
 
 

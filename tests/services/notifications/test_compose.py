@@ -11,7 +11,8 @@ import pytest
 
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import Mailbox, parse_address
-from jobrunner.services.notifications.compose import MOST_ENTRIES, POSTS_LIMIT, Letterhead, compose
+from jobrunner.services.mail.letterhead import Letterhead
+from jobrunner.services.notifications.compose import MOST_ENTRIES, POSTS_LIMIT, compose
 from jobrunner.services.notifications.rows import Notification
 from jobrunner.services.notifications.words import ENGLISH, LANGUAGES, words_for
 from tests.services.notifications.conftest import MOMENT, notification

@@ -13,7 +13,8 @@ from jobrunner.config import Configuration
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.accounts.loading import system_account
 from jobrunner.services.mail.address import Mailbox, parse_address
-from jobrunner.services.reminders.compose import Letterhead, compose
+from jobrunner.services.mail.letterhead import Letterhead
+from jobrunner.services.reminders.compose import compose
 from jobrunner.services.reminders.rows import DueReminder
 from jobrunner.services.reminders.words import ENGLISH, LANGUAGES, words_for
 
