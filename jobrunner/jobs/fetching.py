@@ -1,0 +1,47 @@
+"""What CheckEmailAccounts and CheckInboundEmails have in common."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from jobrunner.definitions import JobContext, Target
+from jobrunner.errors import InvalidInput
+
+DEADLINE = 900.0
+"""Seconds; a run ends by its own budget before."""
+
+
+async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> AsyncIterator[Target]:
+    """Yield the accounts of a kind that are to be read now."""
+    from jobrunner.services.mailbox.accounts.state import list_due
+    from jobrunner.services.mailbox.fetching.waking import TARGETS
+
+    async with ctx.connection() as connection:
+        ids = await list_due(connection, kind, even_held=not ctx.job_id)
+    for id in ids:
+        yield Target(TARGETS[kind], str(id))
+
+
+async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str, Any] | None:
+    """Fetch from the account that the job is about."""
+    from jobrunner.services.mailbox.fetching import FetchRun, wake_fetch
+
+    target = ctx.target
+    if target is None or target.id is None or not (target.id.isascii() and target.id.isdigit()):
+        raise InvalidInput(f"{ctx.name} needs an account: run it with --target-id and the number of one")
+    account_id = int(target.id)
+    run = FetchRun(
+        ctx.connection,
+        ctx.configuration,
+        kind,
+        account_id,
+        cancelled=lambda: ctx.cancelled,
+        progress=ctx.progress,
+        log=ctx.log,
+    )
+    report = await run.fetch()
+    if report.found_nothing:
+        ctx.nothing_to_do()
+    elif report.has_more:
+        async with ctx.connection() as connection:
+            await wake_fetch(connection, kind, account_id)
+    return report.as_dict()

@@ -1,0 +1,1 @@
+"""Accounts that are read: their rows, how they are loaded, and what becomes of them."""

@@ -1,0 +1,1 @@
+SELECT jobrunner.lock_groups()

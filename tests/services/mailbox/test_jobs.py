@@ -1,0 +1,73 @@
+"""CheckEmailAccounts and CheckInboundEmails: their definitions, run by a person, and in daemons."""
+
+import pytest
+
+from jobrunner.definitions import registry
+from jobrunner.errors import InvalidInput
+from jobrunner.run_job import run_job
+from tests.services.mailbox.conftest import PostOffice
+
+
+@pytest.mark.parametrize("name", ["CheckEmailAccounts", "CheckInboundEmails"])
+def test_their_definitions(name: str):
+    registry.load()
+    definition = registry.find(name)
+
+    assert definition.crontab == "* * * * *"
+    assert definition.often
+    assert not definition.blocking
+    assert not definition.has_data
+    assert definition.targets is not None
+    assert definition.deadline is not None
+
+
+async def run(office: PostOffice, name: str, target_id: str | None = None) -> list[tuple[str, str | None]]:
+    registry.load()
+    url = office.url
+    ended = await run_job(
+        dsn=url,
+        direct_dsn=url,
+        configuration=office.configuration,
+        registry=registry,
+        name=name,
+        target_id=target_id,
+    )
+    return [(one.status, one.error) for one in ended]
+
+
+async def test_run_job_fetches_from_the_account(office: PostOffice, user: str):
+    id = await office.account(user)
+    office.deliver(user, "a", "b")
+
+    assert await run(office, "CheckEmailAccounts", str(id)) == [("Success", None)]
+
+    assert await office.subjects() == ["a", "b"]
+    with pytest.raises(InvalidInput, match="has no target '0'"):
+        await run(office, "CheckEmailAccounts", "0")
+
+
+async def test_without_a_target_all_of_them_and_a_broken_one_delays_none(office: PostOffice, user: str):
+    other = office.dovecot.new_user()
+    await office.account(user, kind="Group", password="wrong")
+    await office.account(other, kind="Group")
+    await office.account(office.dovecot.new_user(), kind="Group", status="Inactive")
+    office.deliver(other, "a")
+
+    ended = await run(office, "CheckInboundEmails")
+
+    assert sorted(status for status, _ in ended) == ["Failed", "Success"]
+    assert any("refuses the login" in str(error) for _, error in ended)
+    assert await office.subjects() == ["a"]
+
+
+async def test_a_run_that_found_nothing_leaves_no_row(office: PostOffice, user: str):
+    """By a firing; what a person runs stays."""
+    id = await office.account(user)
+    office.deliver(user, "a")
+
+    await run(office, "CheckEmailAccounts", str(id))
+    await run(office, "CheckEmailAccounts", str(id))
+
+    results = await office.connection.fetch("SELECT result FROM jobrunner.job_history ORDER BY id")
+    assert len(results) == 2
+    assert await office.subjects() == ["a"]
