@@ -22,6 +22,8 @@ KEEP_ALIVE = 15
 MOST_CONNECTIONS = 500
 """At once; to more it says 503."""
 BACKLOG = 256
+LOOKUP_LIMIT = 5.0
+"""Seconds that the name of the host may take to be looked up."""
 RETRY = 5.0
 """Seconds between two looks whether the port has become free."""
 TICK = 1.0
@@ -51,12 +53,13 @@ class HttpServer(Service):
 
     async def _start(self) -> None:
         try:
-            found = self._bind()
+            found = await self._bind()
         except ConfigurationError as error:
             if self._required:
                 raise
             log.warning("%s; this daemon serves no pages until it is free", error)
             self._waiting = asyncio.create_task(self._wait_for_port(), name="wait for the HTTP port")
+            self._waiting.add_done_callback(self._waited)
         else:
             await self._serve(found)
 
@@ -77,14 +80,24 @@ class HttpServer(Service):
         while True:
             await asyncio.sleep(RETRY)
             with contextlib.suppress(ConfigurationError):
-                await self._serve(self._bind())
+                await self._serve(await self._bind())
                 return
 
-    def _bind(self) -> socket.socket:
-        """Return a socket that listens nowhere yet; says in one sentence why it cannot."""
+    def _waited(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    async def _bind(self) -> socket.socket:
+        """Return a socket on which the server is to listen; says in one sentence why there is none."""
         host, port = self._settings.host, self._settings.port
+        look_up = asyncio.get_running_loop().getaddrinfo
         try:
-            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            async with asyncio.timeout(LOOKUP_LIMIT):
+                addresses = await look_up(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except TimeoutError:
+            raise ConfigurationError(
+                f"JOBRUNNER_HTTP__HOST: {host!r} could not be looked up within {LOOKUP_LIMIT:g} s"
+            ) from None
         except (OSError, UnicodeError):
             raise ConfigurationError(f"JOBRUNNER_HTTP__HOST names no address of this machine, got {host!r}") from None
         family, kind, protocol, _, address = addresses[0]

@@ -75,6 +75,20 @@ async def test_a_host_that_is_none_of_ours_is_one_sentence(host: str):
         await HttpServer(Starlette(), Http(host=host, port=0), required=True).start()
 
 
+async def test_what_breaks_while_the_port_is_waited_for_does_not_go_unseen(
+    taken: socket.socket, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(server, "RETRY", 0.01)
+    async with health(required=False, port=taken.getsockname()[1]) as running:
+
+        async def broken() -> socket.socket:
+            raise OSError("too many open files")
+
+        monkeypatch.setattr(running, "_bind", broken)
+        async with asyncio.timeout(10):
+            assert str(await running.failed()) == "too many open files"
+
+
 async def test_it_can_be_started_again_on_the_same_port():
     first = health()
     await first.start()
