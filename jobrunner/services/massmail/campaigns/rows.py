@@ -9,7 +9,8 @@ from typing import Literal, TypedDict, Unpack, get_args
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, InvalidInput, nearest
+from jobrunner.errors import Conflict
+from jobrunner.services.massmail.choosing import chosen
 from jobrunner.services.massmail.lists.rows import find_target_list
 from jobrunner.services.massmail.refusal import not_found, refusals_in_words
 
@@ -53,13 +54,13 @@ class CampaignChanges(TypedDict, total=False):
 
 def campaign_status(text: str) -> CampaignStatus:
     """Return the status of that name in any spelling; raises InvalidInput."""
-    found: CampaignStatus = _named("status of a campaign", text, get_args(CampaignStatus))  # type: ignore[assignment]
+    found: CampaignStatus = chosen("status of a campaign", text, get_args(CampaignStatus))
     return found
 
 
 def campaign_type(text: str) -> CampaignType:
     """Return the type of that name in any spelling; raises InvalidInput."""
-    found: CampaignType = _named("type of campaign", text, get_args(CampaignType))  # type: ignore[assignment]
+    found: CampaignType = chosen("type of campaign", text, get_args(CampaignType))
     return found
 
 
@@ -157,14 +158,6 @@ async def remove_campaign(connection: Queryable, name: str) -> Campaign:
     if not await connection.fetch(load(__package__, "remove_campaign"), found.id):
         raise Conflict(f"a mass e-mail of the campaign {found.name!r} is under way: abort it first")
     return found
-
-
-def _named(what: str, text: str, known: Sequence[str]) -> str:
-    wanted = text.strip().lower().replace("-", " ")
-    for name in known:
-        if name.lower() == wanted:
-            return name
-    raise InvalidInput(f"there is no {what} {text[:60]!r}{nearest(text[:60], known)}")
 
 
 def _plain(value: object) -> str:

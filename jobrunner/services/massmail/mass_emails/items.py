@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.errors import InvalidInput, nearest
+from jobrunner.services.massmail.choosing import chosen
 
 ItemStatus = Literal["Pending", "Sending", "Sent", "Failed", "Skipped", "Uncertain"]
 
@@ -71,11 +71,8 @@ class Item:
 
 def item_status(text: str) -> ItemStatus:
     """Return the status of that name in any spelling; raises InvalidInput."""
-    for known in get_args(ItemStatus):
-        if text.strip().lower() == known.lower():
-            found: ItemStatus = known
-            return found
-    raise InvalidInput(f"there is no status of an item {text[:60]!r}{nearest(text[:60], get_args(ItemStatus))}")
+    found: ItemStatus = chosen("status of an item", text, get_args(ItemStatus))
+    return found
 
 
 async def count_items(connection: Queryable, mass_email_id: int) -> ItemCounts:
