@@ -109,6 +109,7 @@ class Daemon(Service):
             self.scheduler,
             self.watch,
             self.retention,
+            *self._mail(),
             *self._web(),
             name="services of the daemon",
         )
@@ -121,6 +122,13 @@ class Daemon(Service):
             len(self._registry.names()),
             "all queues" if configuration.queues is None else "queues " + ", ".join(configuration.queues),
         )
+
+    def _mail(self) -> list[Service]:
+        if not {"CheckEmailAccounts", "CheckInboundEmails"} & set(self._registry.names()):
+            return []  # what a watched account starts would not run here
+        from jobrunner.services.mailbox.watching import Watcher
+
+        return [Watcher(self.host.connection("mail"), self._configuration, self.host.identity.name)]
 
     def _web(self) -> list[Service]:
         if not self._configuration.http.enabled:

@@ -12,13 +12,14 @@ def accounts(ctx: JobContext) -> AsyncIterator[Target]:
     return due_accounts(ctx, "Personal")
 
 
-# Tried once: an account that fails waits by itself, and the schedule looks every minute.
+# The second attempt is for a daemon that died: an account that fails waits by itself.
 @job(
     "CheckEmailAccounts",
     crontab="* * * * *",
     often=True,
     queue="e0",
-    max_attempts=1,
+    max_attempts=2,
+    pause=0.5,
     deadline=DEADLINE,
     targets=accounts,
 )

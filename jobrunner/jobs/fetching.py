@@ -1,10 +1,11 @@
 """What CheckEmailAccounts and CheckInboundEmails have in common."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from jobrunner.definitions import JobContext, Target
-from jobrunner.errors import InvalidInput
+from jobrunner.errors import Conflict, InvalidInput
 
 DEADLINE = 900.0
 """Seconds; a run ends by its own budget before."""
@@ -29,6 +30,8 @@ async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str
     if target is None or target.id is None or not (target.id.isascii() and target.id.isdigit()):
         raise InvalidInput(f"{ctx.name} needs an account: run it with --target-id and the number of one")
     account_id = int(target.id)
+    if ctx.attempt > 1:
+        await _refuse_held(ctx, kind, account_id)
     run = FetchRun(
         ctx.connection,
         ctx.configuration,
@@ -45,3 +48,17 @@ async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str
         async with ctx.connection() as connection:
             await wake_fetch(connection, kind, account_id)
     return report.as_dict()
+
+
+async def _refuse_held(ctx: JobContext, kind: Literal["Personal", "Group"], account_id: int) -> None:
+    """Leave an account alone that the first attempt has found a fault with."""
+    from jobrunner.services.mailbox.accounts.state import read_states
+
+    async with ctx.connection() as connection:
+        state = (await read_states(connection, kind, [account_id])).get(account_id)
+    if state is None:
+        return
+    if state.paused_kind is not None:
+        raise Conflict(f"the account is paused: {state.pause_reason}")
+    if state.retry_at is not None and state.retry_at > datetime.now(UTC):
+        raise Conflict(f"the account waits until {state.retry_at.isoformat(' ', 'seconds')}: {state.last_trouble}")

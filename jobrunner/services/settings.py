@@ -3,7 +3,8 @@
 The engine finds them by the entry point `jobrunner.settings`, so that it need not know what they are about.
 """
 
+from jobrunner.services.mailbox.settings import MAIL_IN
 from jobrunner.services.massmail.settings import MASS_MAIL
 from jobrunner.services.notifications.settings import EMAIL_NOTIFICATIONS
 
-GROUPS = (MASS_MAIL, EMAIL_NOTIFICATIONS)
+GROUPS = (MASS_MAIL, MAIL_IN, EMAIL_NOTIFICATIONS)

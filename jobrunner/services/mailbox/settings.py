@@ -1,0 +1,57 @@
+"""The administrator's settings of mail in."""
+
+from dataclasses import dataclass
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.queue.setting import Setting, SettingGroup
+from jobrunner.queue.settings import load_group
+
+MAIL_IN = SettingGroup(
+    "Mail in",
+    (
+        Setting(
+            "mail_idle",
+            "Mail Idle",
+            "yes or no",
+            True,
+            "Accounts are watched (IMAP IDLE), so that new mail is fetched at once; else by the schedule alone.",
+        ),
+        Setting(
+            "mail_idle_renew",
+            "Mail Idle Renew",
+            "whole number",
+            9,
+            "How often watching is begun anew: servers end it after 30 minutes, what stands between often after 10.",
+            "min",
+            1,
+            29,
+        ),
+        Setting(
+            "mail_idle_max_connections",
+            "Mail Idle Max Connections",
+            "whole number",
+            100,
+            "The most accounts that one daemon watches; those beyond are watched by another one, or fetched by the "
+            "schedule.",
+            "accounts",
+            0,
+            10_000,
+        ),
+    ),
+)
+"""The group as the settings list shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailInSettings:
+    """The settings of mail in at one moment. Made with no arguments, it holds the defaults."""
+
+    mail_idle: bool = True
+    mail_idle_renew: int = 9
+    """Minutes."""
+    mail_idle_max_connections: int = 100
+
+
+async def load_mail_in_settings(connection: Queryable) -> MailInSettings:
+    """Read the settings of mail in."""
+    return await load_group(connection, MAIL_IN, MailInSettings)
