@@ -1,0 +1,1 @@
+"""Filters as people enter them: checked, stored, listed. `mail.importing.storing.filters` does what they say."""

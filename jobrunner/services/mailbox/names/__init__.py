@@ -1,0 +1,50 @@
+"""What accounts and filters refer to, by name or id: users, teams, folders, templates, accounts that send."""
+
+from typing import Any
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.db.sql import load
+from jobrunner.errors import Conflict, InvalidInput, nearest
+
+
+async def find_user(connection: Queryable, name: str) -> str:
+    """Return the id of a user; raises InvalidInput where there is none."""
+    return await _find(connection, "find_users", "user", name)
+
+
+async def find_team(connection: Queryable, name: str) -> str:
+    """Return the id of a team; raises InvalidInput where there is none."""
+    return await _find(connection, "find_teams", "team", name)
+
+
+async def find_folder(connection: Queryable, user_id: str, name: str) -> int:
+    """Return the id of a user's folder for mail; raises InvalidInput where there is none."""
+    return int(await _find(connection, "find_folders", f"folder for mail of the user {user_id}", name, user_id))
+
+
+async def find_group_folder(connection: Queryable, name: str) -> int:
+    """Return the id of a group folder for mail; raises InvalidInput where there is none."""
+    return int(await _find(connection, "find_group_folders", "group folder for mail", name))
+
+
+async def find_email_template(connection: Queryable, name: str) -> int:
+    """Return the id of an e-mail template; raises InvalidInput where there is none."""
+    return int(await _find(connection, "find_email_templates", "e-mail template", name))
+
+
+async def find_smtp_account(connection: Queryable, name: str) -> int:
+    """Return the id of an account that sends; raises InvalidInput where there is none."""
+    return int(await _find(connection, "find_smtp_accounts", "SMTP account", name))
+
+
+async def _find(connection: Queryable, statement: str, what: str, name: str, *more: Any) -> str:
+    rows = await connection.fetch(load(__package__, statement), name, *more)
+    rows = [row for row in rows if row["id"] == name] or rows
+    if len(rows) > 1:
+        ids = ", ".join(row["id"] for row in rows[:5])
+        raise Conflict(f"several are called {name[:100]!r} ({what}): give the id, one of {ids}")
+    if not rows:
+        known = [row["name"] for row in await connection.fetch(load(__package__, statement), None, *more)]
+        raise InvalidInput(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}")
+    id: str = rows[0]["id"]
+    return id
