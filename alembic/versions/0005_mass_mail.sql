@@ -437,11 +437,18 @@ CREATE TABLE jobrunner.target_list_opt_out (
 CREATE FUNCTION jobrunner.leave_lists() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
-    WITH gone AS (
+    WITH member AS (
+        SELECT m.target_list_id, m.target_type, m.target_id, jobrunner.address_key(f.email) AS address_key
+        FROM former AS f
+        JOIN jobrunner.target_list_member AS m
+            ON m.target_type = TG_ARGV[0]::jobrunner.target_type AND m.target_id = f.id
+        ORDER BY m.target_list_id, m.target_type, m.target_id
+        FOR UPDATE OF m
+    ), gone AS (
         DELETE FROM jobrunner.target_list_member AS m
-        USING former AS f
-        WHERE m.target_type = TG_ARGV[0]::jobrunner.target_type AND m.target_id = f.id
-        RETURNING m.target_list_id, m.opted_out, m.opted_out_at, jobrunner.address_key(f.email) AS address_key
+        USING member AS f
+        WHERE m.target_list_id = f.target_list_id AND m.target_type = f.target_type AND m.target_id = f.target_id
+        RETURNING m.target_list_id, m.opted_out, m.opted_out_at, f.address_key
     )
     INSERT INTO jobrunner.target_list_opt_out AS o (target_list_id, address_key, opted_out_at)
     SELECT g.target_list_id, g.address_key, min(coalesce(g.opted_out_at, now()))
@@ -1089,8 +1096,8 @@ $$;
 
 -- Ends a mass e-mail before its end: Aborted by a person, or Failed because it cannot be sent. What waits is Skipped, or
 -- fails with it; what is being sent at this moment is finished by who sends it, and leased items are not sent any more.
--- Returns how many items that were, NULL where it was not under way. (Two statements: the second sees what was queued
--- while the first waited for who built the queue.)
+-- Returns how many items that were, NULL where it was not under way. (Statements after another: the later ones see what
+-- was queued while the first waited for who built the queue.)
 CREATE FUNCTION jobrunner.end_mailing(mass_email_id bigint, new_status jobrunner.mass_email_status, why text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -1109,6 +1116,12 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
+    -- In the order in which who sends them stores what became of them.
+    PERFORM
+    FROM jobrunner.queue_item AS q
+    WHERE q.mass_email_id = end_mailing.mass_email_id AND q.status = 'Pending' AND NOT q.is_test
+    ORDER BY q.id
+    FOR UPDATE;
     UPDATE jobrunner.queue_item AS q
     SET status = CASE WHEN new_status = 'Aborted' THEN 'Skipped' ELSE 'Failed' END::jobrunner.queue_item_status,
         finished_at = now(),

@@ -1,5 +1,6 @@
 """The states of a mass e-mail, and what becomes of its items."""
 
+import asyncio
 from datetime import timedelta
 
 import asyncpg
@@ -118,6 +119,34 @@ async def test_what_waits_ends_with_it(connection, mass_email, end, status, reas
     assert (most.status, most.reason, most.items) == (status, reason, 2)
     with pytest.raises(Conflict, match="under way"):
         await remove_mass_email(connection, mass_email)
+
+
+async def test_items_are_locked_in_the_order_of_their_ids_when_it_ends(connection, mass_email, database_url):
+    await bring_to(connection, mass_email, "In Process")
+    first, second, _ = [row["id"] for row in await connection.fetch("SELECT id FROM jobrunner.queue_item ORDER BY id")]
+    # Behind the others on the disk and in every index but that of ids.
+    await connection.execute(
+        """
+        UPDATE jobrunner.queue_item
+        SET next_attempt_at = now() + interval '1 hour',
+            target_id = 'z',
+            email_address = 'z@x.org',
+            address_key = 'z@x.org'
+        WHERE id = $1
+        """,
+        first,
+    )
+    lock = "SELECT FROM jobrunner.queue_item WHERE id = $1 FOR UPDATE"
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        await other.execute(lock, first)
+        ending = asyncio.create_task(states.abort(connection, mass_email, "why"))
+        async with asyncio.timeout(20):
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+        await other.execute(lock, second)
+    await other.close()
+    assert (await ending).status == "Aborted"
 
 
 async def test_it_is_complete_when_nothing_waits_or_is_being_sent(connection, mass_email):
