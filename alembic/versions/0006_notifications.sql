@@ -170,7 +170,7 @@ BEGIN
             SELECT
             FROM jobrunner.job AS j
             WHERE j.execute_at = moment
-                AND j.hold IN ('Time', 'Retry')
+                AND j.hold IN ('Time', 'Retry')  -- the condition of the index job_due
                 AND j.hold = 'Time'
                 AND j.name = 'SendEmailNotifications'
                 AND NOT j.cancel_requested
