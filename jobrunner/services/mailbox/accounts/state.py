@@ -12,6 +12,7 @@ from jobrunner.services.mail.importing.storing.outcome import AccountRef, Kind
 LIST_DUE = load(__package__, "list_due")
 NOTE_FAILURE = load(__package__, "note_failure")
 NOTE_SUCCESS = load(__package__, "note_success")
+TELL_OWNER = load(__package__, "tell_owner")
 READ_STATES = load(__package__, "read_states")
 PAUSE_ACCOUNT = load(__package__, "pause_account")
 RESUME_ACCOUNT = load(__package__, "resume_account")
@@ -56,7 +57,7 @@ class Held:
     retry_at: datetime
     paused: bool
     tell: bool
-    """Whether it is time to tell somebody."""
+    """Whether it was time to tell somebody."""
 
 
 async def list_due(connection: Queryable, kind: Kind, *, even_held: bool = False) -> list[int]:
@@ -71,14 +72,20 @@ async def list_due(connection: Queryable, kind: Kind, *, even_held: bool = False
 async def note_failure(
     connection: Queryable, account: AccountRef, reason: str, *, fault: Fault | None = None, folder: str | None = None
 ) -> Held | None:
-    """Note that an account could not be read, so that it waits; None where there is no such account any more."""
+    """Note that an account could not be read, so that it waits; None where there is no such account any more.
+
+    The owner of a personal account is notified, once a day, if it was not read for ten minutes.
+    """
     delays, pause = delays_for(fault)
     rows = await connection.fetch(
         NOTE_FAILURE, account.kind, account.id, reason[:TEXT_LIMIT], folder, delays, pause, NOTIFY_AGAIN
     )
     if not rows:
         return None
-    return Held(rows[0]["retry_at"], rows[0]["paused_kind"] is not None, bool(rows[0]["tell"]))
+    held = Held(rows[0]["retry_at"], rows[0]["paused_kind"] is not None, bool(rows[0]["tell"]))
+    if held.tell and account.kind == "Personal":
+        await connection.fetch(TELL_OWNER, account.id, reason[:TEXT_LIMIT], folder, held.retry_at, held.paused)
+    return held
 
 
 def delays_for(fault: Fault | None) -> tuple[tuple[timedelta, ...], Pause | None]:

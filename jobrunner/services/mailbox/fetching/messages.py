@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 import asyncpg
 
 from jobrunner.db.connection import TRANSIENT
-from jobrunner.services.mail.imap import Details, Mailbox, Message, plan_batches
+from jobrunner.services.mail.imap import Details, Fault, Mailbox, MailboxError, Message, plan_batches
 from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.staging import staged_place
 from jobrunner.services.mail.importing.storing import Fetched, FolderRef, Outcome
@@ -67,7 +68,7 @@ class Messages:
             Withheld: the server will not hand over one of them; those before it are imported.
             MailboxError: the connection is over; what was imported until then stays.
         """
-        withheld: Withheld | None = None
+        ended: Withheld | MailboxError | None = None
         reading: deque[tuple[_Group, asyncio.Task[list[ParsedMail]]]] = deque()
         try:
             async with aclosing(self._groups(details)) as groups:
@@ -76,34 +77,45 @@ class Messages:
                         reading.append((group, asyncio.create_task(self._read(group))))
                         if len(reading) > READ_AHEAD:
                             await self._import(*reading.popleft())
-                except Withheld as error:
-                    withheld = error
+                except (Withheld, MailboxError) as error:
+                    ended = error  # what came before it is good
             while reading:
                 await self._import(*reading.popleft())
         finally:
             for group, task in reading:
                 await self._give_up(group, task)
-        if self._marks:
-            unread = [one.uid for one in details if "\\Seen" not in one.flags]
-            if withheld is not None:
-                unread = [uid for uid in unread if uid < withheld.uid]
+        if self._marks and not isinstance(ended, MailboxError):
+            done = [one for one in details if ended is None or one.uid < ended.uid]
+            unread = [one.uid for one in done if "\\Seen" not in one.flags]
             if unread:
                 await self._mailbox.add_flags(unread, ["\\Seen"])
-        if withheld is not None:
-            raise withheld
+        if ended is not None:
+            raise ended
 
     # Downloading
 
     async def _groups(self, details: Sequence[Details]) -> AsyncGenerator[_Group, None]:
         for run in _runs(details, self._desk.portions.batch_octets):
-            if run[0].size > self._desk.portions.largest:
-                yield await self._reduced(run[0])
-            elif run[0].size > self._desk.portions.batch_octets:
-                yield await self._large(run[0])
-            else:
-                async with aclosing(self._small(run)) as groups:
-                    async for group in groups:
-                        yield group
+            if run[0].size > self._desk.portions.batch_octets:
+                if group := await self._alone(run[0]):
+                    yield group
+                continue
+            async with aclosing(self._small(run)) as groups:
+                async for group in groups:
+                    yield group
+
+    async def _alone(self, one: Details) -> _Group | None:
+        """Return a large message; None where it is gone, or is passed by."""
+        try:
+            if one.size > self._desk.portions.largest:
+                return await self._reduced(one)
+            return await self._large(one)
+        except MailboxError as error:
+            if not error.fault.keeps_line or error.fault is Fault.BUSY:
+                raise
+            if error.fault is not Fault.VANISHED and not await self._pass_by(one.uid, str(error)):
+                raise Withheld(one.uid, str(error)) from None
+            return None
 
     async def _small(self, run: Sequence[Details]) -> AsyncGenerator[_Group, None]:
         portions = self._desk.portions
@@ -113,23 +125,34 @@ class Messages:
         arrived: list[dict[int, Message]] = [{} for _ in plan.batches]
         done = 0
         withheld: Withheld | None = None
+        lost: MailboxError | None = None
         async with aclosing(self._mailbox.fetch(plan.batches, octets=plan.octets)) as messages:
-            # Read to its end whatever comes, for left before that the connection would be lost.
-            async for message in messages:
-                number = batch_of[message.uid]
-                arrived[number][message.uid] = message
-                # Of a batch that is refused as a whole each message is asked for again, behind the batch that follows.
-                while withheld is None and done <= number - BATCHES_IN_FLIGHT:
-                    group, withheld = await self._taken(details, arrived[done])
-                    arrived[done] = {}
-                    done += 1
-                    if group:
-                        yield group
+            try:
+                # Read to its end whatever comes, for left before that the connection would be lost.
+                async for message in messages:
+                    number = batch_of[message.uid]
+                    arrived[number][message.uid] = message
+                    # Of a batch that is refused as a whole each message is asked for again, behind the batch after it.
+                    while withheld is None and done <= number - BATCHES_IN_FLIGHT:
+                        group, withheld = await self._taken(details, arrived[done])
+                        arrived[done] = {}
+                        done += 1
+                        if group:
+                            yield group
+            except MailboxError as error:
+                lost = error
         while withheld is None and done < len(arrived):
-            group, withheld = await self._taken(details, arrived[done])
-            done += 1
+            came = arrived[done]
+            if lost is not None:
+                came = {uid: came[uid] for uid in takewhile(came.__contains__, plan.batches[done])}
+            group, withheld = await self._taken(details, came)
             if group:
                 yield group
+            if lost is not None and len(came) < len(plan.batches[done]):
+                break  # the next one of it may be still to come
+            done += 1
+        if lost is not None:
+            raise lost
         if withheld is not None:
             raise withheld
 
