@@ -35,6 +35,7 @@ COLUMNS = {
     "monitored_folders": Column("Folders", rank=5),
     "fetch_since": Column(rank=6),
     "connected_at": Column(rank=3),
+    "watched_at": Column(rank=7),
 }
 FOLDER_COLUMNS = {
     "name": Column(least=20),
@@ -373,6 +374,7 @@ def _as_row(account: "MailboxRecord", state: "State | None") -> dict[str, Any]:
         **asdict(account),
         "state": _in_words(account, state),
         "connected_at": None if state is None else state.connected_at,
+        "watched_at": None if state is None else state.watched_at,
         "failures": 0 if state is None else state.failures,
         "last_trouble": None if state is None else state.last_trouble,
         "last_trouble_folder": None if state is None else state.last_trouble_folder,
