@@ -21,6 +21,7 @@ from jobrunner.services.massmail.sending.line import Connect, Line
 from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.pace import Pace
 from jobrunner.services.massmail.sending.preparing import Prepared, TemplateGone, Unusable, prepare
+from jobrunner.services.massmail.sending.turns import turns
 from jobrunner.services.massmail.settings import MassMailSettings, load_mass_mail_settings
 
 TIME_SLICE = 50.0
@@ -94,18 +95,29 @@ class Run:
         self._waits: list[timedelta] = []
 
     async def send(self) -> Report:
-        """Send what is due and return what was done."""
+        """Send what is due and return what was done; nothing, where as many runs as may are under way here."""
+        mine = turns()
+        if not mine.begin():
+            self._log.info("two runs are under way in this process: another follows them")
+            return self.report
         try:
-            self.report.lost = await release_lost(self._side)
-            if self.report.lost:
-                self._log.warning("%d mails were being sent by a run that is lost", self.report.lost)
-            await self._build()
-            await self._send_all()
-            if self.report.has_more:
+            try:
+                await self._send()
+            finally:
+                asked = mine.end()
+            if asked or self.report.has_more:
+                self.report.has_more = True
                 await self._side.fetch(load(__package__, "wake_mass_email"), None)
         finally:
             await self._side.close()
         return self.report
+
+    async def _send(self) -> None:
+        self.report.lost = await release_lost(self._side)
+        if self.report.lost:
+            self._log.warning("%d mails were being sent by a run that is lost", self.report.lost)
+        await self._build()
+        await self._send_all()
 
     async def _build(self) -> None:
         for due in await list_due(self._side):

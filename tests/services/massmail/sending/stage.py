@@ -20,11 +20,17 @@ from jobrunner.services.massmail.lists.rows import add_target_list
 from jobrunner.services.massmail.mass_emails.rows import add_mass_email
 from jobrunner.services.massmail.mass_emails.states import start
 from jobrunner.services.massmail.sending.run import Report, Run
-from jobrunner.services.records import add_contact
 from tests.services.mail.smtp.scripted_server import USUAL, ScriptedServer
 
 SITE = "https://crm.example.com"
 BODY = "<html><body><p>Dear {Person.name}, good news.</p></body></html>"
+ADD_CONTACTS = """
+INSERT INTO jobrunner.contact (first_name, last_name, email)
+SELECT 'F' || e.place - 1, 'L' || e.place - 1, e.email
+FROM unnest($1::text[]) WITH ORDINALITY AS e (email, place)
+ORDER BY e.place
+RETURNING id
+"""
 KEY = base64.b64encode(bytes(range(32))).decode()
 
 
@@ -88,9 +94,9 @@ class Stage:
         self.account = await self.add_account(port, **(account or {}))
         emails = [f"a{n}@d{n}.example.net" for n in range(people)] if isinstance(people, int) else people
         async with self.connect() as connection:
-            ids = [await add_contact(connection, f"F{n}", f"L{n}", email) for n, email in enumerate(emails)]
+            ids = await connection.fetch(ADD_CONTACTS, emails)
             self.list = (await add_target_list(connection, f"list of {name}", by="ada")).id
-            await add_members(connection, self.list, "Contact", ids)
+            await add_members(connection, self.list, "Contact", [row["id"] for row in ids])
             await add_email_template(connection, name, by="ada", subject=subject, body=body, **(template or {}))
             if campaign is not None:
                 await add_campaign(connection, name, by="ada", type=campaign)

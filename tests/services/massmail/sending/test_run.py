@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from tests.services.mail.smtp.scripted_server import ScriptedServer
-from tests.services.massmail.sending.stage import SITE, Stage
+from tests.services.massmail.sending.stage import SITE, HoldingServer, Stage
 
 
 async def test_everybody_gets_one(stage: Stage):
@@ -308,3 +308,20 @@ async def test_asked_to_stop_it_finishes_what_is_on_its_way(stage: Stage):
     assert counts == {"Sent": len(server.messages), "Pending": 5000 - len(server.messages)}
     assert report.has_more
     assert await stage.pool.fetchval("SELECT count(*) FROM jobrunner.queue_item WHERE sender_token IS NOT NULL") == 0
+
+
+async def test_of_many_runs_in_one_process_two_send_and_another_follows(stage: Stage):
+    """F16: a burst of wakes does not take all connections of the pool."""
+    async with HoldingServer("DOT") as server:
+        await stage.add_mailing(server.port, 20, account={"max_connections": 1})
+        first = [asyncio.create_task(stage.run()) for _ in range(2)]
+        await server.held.wait()
+        others = await asyncio.gather(*(stage.run() for _ in range(20)))
+        wakes = await stage.wakes()
+        server.goes_on.set()
+        reports = await asyncio.gather(*first)
+
+    assert all(report.found_nothing and not report.has_more for report in others)
+    assert [report.has_more for report in reports].count(True) >= 1
+    assert await stage.wakes() > wakes
+    assert await stage.counts() == {"Sent": 20}
