@@ -4,6 +4,9 @@ import asyncio
 import time
 from typing import Any
 
+from jobrunner.services.mail.imap import Limits
+from jobrunner.services.mailbox.fetching import wake_fetch
+from tests.services.mail.imap.scripted_server import SILENT, ScriptedServer
 from tests.services.mailbox.conftest import KEY, PostOffice
 from tests.support.daemons import DaemonProcess, until
 
@@ -62,3 +65,20 @@ async def test_two_daemons_on_one_account_and_one_is_killed(office: PostOffice, 
         await stop(left)
     assert await office.subjects() == [f"n {number}" for number in range(MESSAGES)]
     assert await office.connection.fetchval("SELECT count(*) FROM jobrunner.email_copy") == MESSAGES
+
+
+async def test_accounts_whose_servers_are_silent_delay_no_other(office: PostOffice, user: str):
+    """Thirty of them are waited for, a quarter of a minute each; the mail of the last one is there before."""
+    async with ScriptedServer({"GREETING": SILENT}) as server:
+        ids = [await office.account(f"silent {n}", port=server.port, email_address="s@example.org") for n in range(30)]
+        ids.append(await office.account(user))
+        office.deliver(user, "a")
+        for id in ids:
+            await wake_fetch(office.connection, "Personal", id)
+        daemon = await start(office, "one", grace=0.1)
+        try:
+            await until(office.connection, ARRIVED, 1, limit=Limits().connect - 3)
+            running = "SELECT count(*) FROM jobrunner.job WHERE status = 'Running' AND target_id IS NOT NULL"
+            assert await office.connection.fetchval(running) >= len(ids) - 1
+        finally:
+            await stop(daemon)

@@ -29,7 +29,7 @@ LEASE = 30.0
 """Seconds after which another daemon may watch what this one has not renewed."""
 INTERVAL = 10.0
 """Seconds between two looks, which renew, too."""
-ENTRANCE = 10
+ENTRANCE = 50
 """Connections that are made at the same time."""
 TRY_AGAIN = 3600.0
 """Seconds after which an account is tried again whose server cannot IDLE."""

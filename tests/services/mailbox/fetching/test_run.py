@@ -121,6 +121,27 @@ async def test_the_folder_numbered_anew_is_read_again_and_nothing_twice(office: 
     assert (await office.fetch(id)).found_nothing
 
 
+async def test_the_folder_is_numbered_anew_amid_an_import(office: PostOffice, user: str):
+    """F52: the first run has imported a part; then the folder is made again with the same mails in another order."""
+    id = await office.account(user, monitored_folders=["Box"])
+    subjects = [f"n {n}" for n in range(30)]
+    options = {"portions": Portions(messages=10), "time_slice": 0.0}
+    with office.dovecot.client(user) as client:
+        client.create("Box")
+        office.deliver(user, *subjects, folder="Box")
+        assert (await office.fetch(id, **options)).has_more
+        while uid_validity(client) == await validity(office):
+            client.delete("Box")
+            client.create("Box")
+    office.deliver(user, *reversed(subjects), folder="Box")
+
+    while (await office.fetch(id, **options)).has_more:
+        pass
+
+    assert sorted(await office.subjects()) == sorted(subjects)
+    assert await office.connection.fetchval("SELECT count(*) FROM jobrunner.email_copy") == 30
+
+
 def uid_validity(client: imaplib.IMAP4) -> int:
     _, rows = client.status("Box", "(UIDVALIDITY)")
     assert rows[0] is not None
