@@ -1,5 +1,8 @@
 """`jobrunner emails`, as a person types it: sources come from the file that is kept, or from a real Dovecot."""
 
+import asyncio
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -163,3 +166,29 @@ async def test_the_source_comes_from_the_server(call, office, dovecot):
     assert "has numbered the folder 'INBOX' anew" in (await call("emails", "source", outcome.email_id)).err
     await call("email-account", "remove", "ann")
     assert "no account is left by which it came" in (await call("emails", "source", outcome.email_id)).err
+
+
+async def test_an_account_that_was_entered_is_fetched_and_its_mail_shown(call, connection, dovecot, monkeypatch):
+    user = dovecot.new_user()
+    dovecot.deliver(user, [letter(b"by command\r\n", subject="First"), letter(subject="Spam", message_id="<2@x.org>")])
+    await connection.execute("INSERT INTO jobrunner.app_user (id, name) VALUES ('ann', 'Ann')")
+    monkeypatch.setenv("DOVECOT_PASSWORD", PASSWORD)
+    done = await call(
+        *("email-account", "add", "ann", "--user", "ann", "--host", "127.0.0.1", "--port", dovecot.port),
+        *("--security", "none", "--username", user, "--address", "ann@example.org", "--since", "2026-01-01"),
+        *("--password-env", "DOVECOT_PASSWORD"),
+    )
+    assert done.code == 0, done.err
+    assert (await call("email-filter", "add", "spam", "--email-account", "ann", "--subject", "spam")).code == 0
+    # In a process of its own: what a job says goes to the descriptors of the terminal.
+    command = (sys.executable, "-m", "jobrunner", "run-job", "CheckEmailAccounts", "--target-id", "1")
+    ran = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+    async with asyncio.timeout(60):
+        said, _ = await ran.communicate()
+    assert ran.returncode == 0, said.decode()
+    (row,) = (await call("emails", "list", "--user", "ann", "--json")).json
+    assert row["subject"] == "First"
+    assert (await call("emails", "show", row["id"])).out.rstrip().endswith("by command")
+    (row,) = (await call("email-account", "list", "--json")).json
+    assert row["state"] == "ready"
+    assert row["connected_at"] is not None
