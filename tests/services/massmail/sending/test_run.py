@@ -314,6 +314,7 @@ async def test_of_many_runs_in_one_process_two_send_and_another_follows(stage: S
     """F16: a burst of wakes does not take all connections of the pool."""
     async with HoldingServer("DOT") as server:
         await stage.add_mailing(server.port, 20, account={"max_connections": 1})
+        await stage.pool.fetch("SELECT * FROM jobrunner.build_mailing($1)", stage.mailing)
         first = [asyncio.create_task(stage.run()) for _ in range(2)]
         await server.held.wait()
         others = await asyncio.gather(*(stage.run() for _ in range(20)))
