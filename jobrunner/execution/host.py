@@ -184,6 +184,9 @@ class Host(Service):
     def _on_blocked(self, place: str, seconds: float) -> None:
         job = self.runner.attempt_of(asyncio.current_task(self.heartbeat.jobs_loop))
         name = job.label if job is not None else "something that is no job"
+        if "<frozen importlib" in place:  # code that is used for the first time: it passes, on a slow machine slowly
+            log.info("%s has been loading code for %.1f s", name, seconds)
+            return
         log.error("%s has been blocking the event loop for %.1f s at %s", name, seconds, place)
         self._blocked = {"job": job.job_id if job else None, "line": place}
         self._blocked_since = time.monotonic() - seconds
