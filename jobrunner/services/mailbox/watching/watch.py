@@ -112,7 +112,8 @@ class Watch:
                     while True:
                         push = await idle.next()
                         self.alive = True
-                        if push.kind is not PushKind.SIGN_OF_LIFE:
+                        # Flags that changed, our own marks too, and messages that went are no reason to fetch.
+                        if push.kind is PushKind.STARTED or push.exists is not None:
                             await self._on_push()
             finally:
                 mailbox.drop()
