@@ -207,24 +207,27 @@ def start(
     from jobrunner.errors import InvalidInput
     from jobrunner.services.massmail.mass_emails import states
     from jobrunner.services.massmail.mass_emails.rows import find_mass_email
+    from jobrunner.services.massmail.settings import load_mass_mail_settings
 
     if rest and everybody:
         raise InvalidInput("--rest and --everybody contradict each other: give one of them")
     moment = None if at is None else parse_moment("--at", at)
     site_url, sender = _configured()
 
-    async def write(line: "Connection") -> tuple[str | None, "MassEmail"]:
+    async def write(line: "Connection") -> tuple[str | None, bool, "MassEmail"]:
         found = await find_mass_email(line, name)
         links = None
         if found.status == "Draft" or found.finished_at is not None:
             links = await states.check_ready(line, found, site_url=site_url, system_sender=sender)
         again: states.Again | None = "rest" if rest else "everybody" if everybody else None
-        return links, await states.start(line, found, at=moment, again=again)
+        by_setting = bool((await load_mass_mail_settings(line)).mass_email_site_url)
+        return links, by_setting, await states.start(line, found, at=moment, again=again)
 
-    links, started = with_database(write)
+    links, by_setting, started = with_database(write)
     _report("started", started, json=json)
     if links is not None and links.startswith("http:"):
-        note(f"Warning: links in the mails begin with {links}, which leads nowhere elsewhere: set JOBRUNNER_SITE_URL")
+        place = "the setting mass_email_site_url" if by_setting else "the site_url of the configuration"
+        note(f"Warning: links in the mails begin with {links} ({place}), which only this machine can open")
 
 
 @app.command()
@@ -238,10 +241,17 @@ def pause(name: Name, reason: Reason = None, json: AsJson = False) -> None:
 
 @app.command()
 def resume(name: Name, json: AsJson = False) -> None:
-    """Let a mass e-mail go on where it was paused."""
+    """Let a mass e-mail go on where it was paused. What it lacks is said, and then it stays paused."""
     from jobrunner.services.massmail.mass_emails import states
 
-    _change("resumed", name, states.resume, json=json)
+    site_url, sender = _configured()
+
+    async def change(line: "Connection", found: "MassEmail") -> "MassEmail":
+        if found.status == "Paused":
+            await states.check_ready(line, found, site_url=site_url, system_sender=sender)
+        return await states.resume(line, found)
+
+    _change("resumed", name, change, json=json)
 
 
 @app.command()
@@ -372,9 +382,10 @@ def _report(verb: str, mass_email: "MassEmail", *, json: bool) -> None:
 
 
 def _configured() -> tuple[str | None, str | None]:
-    """Return the base of links, and who sends by the account of the configuration, if it describes one."""
+    """Return the base of links where it was set, and who sends by the account of the configuration, if there is one."""
     from jobrunner.cli.session import load_configuration
+    from jobrunner.services.massmail.settings import given_site_url
 
     configuration = load_configuration()
     smtp = configuration.smtp
-    return configuration.site_url, smtp.from_address if smtp.host else None
+    return given_site_url(configuration), smtp.from_address if smtp.host else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.errors import InvalidInput
 from jobrunner.queue.setting import Setting, SettingGroup
@@ -34,6 +35,11 @@ def checked_site_url(text: str) -> str:
             f"{text[:100]!r} must be a scheme, a host and at most a path, such as https://crm.example.com"
         )
     return text.rstrip("/")
+
+
+def given_site_url(configuration: Configuration) -> str | None:
+    """Return the `site_url` that somebody set; None for the default, where no recipient's browser gets to us."""
+    return configuration.site_url if "site_url" in configuration.model_fields_set else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -176,7 +182,7 @@ class MassMailSettings:
     """Days."""
 
     def site_url(self, configured: str | None) -> str:
-        """Return what links in mails begin with; `configured` is the `site_url` of the configuration.
+        """Return what links in mails begin with; `configured` is that of `given_site_url`.
 
         Raises:
             InvalidInput: there is none, or it is not https (http to this machine only): no mailing may start.
@@ -184,7 +190,8 @@ class MassMailSettings:
         given = self.mass_email_site_url or (configured or "")
         if not given:
             raise InvalidInput(
-                "links in mails need a URL: set JOBRUNNER_SITE_URL, or `jobrunner settings set mass_email_site_url URL`"
+                "links in mails need the URL at which recipients reach this site: set JOBRUNNER_SITE_URL, or "
+                "`jobrunner settings set mass_email_site_url https://…`"
             )
         return checked_site_url(given)
 

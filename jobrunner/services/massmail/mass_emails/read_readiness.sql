@@ -18,7 +18,13 @@ SELECT
         SELECT s.from_address
         FROM jobrunner.smtp_account AS s
         WHERE s.kind = 'System' AND s.status = 'Active'
-    ) AS system_sender
+    ) AS system_sender,
+    ARRAY(
+        SELECT f.name
+        FROM jobrunner.smtp_account AS f
+        WHERE f.kind <> 'Personal' AND f.status = 'Active' AND f.for_mass_mail
+        LIMIT 2
+    ) AS fitting_accounts
 FROM jobrunner.mass_email AS m
 LEFT JOIN jobrunner.email_template AS e ON e.id = m.email_template_id
 LEFT JOIN jobrunner.smtp_account AS a ON a.id = m.smtp_account_id

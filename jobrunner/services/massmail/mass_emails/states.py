@@ -3,6 +3,7 @@
 So two who change one at once do not overrule each other: the second is told what it has become.
 """
 
+import shlex
 from datetime import datetime
 from typing import Literal
 
@@ -88,7 +89,7 @@ async def check_ready(
     Args:
         connection: whatever runs a statement.
         mass_email: which.
-        site_url: of the configuration.
+        site_url: of the configuration, where it was set.
         system_sender: who sends by the account of the configuration; None where it describes none.
 
     Raises:
@@ -116,9 +117,11 @@ async def check_ready(
         if not row["for_mass_mail"]:
             raise InvalidInput(f"{account} is not for mass mail: allow it there, or choose another")
     elif row["system_sender"] is None and system_sender is None:
+        fitting = row["fitting_accounts"]
+        account = shlex.quote(fitting[0]) if len(fitting) == 1 else "NAME"
         raise InvalidInput(
-            f"{name} has no sender: {edit} --account NAME`, or set up the system account (JOBRUNNER_SMTP__HOST and "
-            "JOBRUNNER_SMTP__FROM_ADDRESS)"
+            f"{name} has no sender: {edit} --account {account}`, or set up the system account (JOBRUNNER_SMTP__HOST "
+            "and JOBRUNNER_SMTP__FROM_ADDRESS)"
         )
     if mass_email.is_informational:
         return None
