@@ -144,6 +144,23 @@ async def test_without_a_url_for_links_nothing_starts(call, ready, monkeypatch):
     assert (done.code, done.err.startswith(warning)) == (0, True)
 
 
+async def test_its_account_stays_while_it_is_under_way(call, connection, ready):
+    await connection.execute(
+        """
+        INSERT INTO jobrunner.smtp_account (name, kind, status, host, from_address, for_mass_mail)
+        VALUES ('News', 'Group', 'Active', 'mail.example.com', 'c@example.com', true)
+        """
+    )
+    await call("mass-email", "edit", "M", "--account", "News")
+    assert (await call("mass-email", "start", "M")).code == 0
+    for _ in range(2):  # Pending, then Paused
+        done = await call("smtp-account", "remove", "News")
+        assert (done.code, "the SMTP account 'News' sends 'M', which is under way" in done.err) == (1, True)
+        await call("mass-email", "pause", "M")
+    assert (await call("mass-email", "abort", "M")).code == 0
+    assert (await call("smtp-account", "remove", "News")).code == 0
+
+
 async def test_what_it_lacks_is_said_when_it_is_resumed(call, ready, monkeypatch):
     assert (await call("mass-email", "start", "M")).code == 0
     assert (await call("mass-email", "pause", "M")).code == 0

@@ -22,6 +22,7 @@ ADD_ACCOUNT = load(__package__, "add_account")
 EDIT_ACCOUNT = load(__package__, "edit_account")
 LIST_ACCOUNTS = load(__package__, "list_accounts")
 REMOVE_ACCOUNT = load(__package__, "remove_account")
+FIND_MAILINGS_OF_ACCOUNT = load(__package__, "find_mailings_of_account")
 DRAW_ACCOUNT_ID = load(__package__, "draw_account_id")
 
 CONNECTING = {
@@ -172,16 +173,23 @@ async def remove_account(connection: Queryable, name: str) -> AccountRecord:
 
     Raises:
         NotFound: there is no such account.
-        Conflict: something is still to be sent by it.
+        Conflict: a mass e-mail that is under way sends by it.
     """
     account = await find_account(connection, name)
     try:
-        await connection.fetch(REMOVE_ACCOUNT, account.id)
+        removed = await connection.fetch(REMOVE_ACCOUNT, account.id)
     except asyncpg.ForeignKeyViolationError:
         raise Conflict(
             f"mailings refer to the SMTP account {account.name!r}: `jobrunner smtp-account edit {account.id} "
             "--status Inactive` takes it out of use"
         ) from None
+    if not removed:
+        mailings = await connection.fetch(FIND_MAILINGS_OF_ACCOUNT, account.id)
+        names = ", ".join(repr(row["name"]) for row in mailings) or "a mass e-mail"
+        raise Conflict(
+            f"the SMTP account {account.name!r} sends {names}, which is under way: abort that first, or give it "
+            "another account (`jobrunner mass-email edit NAME --account NAME`)"
+        )
     return account
 
 

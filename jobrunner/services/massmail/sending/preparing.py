@@ -9,7 +9,7 @@ from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring, signing_keys
 from jobrunner.db.sql import load
-from jobrunner.errors import JobrunnerError
+from jobrunner.errors import JobrunnerError, NotFound
 from jobrunner.services.mail.accounts import SendingAccount, load_account
 from jobrunner.services.mail.accounts.loading import SYSTEM
 from jobrunner.services.mail.address import Address, Mailbox, parse_address
@@ -160,7 +160,15 @@ async def _account(
     line: Queryable, keyring: Keyring, configuration: Configuration, account_id: int | None
 ) -> SendingAccount:
     key = SYSTEM if account_id is None else str(account_id)
-    account = await load_account(line, keyring, key, configuration=configuration)
+    try:
+        account = await load_account(line, keyring, key, configuration=configuration)
+    except NotFound:
+        if account_id is None:
+            raise
+        raise Unusable(
+            f"its SMTP account (id {account_id}) was removed: `jobrunner mass-email edit NAME --account NAME` gives it "
+            "another"
+        ) from None
     if account_id is not None and not account.for_mass_mail:
         raise Unusable(
             f"the SMTP account {account.name!r} is not for mass mail: `jobrunner smtp-account edit {account.key} "
