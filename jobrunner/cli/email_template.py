@@ -52,6 +52,7 @@ def add(
 ) -> None:
     """Add a template from files: HTML, text, or both."""
     from jobrunner.errors import InvalidInput
+    from jobrunner.services.massmail.email_templates.placeholders import dubious_placeholders
     from jobrunner.services.massmail.email_templates.rows import EmailTemplate, add_email_template
 
     if html is None and text is None:
@@ -59,8 +60,8 @@ def add(
     plain = None if text is None else read_text("--text", text)
     body = plain or "" if html is None else read_text("--html", html)
 
-    async def write(line: "Connection") -> EmailTemplate:
-        return await add_email_template(
+    async def write(line: Any) -> tuple[EmailTemplate, list[str]]:
+        added = await add_email_template(
             line,
             name,
             by=who(),
@@ -69,8 +70,11 @@ def add(
             plain_body=None if html is None else plain,
             is_html=html is not None,
         )
+        return added, await dubious_placeholders(line, added)
 
-    done("added", with_database(write), json=json)
+    template, dubious = with_database(lambda line: line.transaction(write))
+    done("added", template, json=json)
+    _warn(dubious)
 
 
 @app.command()
@@ -96,6 +100,7 @@ def edit(
 ) -> None:
     """Change a template; mails that are not sent yet follow. Of one that is text, --text is the body."""
     from jobrunner.errors import InvalidInput
+    from jobrunner.services.massmail.email_templates.placeholders import dubious_placeholders
     from jobrunner.services.massmail.email_templates.rows import (
         EmailTemplate,
         TemplateChanges,
@@ -109,7 +114,7 @@ def edit(
     page = None if html is None else read_text("--html", html)
     plain = None if text is None else read_text("--text", text)
 
-    async def write(line: "Connection") -> EmailTemplate:
+    async def write(line: Any) -> tuple[EmailTemplate, list[str]]:
         found = await find_email_template(line, name)
         changes = TemplateChanges()
         if new_name is not None:
@@ -125,9 +130,12 @@ def edit(
                 changes["body"] = plain
         if no_text:
             changes["plain_body"] = None
-        return await edit_email_template(line, str(found.id), **changes)
+        changed = await edit_email_template(line, str(found.id), **changes)
+        return changed, await dubious_placeholders(line, changed)
 
-    done("changed", with_database(write), json=json)
+    template, dubious = with_database(lambda line: line.transaction(write))
+    done("changed", template, json=json)
+    _warn(dubious)
 
 
 @app.command()
@@ -190,3 +198,10 @@ def detach(
 
     with_database(write)
     typer.echo(f"detached {cell(file_name)}")
+
+
+def _warn(sentences: list[str]) -> None:
+    from jobrunner.cli.output import note
+
+    for sentence in sentences:
+        note(f"Warning: {sentence}")

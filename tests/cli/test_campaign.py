@@ -104,6 +104,31 @@ async def test_the_life_of_a_template(call, tmp_path):
     assert (await call("email-template", "remove", "Hi", "Plain")).code == 0
 
 
+async def test_misspelt_placeholders_are_pointed_out(call, tmp_path):
+    await call("campaign", "add", "C", "--type", "newsletter")
+    await call("campaign", "add-url", "C", "Seeds", "--url", "https://example.com/")
+    text = (
+        "{Person.frstName} {Person.firstName} {Person.last_name} {Person.city} {Persn.email} {today} {trackingUrl:1}\n"
+    )
+    (tmp_path / "a.txt").write_text(
+        text + "{trackingUrl:7} {optOutURL} {Contact.account.name} {color} {{ Person.nme }}\n"
+    )
+    done = await call("email-template", "add", "T", "--subject", "{Person.Name}", "--text", "a.txt")
+    assert (done.code, done.err.splitlines()) == (
+        0,
+        [
+            "Warning: {Person.Name} is none of ours; did you mean {Person.name}?",
+            "Warning: {Person.frstName} is none of ours; did you mean {Person.firstName}?",
+            "Warning: {Persn.email} is not known and stays as it is written; did you mean {Person.email}?",
+            "Warning: {trackingUrl:7} is no tracking URL: `jobrunner campaign show NAME` lists those of a campaign",
+            "Warning: {optOutURL} is none of ours; did you mean {optOutUrl}?",
+        ],
+    )
+    (tmp_path / "a.txt").write_text("Dear {Person.firstName}, {optOutUrl}")
+    done = await call("email-template", "edit", "T", "--subject", "Hi", "--text", "a.txt")
+    assert (done.code, done.err) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -113,6 +138,12 @@ async def test_the_life_of_a_template(call, tmp_path):
         (("add", "T", "--subject", "a\r\nBcc: x@y", "--text", "ok"), "a subject is one line of at most 998 letters"),
         (("add", "T", "--subject", "S", "--text", "nul"), "a template may hold no NUL character"),
         (("show", "None"), "there is no template 'None'"),
+        (("add", "T", "--subject", " ", "--text", "ok"), "a template needs a subject"),
+        (("add", "T", "--subject", "S", "--text", "blank"), "a template needs a body, and that given is empty"),
+        (
+            ("add", "T", "--subject", "S", "--html", "tag"),
+            "line 1: {Person.email} stands inside a tag and needs quotes",
+        ),
     ],
 )
 async def test_mistakes_with_templates_are_refused(call, tmp_path, arguments, sentence):
@@ -120,6 +151,8 @@ async def test_mistakes_with_templates_are_refused(call, tmp_path, arguments, se
     (tmp_path / "latin").write_bytes(b"\xe4")
     (tmp_path / "nul").write_bytes(b"a\0b")
     (tmp_path / "ok").write_text("ok")
+    (tmp_path / "blank").write_text("\n \n")
+    (tmp_path / "tag").write_text("<a href={Person.email}>you</a>")
     done = await call("email-template", *arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"Error: {sentence}")

@@ -64,10 +64,11 @@ async def add_email_template(
     """Add a template and return it.
 
     Raises:
-        InvalidInput: a value is refused.
+        InvalidInput: a value is refused, or subject or body is empty.
         Conflict: there is a template of that name.
     """
     _refuse_nul(subject, body, plain_body)
+    _refuse_empty(subject, body)
     with refusals_in_words("template"):
         (row,) = await connection.fetch(
             load(__package__, "add_email_template"), name, subject, body, plain_body, is_html, by
@@ -78,6 +79,7 @@ async def add_email_template(
 async def edit_email_template(connection: Queryable, name: str, /, **changes: Unpack[TemplateChanges]) -> EmailTemplate:
     """Change what is given of a template and return it."""
     found = await find_email_template(connection, name)
+    _refuse_empty(changes.get("subject"), changes.get("body"))
     _refuse_nul(*(value for value in changes.values() if isinstance(value, str)))
     with refusals_in_words("template"):
         await connection.fetch(load(__package__, "edit_email_template"), found.id, json.dumps(changes))
@@ -139,6 +141,13 @@ async def detach_file(connection: Queryable, template: EmailTemplate, name: str)
 async def read_attachments(connection: Queryable, template_id: int) -> list[Attachment]:
     """Return the files of a template with what is in them."""
     return [Attachment(**row) for row in await connection.fetch(load(__package__, "read_attachments"), template_id)]
+
+
+def _refuse_empty(subject: str | None, body: str | None) -> None:
+    if subject is not None and not subject.strip():
+        raise InvalidInput("a template needs a subject: nobody opens a mail without one")
+    if body is not None and not body.strip():
+        raise InvalidInput("a template needs a body, and that given is empty")
 
 
 def _refuse_nul(*texts: str | None) -> None:
