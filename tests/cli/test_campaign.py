@@ -107,20 +107,17 @@ async def test_the_life_of_a_template(call, tmp_path):
 async def test_misspelt_placeholders_are_pointed_out(call, tmp_path):
     await call("campaign", "add", "C", "--type", "newsletter")
     await call("campaign", "add-url", "C", "Seeds", "--url", "https://example.com/")
-    text = (
-        "{Person.frstName} {Person.firstName} {Person.last_name} {Person.city} {Persn.email} {today} {trackingUrl:1}\n"
-    )
+    text = "{Person.frstName} {Person.firstName} {Person.last_name} {Person.city} {Persn.email} {today}\n"
     (tmp_path / "a.txt").write_text(
-        text + "{trackingUrl:7} {optOutURL} {Contact.account.name} {color} {{ Person.nme }}\n"
+        text + "{trackingUrl:1} {trackingUrl:7} {optOutURL} {Contact.account.name} {color}\n"
     )
     done = await call("email-template", "add", "T", "--subject", "{Person.Name}", "--text", "a.txt")
     assert (done.code, done.err.splitlines()) == (
         0,
         [
-            "Warning: {Person.Name} is none of ours; did you mean {Person.name}?",
             "Warning: {Person.frstName} is none of ours; did you mean {Person.firstName}?",
             "Warning: {Persn.email} is not known and stays as it is written; did you mean {Person.email}?",
-            "Warning: {trackingUrl:7} is no tracking URL: `jobrunner campaign show NAME` lists those of a campaign",
+            "Warning: {trackingUrl:7} is no tracking URL: `jobrunner campaign show NAME` lists them",
             "Warning: {optOutURL} is none of ours; did you mean {optOutUrl}?",
         ],
     )
@@ -142,7 +139,7 @@ async def test_misspelt_placeholders_are_pointed_out(call, tmp_path):
         (("add", "T", "--subject", "S", "--text", "blank"), "a template needs a body, and that given is empty"),
         (
             ("add", "T", "--subject", "S", "--html", "tag"),
-            "line 1: {Person.email} stands inside a tag and needs quotes",
+            "line 1: {Person.email} stands inside a tag",
         ),
     ],
 )
