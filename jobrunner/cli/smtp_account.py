@@ -9,6 +9,7 @@ import typer
 
 from jobrunner.cli import smtp_account_options as option
 from jobrunner.cli.mail_records import AsJson
+from jobrunner.cli.plain_help import PlainHelp
 from jobrunner.cli.smtp_account_entry import cleared, given, read_secrets, spelt
 from jobrunner.cli.smtp_account_rows import COLUMNS, as_row, configured_row
 
@@ -46,7 +47,7 @@ def list_all(json: AsJson = False) -> None:
     table(run(read()), COLUMNS, json=json)
 
 
-@app.command()
+@app.command(cls=PlainHelp)
 def add(
     name: Annotated[str, typer.Argument(help="A name for it.", metavar="NAME")],
     host: Annotated[str, typer.Option(help="The mail server.", metavar="HOST")],
@@ -96,14 +97,12 @@ def add(
 
     if from_address is None and username is not None and "@" in username:
         from_address = username
-    if from_address is None:
-        raise InvalidInput("give the sender's address: --from-address")
     kind, security, login = spelt("kind", kind), spelt("security", security), spelt("login", login)
     values = {
         "host": host,
         "kind": kind,
         "user_id": user,
-        "port": port or {"ssl": 465, "none": 25}.get(security or "", 587),
+        "port": {"ssl": 465, "none": 25}.get(security or "", 587) if port is None else port,
         "security": security,
         "local_hostname": local_hostname,
         "username": username,
@@ -111,7 +110,7 @@ def add(
         "oauth_token_url": token_url,
         "oauth_client_id": client_id,
         "oauth_scope": scope,
-        "from_address": from_address,
+        "from_address": from_address or "",
         "from_name": from_name,
         "reply_to_address": reply_to,
         "for_mass_mail": for_mass_mail,
@@ -129,6 +128,10 @@ def add(
         "dkim_selector": dkim_selector,
         "dkim_second_selector": dkim_second_selector,
     }
+    # What was given is looked at before anything more is asked for.
+    AccountEntry(name=name, **given(values)).check_plain()
+    if from_address is None:
+        raise InvalidInput("give the sender's address: --from-address")
     nowhere = password_env is None and password_file is None
     secrets = read_secrets(
         password=(
@@ -152,7 +155,7 @@ def add(
     _warn_of_dkim(entry.dkim_selector, secrets.get("dkim_key"), json=json)
 
 
-@app.command()
+@app.command(cls=PlainHelp)
 def edit(
     name: Name,
     new_name: Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")] = None,

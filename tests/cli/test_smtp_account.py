@@ -149,6 +149,11 @@ async def test_the_password_is_asked_for_and_not_shown(connection, database_url,
         (NEWS, "give the sender's address: --from-address"),
         ((*NEWS, "--from-address", "a@b.example", "--kind", "team"), "must be System, Group or Personal, got 'team'"),
         ((*NEWS, "--from-address", "a@b.example", "--security", "starttls"), "must be tls, ssl or none"),
+        ((*NEWS, "--port", "99999"), "the port must be from 1 to 65535, got 99999"),
+        ((*NEWS, *LOGIN, "--port", "0"), "the port must be from 1 to 65535, got 0"),
+        ((*NEWS, "--security", "starttls"), "must be tls, ssl or none"),
+        (("smtp-account", "add", "news", "--host", "a b"), "'a b'"),
+        (("smtp-account", "add", "", "--host", "mail.example.org"), "the name must be 1 to 100 letters in one line"),
         (("smtp-account", "edit", "nobody", "--port", "25"), "there is no SMTP account 'nobody'"),
         (("smtp-account", "edit", "nobody"), "give what is to change"),
         (("smtp-account", "edit", "x", "--clear", "hosst"), "'hosst' cannot be emptied"),
@@ -165,6 +170,15 @@ async def test_mistakes_are_refused(call, connection, arguments, sentence, monke
     assert sentence in done.err
     assert CANARY not in done.err
     assert await connection.fetchval("SELECT count(*) FROM jobrunner.smtp_account") == 0
+
+
+@pytest.mark.parametrize("command", ["add", "edit"])
+async def test_the_help_shows_the_names_of_options_whole(call, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = (await call("smtp-account", command, "--help")).out
+    for name in ("--oauth-client-secret-file FILE", "--not-for-mass-mail", "--domain-rate-per-minute N"):
+        assert name in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
 
 
 async def test_a_password_is_no_argument(call):

@@ -97,15 +97,19 @@ class AccountEntry:
         Raises:
             InvalidInput: names the field and says what it must be; a secret is never shown.
         """
-        self._check_name()
-        self._check_values()
-        self._check_host()
-        self._check_kind()
+        self.check_plain()
         self._check_login()
         parse_address(self.from_address)
         if self.reply_to_address is not None:
             parse_address(self.reply_to_address)
         self._check_dkim()
+
+    def check_plain(self) -> None:
+        """Refuse what cannot be right whatever the sender and the secrets are; raises as `check` does."""
+        self._check_name()
+        self._check_values()
+        self._check_host()
+        self._check_kind()
 
     def _check_name(self) -> None:
         name = self.name
