@@ -23,6 +23,11 @@ class Buffer:
     def __len__(self) -> int:
         return len(self._letters)
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing lies ready and nothing more comes."""
+        return self._finished and not self._letters
+
     async def until_low(self) -> None:
         """Return once more letters are wanted."""
         await self._wanted.wait()
@@ -67,7 +72,7 @@ class Buffer:
 
     async def more(self) -> bool:
         """Wait until it is worth while to take again; False where nothing comes any more."""
-        if self._finished and not self._letters:
+        if self.is_drained:
             return False
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)

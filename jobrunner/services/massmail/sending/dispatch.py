@@ -116,7 +116,7 @@ class Dispatch:
         self._in_doubt: set[int] = set()
         """Of those the ones that were begun to be handed over."""
         self._reached = asyncio.Event()
-        """Whether the mail server has answered: until then one connection is enough."""
+        """Whether the mail server has answered, or the first connection is done: until then one is enough."""
         self._stopped: str | None = None
         self._halted = False
         self._over = asyncio.Event()
@@ -187,7 +187,7 @@ class Dispatch:
         """Come to the end when it is time, or when asked to; break off what then takes too long."""
         while not self._is_cancelled() and time.monotonic() < self._ends_at:  # noqa: ASYNC110 nobody tells of it
             await asyncio.sleep(min(LOOK_INTERVAL, max(0.0, self._ends_at - time.monotonic())))
-        self.sent.has_more = True
+        self.sent.has_more = self.sent.has_more or not self._buffer.is_drained
         self.stop("its time is over, the rest follows" if not self._is_cancelled() else "the run is to end")
 
     async def _give_up_leases(self, limit: float) -> None:
@@ -301,7 +301,11 @@ class Dispatch:
     async def _lane(self, number: int) -> None:
         if number:
             await self._reached.wait()
+            if self._buffer.is_drained:
+                return
         try:
+            if not number and not len(self._buffer) and not await self._buffer.more():
+                return
             async with self._pool.connection(max(0.0, self._ends_at - time.monotonic())) as transport:
                 await self._hand_over_all(transport)
         except NoConnection as error:  # others send by this account; those who got one do the work
@@ -311,6 +315,9 @@ class Dispatch:
         except Exception as error:
             self._error = self._error or error
             self.stop(f"it cannot go on: {error or type(error).__name__}", halted=True)
+        finally:
+            if not number:  # with nothing to hand over no server answers: the others must not wait for that
+                self._reached.set()
 
     async def _hand_over_all(self, transport: Transport) -> None:
         done: Settlement | None = None

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from tests.services.mail.smtp.scripted_server import ScriptedServer
-from tests.services.massmail.sending.stage import SITE, HoldingServer, Stage
+from tests.services.massmail.sending.stage import SITE, HoldingServer, Stage, to
 
 
 async def test_everybody_gets_one(stage: Stage):
@@ -326,3 +326,29 @@ async def test_of_many_runs_in_one_process_two_send_and_another_follows(stage: S
     assert [report.has_more for report in reports].count(True) >= 1
     assert await stage.wakes() > wakes
     assert await stage.counts() == {"Sent": 20}
+
+
+async def test_what_is_deferred_keeps_no_run_waiting(stage: Stage):
+    """With nothing due the run ends at once, asks for no other, and the mailing behind it has its turn."""
+    async with ScriptedServer(script={"RCPT": to("a0@d0.example.net", "451 4.2.0 later")}) as server:
+        waiting = await stage.add_mailing(server.port, 1)
+        await stage.run()
+        assert await stage.counts() == {"Pending": 1}
+        commands = len(server.commands)
+        async with asyncio.timeout(20):
+            report = await stage.run()
+        assert not report.has_more
+        assert len(server.commands) == commands
+
+        other = await stage.add_mailing(server.port, ["b@example.net"], name="June", account={"name": "other"})
+        await stage.pool.execute(
+            "UPDATE jobrunner.mass_email SET smtp_account_id ="
+            " (SELECT smtp_account_id FROM jobrunner.mass_email WHERE id = $1)",
+            waiting,
+        )
+        async with asyncio.timeout(20):
+            report = await stage.run()
+
+    assert not report.has_more
+    assert await stage.counts(other) == {"Sent": 1}
+    assert await stage.counts(waiting) == {"Pending": 1}
