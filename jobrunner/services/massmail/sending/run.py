@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from jobrunner.config import Configuration
+from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
+from jobrunner.services.mail.accounts import keeping_token
 from jobrunner.services.mail.smtp import Pools, shared_pools
 from jobrunner.services.massmail.mass_emails.building import build_mailing, list_due
 from jobrunner.services.massmail.mass_emails.states import complete, fail, pause_for
@@ -188,12 +190,15 @@ class Run:
     ) -> Sent:
         account = prepared.account
         pools = self._pools or shared_pools()
-        async with pools.lend(
-            account.smtp,
-            max_connections=account.limits.max_connections,
-            messages_per_connection=account.limits.messages_per_connection,
-            idle_close=account.limits.idle_close,
-        ) as pool:
+        async with (
+            keeping_token(account, Keyring.from_configuration(self._configuration), self._connect),
+            pools.lend(
+                account.smtp,
+                max_connections=account.limits.max_connections,
+                messages_per_connection=account.limits.messages_per_connection,
+                idle_close=account.limits.idle_close,
+            ) as pool,
+        ):
             return await Dispatch(
                 prepared,
                 pool,

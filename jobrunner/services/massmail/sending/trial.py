@@ -4,15 +4,17 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound
-from jobrunner.services.mail.accounts import give_back, observe, reserve
+from jobrunner.services.mail.accounts import give_back, keeping_token, observe, reserve
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.smtp import Outcome, Result, Session
 from jobrunner.services.massmail.mass_emails.rows import MassEmail
@@ -87,7 +89,8 @@ async def send_tests(
         with_lists=False,
         are_tests=True,
     )
-    return await _send(line, prepared, items, people, log or logging.getLogger("jobrunner.massmail"))
+    async with keeping_token(prepared.account, Keyring.from_configuration(configuration), lambda: nullcontext(line)):
+        return await _send(line, prepared, items, people, log or logging.getLogger("jobrunner.massmail"))
 
 
 async def _send(
