@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jobrunner.cli.job_ids import parse_job_id
+
 if TYPE_CHECKING:
     from jobrunner.db.queryable import Queryable
     from jobrunner.errors import JobrunnerError
@@ -23,7 +25,7 @@ Since = Annotated[
         metavar="TIME",
     ),
 ]
-JobId = Annotated[int, typer.Argument(help="The job's id.", metavar="ID")]
+JobId = Annotated[int, typer.Argument(help="The job's id.", metavar="ID", parser=parse_job_id)]
 
 
 @app.command("list")
@@ -254,7 +256,9 @@ async def _known_name(connection: "Queryable", name: str, *, force: bool) -> str
 
 @app.command()
 def retry(
-    job_ids: Annotated[list[int] | None, typer.Argument(help="Failed or Cancelled jobs.", metavar="[ID]...")] = None,
+    job_ids: Annotated[
+        list[int] | None, typer.Argument(help="Failed or Cancelled jobs.", metavar="[ID]...", parser=parse_job_id)
+    ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="All Failed jobs that the options let through, instead of ids.")
     ] = False,
@@ -330,7 +334,9 @@ def _retry_failed(
 
 @app.command()
 def cancel(
-    job_ids: Annotated[list[int], typer.Argument(help="Pending or Running jobs.", metavar="ID...")],
+    job_ids: Annotated[
+        list[int], typer.Argument(help="Pending or Running jobs.", metavar="ID...", parser=parse_job_id)
+    ],
     json: AsJson = False,
 ) -> None:
     """Cancel jobs: a Pending one at once; the daemon of a Running one is asked to stop it."""

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobrunner.cli.job_ids import parse_job_id
+
 if TYPE_CHECKING:
     from jobrunner.queue.why import Why
 
@@ -12,7 +14,7 @@ app = typer.Typer()
 
 @app.command()
 def why(
-    job_id: Annotated[int, typer.Argument(help="The job's id.", metavar="ID")],
+    job_id: Annotated[int, typer.Argument(help="The job's id.", metavar="ID", parser=parse_job_id)],
     json: Annotated[bool, typer.Option("--json", help="As JSON, with the facts behind each sentence.")] = False,
 ) -> None:
     """Say why a job is not running: each reason in a sentence, the most decisive first."""

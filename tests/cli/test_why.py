@@ -44,3 +44,10 @@ async def test_of_a_job_that_has_ended(call, stage):
     done = await call("why", job)
     assert done.out.startswith(f"job {job} (Send) is Failed: it failed at 2")
     assert done.out.endswith("after 1 attempt: ValueError: no\n")
+
+
+@pytest.mark.parametrize("command", [("why",), ("jobs", "show"), ("jobs", "retry"), ("jobs", "cancel")])
+async def test_what_is_no_id(call, command):
+    done = await call(*command, "abc")
+    assert (done.code, done.out) == (2, "")
+    assert "'abc' is no job's id, which is a whole number: `jobrunner jobs list` shows them" in done.err
