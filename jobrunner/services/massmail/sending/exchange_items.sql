@@ -7,7 +7,14 @@
 --
 -- Rows are changed under the sender's token only, so it may be run again where its answer was lost. Each look at
 -- queue_item names the ids as an array, too: a plan that was made while the table was small joins by reading all of it.
-WITH mailing AS MATERIALIZED (
+WITH locked AS MATERIALIZED (
+    -- In the order in which all lock items, whatever the order of the joins below.
+    SELECT q.id
+    FROM jobrunner.queue_item AS q
+    WHERE q.id = ANY ($4::bigint[] || $15::bigint[]) AND q.sender_token = $2::bigint AND q.status IN ('Pending', 'Sending')
+    ORDER BY q.id
+    FOR UPDATE
+), mailing AS MATERIALIZED (
     SELECT
         m.id,
         m.campaign_id,
@@ -36,6 +43,7 @@ WITH mailing AS MATERIALIZED (
     FROM unnest(
         $4::bigint[], $5::text[], $6::interval[], $7::boolean[], $8::boolean[], $9::boolean[], $10::smallint[], $11::text[], $12::text[], $13::text[], $14::text[]
     ) AS r (id, status, delay, is_charged, is_in_doubt, broke_off, code, enhanced_code, reply, reason, bounce)
+    JOIN locked AS k ON k.id = r.id
     WHERE q.id = r.id AND q.id = ANY ($4::bigint[]) AND q.sender_token = $2::bigint AND q.status IN ('Pending', 'Sending')
     RETURNING q.id, q.status, q.target_type, q.target_id, q.email_address, q.address_key, q.is_test, r.bounce, r.reason
 ), logged AS (
@@ -161,6 +169,7 @@ WITH mailing AS MATERIALIZED (
         sender_claim = CASE WHEN c.reason IS NULL THEN q.sender_claim END,
         sender_until = CASE WHEN c.reason IS NULL THEN now() + $3::interval END
     FROM counted AS c
+    JOIN locked AS k ON k.id = c.id
     CROSS JOIN mailing AS m
     CROSS JOIN hour AS h
     WHERE q.id = c.id
