@@ -131,8 +131,16 @@ async def _store(
 
 
 async def _write(connection: Any, list_id: int, kind: TargetType, portion: list[Record], adds: bool) -> Any:
-    emails = [record.email for record in portion]
     await connection.execute(load(__package__, "lock_imports"), kind)
+    row = await _add(connection, list_id, kind, portion, adds)
+    for record in portion:
+        if record.opted_out:
+            await connection.fetchrow(load(__package__, "opt_out_of_list"), list_id, record.email)
+    return row
+
+
+async def _add(connection: Any, list_id: int, kind: TargetType, portion: list[Record], adds: bool) -> Any:
+    emails = [record.email for record in portion]
     if not adds:
         return await connection.fetchrow(load(__package__, "import_known"), list_id, emails, kind)
     _, statement = TABLES[kind]

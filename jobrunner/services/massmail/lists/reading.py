@@ -44,10 +44,14 @@ COLUMNS = {
     "organization": "company",
     "language": "language",
     "lang": "language",
+    "optedout": "opted_out",
 }
 """Headings, in lower case and without blanks, hyphens and underscores, with what they mean here."""
-EXPORTED = ("type", "id", "optedout")
+EXPORTED = ("type", "id")
 """Columns of our own export that an import has no use for."""
+
+OPTED_OUT = ("yes", "true", "1")
+"""What in the column `opted out` means that somebody is, in whatever capitals."""
 
 LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 DEFUSED = re.compile(r"'[=+\-@\t\r]")
@@ -65,6 +69,8 @@ class Record:
     last_name: str | None = None
     company: str | None = None
     language: str | None = None
+    opted_out: bool = False
+    """Of the list that it is imported to."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """All other cells that hold something, by heading."""
 
@@ -140,12 +146,13 @@ class _Header:
                 fields[column[1:]] = _field(column[1:], value)
             elif column:
                 ours[column] = value if column == "email" else _value(column, value)
+        opted_out = ours.pop("opted_out", "").lower() in OPTED_OUT
         if "email" not in ours:
             raise InvalidInput("it has no address")
         parse_address(ours["email"])
         if "language" in ours and not LANGUAGE.fullmatch(ours["language"]):
             raise InvalidInput(f"the language must be a tag such as en or de_AT, got {ours['language'][:40]!r}")
-        return Record(line, **ours, fields=fields)
+        return Record(line, **ours, opted_out=opted_out, fields=fields)
 
 
 def _value(column: str, value: str) -> str:

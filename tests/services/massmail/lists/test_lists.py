@@ -162,6 +162,15 @@ async def test_an_import_makes_persons_and_members(connection, transact, make_li
     assert [m.email for m in await members_of(connection, list_id)] == ["ann@x.org", "BOB@x.org"]
 
 
+async def test_who_opted_out_elsewhere_is_opted_out_of_the_list(connection, transact, make_list):
+    list_id = await make_list("L")
+    lines = "email,Opted out\nann@x.org,Yes\nbob@x.org,no\ncid@x.org,1\ndan@x.org,\n"
+    for _ in range(2):
+        await import_members(transact, list_id, "Lead", records(lines))
+        members = {m.email: m.opted_out for m in await members_of(connection, list_id)}
+        assert members == {"ann@x.org": True, "bob@x.org": False, "cid@x.org": True, "dan@x.org": False}
+
+
 async def test_an_import_may_be_repeated(connection, transact, make_list):
     list_id = await make_list("L")
     await import_members(transact, list_id, "Lead", records(FILE))
