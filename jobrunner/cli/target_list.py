@@ -187,7 +187,7 @@ def import_file(
     A column email is needed; first name, last name, name, company and language are known, others become fields that
     templates can use. Bad lines are reported, and the others count: the code is then 1.
     """
-    from jobrunner.cli.output import print_json, record, table
+    from jobrunner.cli.output import note, print_json, record, table
     from jobrunner.services.massmail.lists.members import target_type
     from jobrunner.services.massmail.lists.reading import open_csv
 
@@ -211,6 +211,8 @@ def import_file(
             table(bad_lines, {"line": Column(), "reason": Column()})
         if report.bad > len(bad_lines):
             typer.echo(f"and {report.bad - len(bad_lines):,} more")
+        if any(line.reason == "it is not UTF-8" for line in report.bad_lines):
+            note(f"Save {file} as CSV in UTF-8 and import it again: what is in the list already is not added twice.")
         if dry_run:
             typer.echo("\nNothing was written: this was a dry run.")
     if report.bad:

@@ -68,6 +68,14 @@ async def test_an_import_reports_bad_lines_and_takes_the_others(call, connection
     assert await counts(connection) == [1, 2, 2]
 
 
+async def test_a_file_in_another_encoding_is_to_be_saved_anew(call, tmp_path):
+    (tmp_path / "latin.csv").write_bytes("email,name\na@x.org,Jän\nb@x.org,Jörg\nc@x.org,C\n".encode("latin-1"))
+    done = await call("target-list", "import", "New", "latin.csv", "--type", "lead", "--create")
+    assert (done.code, done.lines[0], done.lines[4]) == (1, "read\t1", "bad\t2")
+    assert done.err.startswith("Save latin.csv as CSV in UTF-8 and import it again")
+    assert done.err.count("\n") == 1
+
+
 async def test_a_dry_run_says_the_same_and_writes_nothing(call, connection):
     done = await call("target-list", "import", "New", "persons.csv", "--type", "lead", "--create", "--dry-run")
     assert done.lines[:5] == ["read\t2", "persons_added\t2", "members_added\t2", "members_before\t0", "bad\t1"]
