@@ -1,5 +1,6 @@
 """`jobrunner mass-email`: mails to many, from the draft to the last of them."""
 
+import shlex
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -263,6 +264,34 @@ def abort(name: Name, reason: Reason = None, json: AsJson = False) -> None:
     _change("aborted", name, lambda line, found: states.abort(line, found, text), json=json)
 
 
+@app.command()
+def settle(
+    name: Name,
+    retry: Annotated[
+        bool | None,
+        typer.Option("--retry/--sent", help="Send them once more, or count them as sent.", show_default=False),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Settle the Uncertain items, of which it is not known whether the mail server took them."""
+    from jobrunner.cli.output import print_json
+    from jobrunner.errors import InvalidInput
+    from jobrunner.services.massmail.mass_emails.items import settle_items
+    from jobrunner.services.massmail.mass_emails.rows import find_mass_email
+
+    if retry is None:
+        raise InvalidInput("say what becomes of them: --retry sends them once more, --sent counts them as sent")
+
+    async def write(line: "Connection") -> int:
+        return await settle_items(line, await find_mass_email(line, name), retry=retry)
+
+    number = with_database(write)
+    if json:
+        print_json({"items": number, "retry": retry})
+    else:
+        typer.echo(f"{number:,} uncertain: " + ("sent once more" if retry else "counted as sent"))
+
+
 app.command("test")(send_test)
 
 
@@ -301,6 +330,12 @@ def status(
     record({**shown, "start_at": found.start_at, "finished_at": found.finished_at})
     typer.echo("\nItems")
     record(items)
+    if counts.uncertain:
+        command = f"jobrunner mass-email settle {shlex.quote(found.name)}"
+        typer.echo(
+            f"\n{counts.uncertain:,} uncertain: it is not known whether the mail server took them. `{command} --retry` "
+            "sends them once more, `--sent` counts them as sent"
+        )
     if found.left_out:
         typer.echo("\nLeft out")
         record({reason.replace(" ", "_"): count for reason, count in sorted(found.left_out.items())})

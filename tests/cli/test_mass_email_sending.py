@@ -60,3 +60,36 @@ async def test_following_it_to_its_end(call, database_url):
     assert done.code == 0
     assert "May: Complete, 5 of 5 mails" in done.err
     assert "sent\t5" in done.out
+
+
+async def test_what_is_in_doubt_is_settled_by_a_person(call, database_url):
+    async with asyncpg.create_pool(database_url, min_size=0, max_size=8) as pool, ScriptedServer() as server:
+        stage = Stage(pool, database_url)
+        await stage.add_mailing(server.port, 2)
+        await stage.run()
+        before = (await stage.item())["message_id"]
+        await pool.execute("DELETE FROM jobrunner.campaign_log")
+        await pool.execute("UPDATE jobrunner.queue_item SET status = 'Uncertain', sent_at = NULL")
+        shown = await call("mass-email", "status", "May")
+        undecided = await call("mass-email", "settle", "May")
+        again = await call("mass-email", "settle", "May", "--retry")
+        assert again.code == 0, again.err
+        assert await stage.counts() == {"Pending": 2}
+        await stage.run()
+        assert await stage.state() == ("Complete", None)
+        assert (await stage.item())["message_id"] == before
+        assert len(server.messages) == 4
+
+        await pool.execute("DELETE FROM jobrunner.campaign_log")
+        await pool.execute("UPDATE jobrunner.queue_item SET status = 'Uncertain', sent_at = NULL")
+        sent = await call("mass-email", "settle", "May", "--sent")
+        assert await stage.counts() == {"Sent": 2}
+        assert [action for action, _, _ in await stage.log()] == ["Sent", "Sent"]
+
+    assert "2 uncertain: " in shown.out
+    assert "mass-email settle May --retry" in shown.out
+    assert (undecided.code, again.lines, sent.lines) == (
+        2,
+        ["2 uncertain: sent once more"],
+        ["2 uncertain: counted as sent"],
+    )

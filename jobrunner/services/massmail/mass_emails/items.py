@@ -7,7 +7,9 @@ from typing import Literal, get_args
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.errors import Conflict
 from jobrunner.services.massmail.choosing import chosen
+from jobrunner.services.massmail.mass_emails.rows import MassEmail
 
 ItemStatus = Literal["Pending", "Sending", "Sent", "Failed", "Skipped", "Uncertain"]
 
@@ -67,6 +69,24 @@ class Item:
     enhanced_code: str | None
     reply: str | None
     reason: str | None
+
+
+async def settle_items(connection: Queryable, mass_email: MassEmail, *, retry: bool) -> int:
+    """Settle what is in doubt: sent again under the same Message-ID, or counted as sent. Return how many items.
+
+    One that is Complete goes on for those that are sent again.
+
+    Raises:
+        Conflict: they are to be sent again, and it is neither under way nor Complete.
+    """
+    (row,) = await connection.fetch(load(__package__, "settle_items"), mass_email.id, retry)
+    if not row["mailings"]:
+        raise Conflict(
+            f"the mass e-mail {mass_email.name!r} is {mass_email.status}: nothing of it is sent again; "
+            "settle it with --sent, or start it again for the rest"
+        )
+    items: int = row["items"]
+    return items
 
 
 def item_status(text: str) -> ItemStatus:
