@@ -8,7 +8,9 @@ from jobrunner.services.mail.smtp import Outcome, Phase, Result
 from jobrunner.services.mail.smtp.outcome import judge
 
 LOCAL_WINDOW = 10
-"""The first items, which must not all fail on our side."""
+"""The first items, which must not all fail on our side, nor all be refused."""
+LEAST_REFUSED = 3
+"""Of fewer items than that: so many, all of them refused, are no chance."""
 BOUNCE_WINDOW = 200
 BOUNCE_SHARE = 0.20
 REFUSAL_WINDOW = 100
@@ -23,9 +25,13 @@ class Breakers:
 
     def __init__(self, rows: Iterable[Any] = ()) -> None:
         """`rows`: what became of the last items of earlier runs, newest first (`read_outcomes`)."""
+        rows = list(rows)
         marks = [_mark_of_row(row) for row in rows]
         self._marks: deque[Mark] = deque(reversed(marks), maxlen=BOUNCE_WINDOW)
         self._beginning = len(marks) < LOCAL_WINDOW and all(local for _, _, local in marks)
+        self._only_refused = len(marks) < LOCAL_WINDOW and all(_is_refused(row) for row in rows)
+        self._refused: str | None = None
+        """The last refusal of this run."""
 
     def note(self, result: Result) -> str | None:
         """Take account of one result of an item that is finished, or that concerns the mailing."""
@@ -41,12 +47,32 @@ class Breakers:
             return None
         mark = _mark(result)
         self._marks.append(mark)
-        return self._first_fail_locally(result) or (self._too_many() if any(mark) else None)
+        return (
+            self._first_fail_locally(result)
+            or self._first_are_refused(result)
+            or (self._too_many() if any(mark) else None)
+        )
+
+    def at_end(self) -> str | None:
+        """Return why one of which nothing is left must not count as complete: it is short, and all was refused."""
+        number = len(self._marks)
+        if self._only_refused and self._refused is not None and LEAST_REFUSED <= number < LOCAL_WINDOW:
+            return f"all {number} mails were refused, the last: {self._refused}"
+        return None
 
     def _first_fail_locally(self, result: Result) -> str | None:
         self._beginning = self._beginning and result.outcome is Outcome.LOCAL
         if self._beginning and len(self._marks) >= LOCAL_WINDOW:
             return f"the first {LOCAL_WINDOW} mails could not be written, the last: {result}"
+        return None
+
+    def _first_are_refused(self, result: Result) -> str | None:
+        self._only_refused = self._only_refused and result.outcome in (Outcome.REFUSED, Outcome.BAD_ADDRESS)
+        if not self._only_refused:
+            return None
+        self._refused = str(result)
+        if len(self._marks) >= LOCAL_WINDOW:
+            return f"the first {LOCAL_WINDOW} mails were all refused, the last: {result}"
         return None
 
     def _too_many(self) -> str | None:
@@ -75,3 +101,7 @@ def _mark_of_row(row: Any) -> Mark:
     if row["code"] is None:
         return False, False, True
     return _mark(judge(Phase.RCPT, row["code"], row["reply"] or ""))
+
+
+def _is_refused(row: Any) -> bool:
+    return row["status"] == "Failed" and row["code"] is not None

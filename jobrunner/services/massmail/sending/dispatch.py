@@ -138,6 +138,7 @@ class Dispatch:
                 await self._run([self._feed(writer), *(self._lane(n) for n in range(self._connections))])
             if self._error is not None:
                 raise self._error
+            await self._pause_if_all_are_refused()
         finally:
             await self._ledger.close()
             await self._own.close()
@@ -381,6 +382,13 @@ class Dispatch:
             await tell_owner(
                 self._log, name=self._prepared.name, owner=self._prepared.created_by, reason=f"paused: {reason}"
             )
+
+    async def _pause_if_all_are_refused(self) -> None:
+        reason = self._breakers.at_end()
+        if reason is not None and not await self._side.fetch(
+            load(__package__, "find_unfinished_item"), self._prepared.id
+        ):
+            await self._pause(reason)
 
     def _note_answer(self, answer: Answer, settlements: list[Settlement]) -> None:
         finished = len(answer.skipped)

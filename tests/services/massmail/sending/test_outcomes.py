@@ -244,7 +244,7 @@ async def test_many_bad_addresses_pause_it(stage: Stage):
 
 
 async def test_many_refusals_by_policy_pause_it_over_several_runs(stage: Stage):
-    async with ScriptedServer(script={"RCPT": "550 5.7.1 blocked"}) as server:
+    async with ScriptedServer(script={"RCPT": lambda c: None if "<a0@" in c else "550 5.7.1 blocked"}) as server:
         await stage.add_mailing(server.port, 150, account={"max_connections": 1})
         await stage.set(mass_email_max_per_batch_count=60)
         await stage.run()
@@ -254,7 +254,20 @@ async def test_many_refusals_by_policy_pause_it_over_several_runs(stage: Stage):
     status, reason = await stage.state()
     assert status == "Paused"
     assert "of the last 100 mails were refused by policy" in str(reason)
-    assert (await stage.counts())["Failed"] == 100
+    assert (await stage.counts())["Failed"] == 99
+
+
+@pytest.mark.parametrize(("people", "failed", "words"), [(20, 10, "the first 10"), (4, 4, "all 4")])
+async def test_a_server_that_refuses_everybody_pauses_it(stage: Stage, people: int, failed: int, words: str):
+    async with ScriptedServer(script={"RCPT": "550 5.0.0 not you"}) as server:
+        await stage.add_mailing(server.port, people, account={"max_connections": 1})
+        await stage.run()
+
+    status, reason = await stage.state()
+    assert status == "Paused"
+    assert str(reason).startswith(f"{words} mails were")
+    assert "550 5.0.0 not you" in str(reason)
+    assert (await stage.counts())["Failed"] == failed
 
 
 async def test_an_address_that_is_none_fails_alone(stage: Stage):
