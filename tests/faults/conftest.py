@@ -3,20 +3,20 @@
 import psycopg
 import pytest
 
-from jobrunner.definitions import registry
-
-UNSEED = "INSERT INTO jobrunner.seeded_scheduled_job (job) SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING"
-
-
-@pytest.fixture(scope="session")
-def defaults() -> list[str]:
-    """The jobs out of the box."""
-    registry.load()
-    return [definition.name for definition in registry if definition.module.startswith("jobrunner.")]
+UNSEED = """
+INSERT INTO jobrunner.seeded_scheduled_job (job)
+VALUES
+    ('CheckEmailAccounts'),
+    ('CheckInboundEmails'),
+    ('ProcessMassEmail'),
+    ('SendEmailNotifications'),
+    ('SendEmailReminders')
+ON CONFLICT DO NOTHING
+"""
 
 
 @pytest.fixture
-def database_url(database_url: str, defaults: list[str]) -> str:
+def database_url(database_url: str) -> str:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(UNSEED, [defaults])
+        connection.execute(UNSEED)
     return database_url
