@@ -19,7 +19,6 @@ from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.staging import staged_place
 from jobrunner.services.mail.importing.storing import Fetched, FolderRef, Outcome
 from jobrunner.services.mailbox.fetching.desk import Desk
-from jobrunner.services.mailbox.fetching.lent import LentConnection
 from jobrunner.services.mailbox.fetching.oversize import fetch_reduced, with_parts
 from jobrunner.services.mailbox.fetching.unread import unread_mail
 
@@ -254,7 +253,7 @@ class Messages:
     async def _import_batch(self, fetched: Sequence[Fetched]) -> list[Outcome]:
         desk = self._desk
         async with desk.connect() as connection:
-            return await desk.importer.import_batch(LentConnection(connection), desk.account.ref, self._folder, fetched)
+            return await desk.importer.import_batch(connection, desk.account.ref, self._folder, fetched)
 
     async def _give_up(self, group: _Group, task: "asyncio.Task[list[ParsedMail]]") -> None:
         """Leave nothing of messages that will not be imported in this run."""

@@ -2,7 +2,7 @@
 -- there already is left out.
 WITH given AS (
     SELECT nextval('jobrunner.email_id_seq') AS id, g.*
-    FROM jsonb_to_recordset($1::jsonb) AS g (
+    FROM jsonb_to_recordset($1::text::jsonb) AS g (
         date_sent timestamptz,
         delivery_date timestamptz,
         size bigint,

@@ -3,7 +3,7 @@ INSERT INTO jobrunner.email_user AS u (
     email_id, user_id, folder_id, is_assigned, is_read, is_important, in_trash, skip_notification
 )
 SELECT g.email_id, g.user_id, g.folder_id, g.is_assigned, g.is_read, g.is_important, g.in_trash, g.skip_notification
-FROM jsonb_to_recordset($1::jsonb) AS g (
+FROM jsonb_to_recordset($1::text::jsonb) AS g (
     email_id bigint,
     user_id text,
     folder_id bigint,

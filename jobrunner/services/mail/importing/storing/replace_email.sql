@@ -1,7 +1,7 @@
 -- What was read of a mail at last. What was known of it before (addresses, the source as a file) goes, its failure too.
 WITH given AS (
     SELECT g.*
-    FROM jsonb_to_recordset($2::jsonb) AS g (
+    FROM jsonb_to_recordset($2::text::jsonb) AS g (
         date_sent timestamptz,
         is_auto_reply boolean,
         is_automatic boolean,

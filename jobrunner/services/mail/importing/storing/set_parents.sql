@@ -4,7 +4,7 @@ UPDATE jobrunner.email AS e
 SET parent_type = f.parent_type, parent_id = f.parent_id
 FROM (
     SELECT g.email_id, p.parent_type, p.parent_id
-    FROM jsonb_to_recordset($1::jsonb) AS g (email_id bigint, named_type text, named_id text, address_keys text[])
+    FROM jsonb_to_recordset($1::text::jsonb) AS g (email_id bigint, named_type text, named_id text, address_keys text[])
     CROSS JOIN LATERAL (
         SELECT g.named_type AS parent_type, g.named_id AS parent_id, 1 AS rank
         WHERE g.named_type IS NOT NULL
