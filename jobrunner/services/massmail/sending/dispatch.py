@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
 from jobrunner.services.mail.accounts import Allowance, give_back
 from jobrunner.services.mail.accounts.rates import reserve_domains
@@ -22,7 +23,7 @@ from jobrunner.services.massmail.sending.items import START, Answer, Cursor, Ite
 from jobrunner.services.massmail.sending.judging import judge
 from jobrunner.services.massmail.sending.ledger import Ledger
 from jobrunner.services.massmail.sending.letters import Letter, Writer, renderer_of
-from jobrunner.services.massmail.sending.line import PATIENCE, Connect, Line
+from jobrunner.services.massmail.sending.line import PATIENCE, Line
 from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.preparing import Prepared
 from jobrunner.services.massmail.sending.watch import AccountWatch

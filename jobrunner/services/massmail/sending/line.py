@@ -2,17 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
 
 from jobrunner.db.connection import LOST, TRANSIENT
+from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
-
-Connect = Callable[[], AbstractAsyncContextManager[Any]]
-"""Lends an asyncpg connection (`JobContext.connection`)."""
 
 GONE = (*LOST, asyncpg.exceptions.InternalClientError, TimeoutError)
 """The line is of no use any more. The driver trips over a farewell that came between two statements."""

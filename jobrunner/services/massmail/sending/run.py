@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobrunner.config import Configuration
+from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.services.mail.accounts import keeping_token
@@ -19,7 +20,7 @@ from jobrunner.services.massmail.mass_emails.states import complete, fail, pause
 from jobrunner.services.massmail.sending.dispatch import Dispatch, Sent
 from jobrunner.services.massmail.sending.hour import HourLimit, Portion
 from jobrunner.services.massmail.sending.items import release_lost
-from jobrunner.services.massmail.sending.line import Connect, Line
+from jobrunner.services.massmail.sending.line import Line
 from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.pace import Pace
 from jobrunner.services.massmail.sending.preparing import Prepared, TemplateGone, Unusable, prepare
