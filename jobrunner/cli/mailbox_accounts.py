@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from jobrunner.cli.account_options import cleared, read_secrets, spelt
 from jobrunner.cli.grid import Column
 
 if TYPE_CHECKING:
@@ -42,11 +42,6 @@ FOLDER_COLUMNS = {
     "messages": Column(),
     "unseen": Column(),
     "is_read": Column("Read by the account"),
-}
-SECRET_WORDS = {
-    "password": "password",
-    "oauth_client_secret": "client secret",
-    "oauth_refresh_token": "refresh token",
 }
 CLEARABLE: dict[str, tuple[str, ...]] = {
     "host": ("host",),
@@ -111,7 +106,7 @@ def add(entry: type["MailboxEntry"], options: Mapping[str, Any], resolve: Resolv
         values.setdefault("fetch_since", date.today())
     if not is_read and values.get("host") is None:
         values.pop("username")
-    secrets = _secrets(options, by_default=bool(is_read) and values.get("login") != "xoauth2")
+    secrets = read_secrets(options, by_default=bool(is_read) and values.get("login") != "xoauth2")
 
     async def write(here: Here) -> "MailboxRecord":
         resolved = await resolve(here, values, values.get("assigned_user_id"))
@@ -131,7 +126,7 @@ def edit(
     values = _values(options)
     values |= {"name": new} if (new := options["new_name"]) is not None else {}
     cleared = _cleared(options["clear"] or (), {**CLEARABLE, **clearable})
-    secrets = _secrets(options, by_default=False)
+    secrets = read_secrets(options, by_default=False)
     if not values and not cleared and not secrets:
         raise InvalidInput("give what is to change (`--help` shows how)")
 
@@ -301,7 +296,7 @@ def _values(options: Mapping[str, Any]) -> dict[str, Any]:
         if column not in NOT_COLUMNS and value is not None and not (isinstance(value, list | tuple) and not value)
     }
     for column in CHOICES.keys() & values.keys():
-        values[column] = _spelt(values[column], CHOICES[column])
+        values[column] = spelt(values[column], CHOICES[column])
     if "fetch_since" in values:
         values["fetch_since"] = parse_day(values["fetch_since"])
     if "monitored_folders" in values:
@@ -311,45 +306,8 @@ def _values(options: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _spelt(word: str, choices: tuple[str, ...]) -> str:
-    """Return one of a few words as it is stored, however its capitals were typed."""
-    return next((choice for choice in choices if choice.lower() == word.strip().lower()), word)
-
-
-def _secrets(options: Mapping[str, Any], *, by_default: bool) -> dict[str, Any]:
-    """Return the secrets that the options give, by their columns; the password is asked for `by_default`."""
-    from jobrunner.cli.secret_input import read_secret
-
-    def path(name: str) -> Path | None:
-        return None if options[name] is None else Path(options[name])
-
-    nowhere = options["password_env"] is None and options["password_file"] is None
-    sources = {
-        "password": (
-            options["password_env"],
-            path("password_file"),
-            options["ask_password"] or (by_default and nowhere),
-        ),
-        "oauth_client_secret": (options["client_secret_env"], path("client_secret_file"), False),
-        "oauth_refresh_token": (options["refresh_token_env"], path("refresh_token_file"), False),
-    }
-    found = {
-        column: read_secret(SECRET_WORDS[column], env=env, file=file, ask=ask)
-        for column, (env, file, ask) in sources.items()
-    }
-    return {column: secret for column, secret in found.items() if secret is not None}
-
-
 def _cleared(names: "list[str] | tuple[str, ...]", clearable: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    from jobrunner.errors import InvalidInput, nearest
-
-    columns: dict[str, Any] = {}
-    for name in names:
-        what = name.strip().lower().replace("-", "_").removeprefix("__")
-        if what not in clearable:
-            known = [key.replace("_", "-") for key in clearable]
-            raise InvalidInput(f"{name[:100]!r} cannot be emptied{nearest(name, known)}")
-        columns |= dict.fromkeys(clearable[what])
+    columns = cleared(names, clearable)
     empty: dict[str, Any] = {"folder_map": {}, "teams": ()}
     columns |= {column: empty[column] for column in columns.keys() & empty.keys()}
     if "sent_folder" in columns:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli import smtp_account_options as option
+from jobrunner.cli.account_options import cleared, read_secrets
 from jobrunner.cli.mail_records import AsJson
 from jobrunner.cli.plain_help import PlainHelp
-from jobrunner.cli.smtp_account_entry import cleared, given, read_secrets, spelt
+from jobrunner.cli.smtp_account_entry import CLEARABLE, given
 from jobrunner.cli.smtp_account_rows import COLUMNS, as_row, configured_row
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def list_all(json: AsJson = False) -> None:
 
 @app.command(cls=PlainHelp)
 def add(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="A name for it.", metavar="NAME")],
     host: Annotated[str, typer.Option(help="The mail server.", metavar="HOST")],
     kind: option.Kind = "Group",
@@ -95,56 +97,16 @@ def add(
     from jobrunner.services.mail.accounts.entry import AccountEntry
     from jobrunner.services.mail.accounts.table import add_account
 
-    if from_address is None and username is not None and "@" in username:
-        from_address = username
-    kind, security, login = spelt("kind", kind), spelt("security", security), spelt("login", login)
-    values = {
-        "host": host,
-        "kind": kind,
-        "user_id": user,
-        "port": {"ssl": 465, "none": 25}.get(security or "", 587) if port is None else port,
-        "security": security,
-        "local_hostname": local_hostname,
-        "username": username,
-        "login": spelt("login", login),
-        "oauth_token_url": token_url,
-        "oauth_client_id": client_id,
-        "oauth_scope": scope,
-        "from_address": from_address or "",
-        "from_name": from_name,
-        "reply_to_address": reply_to,
-        "for_mass_mail": for_mass_mail,
-        "is_shared": shared,
-        "rate_per_minute": rate_per_minute,
-        "rate_per_hour": rate_per_hour,
-        "domain_rate_per_minute": domain_rate_per_minute,
-        "domain_rate_per_hour": domain_rate_per_hour,
-        "domain_concurrency": domain_concurrency,
-        "max_connections": max_connections,
-        "messages_per_connection": messages_per_connection,
-        "idle_close": idle_close,
-        "uncertain_policy": spelt("uncertain_policy", uncertain_policy),
-        "dkim_domain": dkim_domain,
-        "dkim_selector": dkim_selector,
-        "dkim_second_selector": dkim_second_selector,
-    }
+    values = given(context.params)
+    values.setdefault("port", {"ssl": 465, "none": 25}.get(values["security"], 587))
+    if username is not None and "@" in username:
+        values.setdefault("from_address", username)
     # What was given is looked at before anything more is asked for.
-    AccountEntry(name=name, **given(values)).check_plain()
-    if from_address is None:
+    AccountEntry(name=name, **{"from_address": "", **values}).check_plain()
+    if "from_address" not in values:
         raise InvalidInput("give the sender's address: --from-address")
-    nowhere = password_env is None and password_file is None
-    secrets = read_secrets(
-        password=(
-            password_env,
-            password_file,
-            ask_password or (username is not None and login != "xoauth2" and nowhere),
-        ),
-        oauth_client_secret=(client_secret_env, client_secret_file, False),
-        oauth_refresh_token=(refresh_token_env, refresh_token_file, False),
-        dkim_key=(None, dkim_key_file, False),
-        dkim_second_key=(None, dkim_second_key_file, False),
-    )
-    entry = AccountEntry(name=name, **given(values), secrets=secrets)
+    secrets = read_secrets(context.params, by_default=username is not None and values.get("login") != "xoauth2")
+    entry = AccountEntry(name=name, **values, secrets=secrets)
     entry.check()
 
     async def write() -> "AccountRecord":
@@ -157,6 +119,7 @@ def add(
 
 @app.command(cls=PlainHelp)
 def edit(
+    context: typer.Context,
     name: Name,
     new_name: Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")] = None,
     status: Annotated[str | None, typer.Option(help="Active or Inactive.", metavar="WORD")] = None,
@@ -210,46 +173,8 @@ def edit(
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mail.accounts.table import edit_account
 
-    values = {
-        "name": new_name,
-        "status": spelt("status", status),
-        "kind": spelt("kind", kind),
-        "user_id": user,
-        "host": host,
-        "port": port,
-        "security": spelt("security", security),
-        "local_hostname": local_hostname,
-        "username": username,
-        "login": spelt("login", login),
-        "oauth_token_url": token_url,
-        "oauth_client_id": client_id,
-        "oauth_scope": scope,
-        "from_address": from_address,
-        "from_name": from_name,
-        "reply_to_address": reply_to,
-        "for_mass_mail": for_mass_mail,
-        "is_shared": shared,
-        "rate_per_minute": rate_per_minute,
-        "rate_per_hour": rate_per_hour,
-        "domain_rate_per_minute": domain_rate_per_minute,
-        "domain_rate_per_hour": domain_rate_per_hour,
-        "domain_concurrency": domain_concurrency,
-        "max_connections": max_connections,
-        "messages_per_connection": messages_per_connection,
-        "idle_close": idle_close,
-        "uncertain_policy": spelt("uncertain_policy", uncertain_policy),
-        "dkim_domain": dkim_domain,
-        "dkim_selector": dkim_selector,
-        "dkim_second_selector": dkim_second_selector,
-    }
-    secrets = read_secrets(
-        password=(password_env, password_file, ask_password),
-        oauth_client_secret=(client_secret_env, client_secret_file, False),
-        oauth_refresh_token=(refresh_token_env, refresh_token_file, False),
-        dkim_key=(None, dkim_key_file, False),
-        dkim_second_key=(None, dkim_second_key_file, False),
-    )
-    changes = {**cleared(clear or []), **given(values), **secrets}
+    secrets = read_secrets(context.params, by_default=False)
+    changes = {**cleared(clear or [], CLEARABLE), **given(context.params), **secrets}
     if not changes:
         raise InvalidInput("give what is to change (`jobrunner smtp-account edit --help` shows how)")
 

@@ -1,36 +1,52 @@
 """From the options of `jobrunner smtp-account` to the columns of an account."""
 
-from pathlib import Path
 from typing import Any
 
+from jobrunner.cli.account_options import spelt
 
-def read_secrets(**sources: tuple[str | None, Path | None, bool]) -> dict[str, Any]:
-    """Return the secrets that the options give, by their columns.
+COLUMNS_OF_OPTIONS = {
+    "new_name": "name",
+    "status": "status",
+    "kind": "kind",
+    "user": "user_id",
+    "host": "host",
+    "port": "port",
+    "security": "security",
+    "local_hostname": "local_hostname",
+    "username": "username",
+    "login": "login",
+    "token_url": "oauth_token_url",
+    "client_id": "oauth_client_id",
+    "scope": "oauth_scope",
+    "from_address": "from_address",
+    "from_name": "from_name",
+    "reply_to": "reply_to_address",
+    "for_mass_mail": "for_mass_mail",
+    "shared": "is_shared",
+    "rate_per_minute": "rate_per_minute",
+    "rate_per_hour": "rate_per_hour",
+    "domain_rate_per_minute": "domain_rate_per_minute",
+    "domain_rate_per_hour": "domain_rate_per_hour",
+    "domain_concurrency": "domain_concurrency",
+    "max_connections": "max_connections",
+    "messages_per_connection": "messages_per_connection",
+    "idle_close": "idle_close",
+    "uncertain_policy": "uncertain_policy",
+    "dkim_domain": "dkim_domain",
+    "dkim_selector": "dkim_selector",
+    "dkim_second_selector": "dkim_second_selector",
+}
+"""The options that are stored as they are given."""
 
-    Args:
-        sources: for each column a variable of the environment, a file, and whether to ask at the terminal.
 
-    Raises:
-        InvalidInput: a secret is given in two ways, or is not to be had there.
-    """
-    from jobrunner.cli.secret_input import read_secret
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by their columns; words as they are stored, whatever their capitals."""
+    from jobrunner.services.mail.accounts.entry import CHOICES
 
-    words = {
-        "password": "password",
-        "oauth_client_secret": "client secret",
-        "oauth_refresh_token": "refresh token",
-        "dkim_key": "DKIM key",
-        "dkim_second_key": "second DKIM key",
-    }
-    found = {
-        column: read_secret(words[column], env=env, file=file, ask=ask) for column, (env, file, ask) in sources.items()
-    }
-    return {column: secret for column, secret in found.items() if secret is not None}
-
-
-def given(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given."""
-    return {name: value for name, value in values.items() if value is not None}
+    columns = {column: value for name, column in COLUMNS_OF_OPTIONS.items() if (value := options.get(name)) is not None}
+    for column in columns.keys() & CHOICES.keys():
+        columns[column] = spelt(columns[column], CHOICES[column])
+    return columns
 
 
 CLEARABLE = {
@@ -50,30 +66,3 @@ CLEARABLE = {
     "dkim_second": ("dkim_second_selector", "dkim_second_key"),
 }
 """What can be emptied, and the columns that are then."""
-
-
-def cleared(names: list[str]) -> dict[str, None]:
-    """Return the columns that are to be empty.
-
-    Raises:
-        InvalidInput: what a name stands for must not be empty.
-    """
-    from jobrunner.errors import InvalidInput, nearest
-
-    columns: dict[str, None] = {}
-    for name in names:
-        what = name.strip().lower().replace("-", "_").removeprefix("__")
-        if what not in CLEARABLE:
-            known = [key.replace("_", "-") for key in CLEARABLE]
-            raise InvalidInput(f"{name[:100]!r} cannot be emptied{nearest(name, known)}")
-        columns |= dict.fromkeys(CLEARABLE[what])
-    return columns
-
-
-def spelt(column: str, word: str | None) -> str | None:
-    """Return one of a few words as it is stored, however its capitals were typed."""
-    from jobrunner.services.mail.accounts.entry import CHOICES
-
-    if word is None:
-        return None
-    return next((choice for choice in CHOICES[column] if choice.lower() == word.strip().lower()), word)
