@@ -1,0 +1,2 @@
+-- What follows an incoming mail: cases, automatic answers, bounces; mails kept in the Sent folder.
+SELECT 1;

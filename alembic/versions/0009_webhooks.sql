@@ -1,0 +1,2 @@
+-- Webhooks: events, deliveries, batches, attempts.
+SELECT 1;

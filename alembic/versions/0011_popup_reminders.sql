@@ -1,0 +1,2 @@
+-- Popup reminders.
+SELECT 1;
