@@ -12,7 +12,7 @@ from jobrunner.errors import NotFound
 from jobrunner.services.mail.importing.reader import MailReader
 from jobrunner.services.mail.importing.staging import place_of
 from jobrunner.services.mail.importing.storing.files import discard_staged, settle_files, staged_files
-from jobrunner.services.mail.importing.storing.importer import (
+from jobrunner.services.mail.importing.storing.rows import (
     attachment_row,
     recipient_rows,
     references_of,
