@@ -1,4 +1,7 @@
-"""The demo's mass mailing: sample persons, some of whom are not to get it, a campaign with a link that is counted."""
+"""The demo of mail out: a reminder of a meeting, then a mass mailing to sample persons, some of whom are not to get it.
+
+Its campaign has a link that is counted.
+"""
 
 import asyncio
 import json
@@ -8,6 +11,7 @@ from pathlib import Path
 import asyncpg
 from demo_mailbox import Mailbox, say
 
+from jobrunner.config import Configuration
 from jobrunner.config.model import Http
 from jobrunner.db.connection import Connection
 from jobrunner.errors import Conflict, NotFound
@@ -24,21 +28,44 @@ SENDER = "garden@example.com"
 PATIENCE = 20.0
 """Seconds after which the mailing goes, whether or not the reminder has arrived."""
 
+MEETING = """
+WITH ada AS (
+    INSERT INTO jobrunner.app_user (id, name, email, time_zone)
+    VALUES ('demo-ada', 'Ada Lovelace', 'ada@example.com', 'Europe/London')
+    ON CONFLICT (id) DO UPDATE SET email = excluded.email
+    RETURNING id
+), meeting AS (
+    INSERT INTO jobrunner.meeting (name, date_start, date_end, assigned_user_id)
+    SELECT 'Coffee with Charles', now() + interval '65 seconds', now() + interval '1 hour', ada.id
+    FROM ada
+    RETURNING id
+), attendee AS (
+    INSERT INTO jobrunner.attendee (entity_type, entity_id, user_id, status)
+    SELECT 'Meeting', meeting.id, ada.id, 'Accepted'
+    FROM meeting, ada
+)
+INSERT INTO jobrunner.reminder_list (entity_type, entity_id, reminders)
+SELECT 'Meeting', meeting.id, '[{"type": "Email", "seconds": 60}]'
+FROM meeting
+"""
 PERSONS = """
 WITH account AS (
     INSERT INTO jobrunner.account (id, name, email) VALUES ('demo-engine', 'Engine Works', 'works@example.org')
+    ON CONFLICT DO NOTHING
 ), contact AS (
     INSERT INTO jobrunner.contact (id, first_name, last_name, email, account_id, fields)
     VALUES
         ('demo-charles', 'Charles', 'Babbage', 'charles@example.org', 'demo-engine', '{"flower": "tulips"}'),
         ('demo-grace', 'Grace', 'Hopper', 'grace@example.net', NULL, '{"flower": "sweet peas"}'),
         ('demo-mary', 'Mary', 'Somerville', 'mary@example.net', NULL, '{"flower": "lupins"}')
+    ON CONFLICT DO NOTHING
 ), lead AS (
     INSERT INTO jobrunner.lead (id, first_name, last_name, email, fields)
     VALUES
         ('demo-zoe', 'Zoë', 'Weiß', 'zoe@bücher.example', '{"flower": "roses & <thorns>"}'),
         ('demo-alan', 'Alan', 'Turing', 'alan@example.net', '{"flower": "daisies"}'),
         ('demo-emmy', 'Emmy', 'Noether', 'emmy@example.net', '{"flower": "ivy"}')
+    ON CONFLICT DO NOTHING
 )
 INSERT INTO jobrunner.email_address (key, opted_out, opted_out_reason, invalid, invalid_reason)
 VALUES
@@ -124,7 +151,7 @@ def free_port() -> int:
 
 
 class Mailing:
-    """The mailing of one start of the demo."""
+    """What one start of the demo shows of mail out."""
 
     def __init__(self, dsn: str, data_dir: Path, mailbox: Mailbox) -> None:
         self._dsn = dsn
@@ -132,20 +159,26 @@ class Mailing:
         self._mailbox = mailbox
         self._id = 0
 
-    async def prepare(self, site_url: str) -> None:
+    async def start(self, configuration: Configuration) -> None:
         """Write the sample data unless they are there, and where links in mails lead to: this demo's daemon."""
         connection = await asyncpg.connect(self._dsn)
         try:
+            await connection.execute(MEETING)
             async with connection.transaction():
                 # Of two demos at their first start one writes the samples.
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtext('jobrunner demo'))")
-                await connection.execute(SITE, json.dumps(site_url))
+                await connection.execute(SITE, json.dumps(f"http://127.0.0.1:{configuration.http.port}"))
                 try:
                     self._id = (await find_mass_email(connection, NAME)).id
                 except NotFound:
                     self._id = (await self._add(connection)).id
         finally:
             await connection.close()
+        say("A meeting begins in 65 seconds, and Ada wants a mail one minute before: it arrives in five seconds or so.")
+        say("Then a small mass mailing goes out.")
+
+    async def stop(self) -> None:
+        """Nothing of it is left."""
 
     async def _add(self, connection: "asyncpg.Connection") -> MassEmail:
         await connection.execute(PERSONS)

@@ -12,16 +12,19 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from demo_dovecot import find_dovecot
+from demo_mail_in import MailIn, rest
 from demo_mailbox import Mailbox, say
 from demo_mailing import Mailing, free_port
 
 from jobrunner import daemon
 from jobrunner.cli.logging_setup import set_up_logging
 from jobrunner.cli.output import loop_factory
-from jobrunner.config import load
+from jobrunner.config import Configuration, load
 from jobrunner.config.model import Http
 from jobrunner.db import migrations
 from jobrunner.db.connection import Connection
@@ -31,26 +34,6 @@ from jobrunner.definitions import registry
 from jobrunner.errors import JobrunnerError
 
 MOST_SECONDS = 86400
-SAMPLE_DATA = """
-WITH ada AS (
-    INSERT INTO jobrunner.app_user (id, name, email, time_zone)
-    VALUES ('demo-ada', 'Ada Lovelace', 'ada@example.com', 'Europe/London')
-    ON CONFLICT (id) DO UPDATE SET email = excluded.email
-    RETURNING id
-), meeting AS (
-    INSERT INTO jobrunner.meeting (name, date_start, date_end, assigned_user_id)
-    SELECT 'Coffee with Charles', now() + interval '65 seconds', now() + interval '1 hour', ada.id
-    FROM ada
-    RETURNING id
-), attendee AS (
-    INSERT INTO jobrunner.attendee (entity_type, entity_id, user_id, status)
-    SELECT 'Meeting', meeting.id, ada.id, 'Accepted'
-    FROM meeting, ada
-)
-INSERT INTO jobrunner.reminder_list (entity_type, entity_id, reminders)
-SELECT 'Meeting', meeting.id, '[{"type": "Email", "seconds": 60}]'
-FROM meeting
-"""
 SCHEDULES = """
 INSERT INTO jobrunner.scheduled_job (name, job, crontab)
 VALUES ('Every five seconds', 'EveryFiveSeconds', '*/5 * * * * *'), ('Every minute', 'EveryMinute', '* * * * *')
@@ -82,8 +65,23 @@ async def report(dsn: str, began: float) -> None:
         await connection.close()
 
 
-async def demo(data_dir: Path, seconds: float | None) -> int:
+class Act(Protocol):
+    """What the demo shows beside its jobs."""
+
+    async def start(self, configuration: Configuration) -> None:
+        """Make ready what it needs, and say what will be seen."""
+
+    async def run(self) -> None:
+        """Show it while the daemon runs; cancelled at the end."""
+
+    async def stop(self) -> None:
+        """Undo what start did; also where that failed."""
+
+
+async def demo(data_dir: Path, seconds: float | None, *, mail: bool) -> int:
     started, began = time.monotonic(), time.time()
+    if mail:
+        find_dovecot()
     say("This is jobrunner at work: one process on a PostgreSQL of its own.")
     say(f"Its data is kept in {data_dir} and nowhere else; delete that folder to begin anew.")
     say("PostgreSQL starts ...")
@@ -92,19 +90,14 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
     mailbox = Mailbox(started)
     receiver = await mailbox.listen()
     port, http_port = receiver.sockets[0].getsockname()[1], free_port()
-    mailing = Mailing(dsn, data_dir, mailbox)
+    act: Act = MailIn(dsn, data_dir, mailbox) if mail else Mailing(dsn, data_dir, mailbox)
     try:
         await migrations.upgrade(dsn)
         connection = Connection(dsn, "demo")
         await connection.fetch(SCHEDULES)
-        await connection.fetch(SAMPLE_DATA)
+        if not mail:
+            await rest(connection, data_dir)
         await connection.close()
-        await mailing.prepare(f"http://127.0.0.1:{http_port}")
-        say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
-        say("There are two scheduled jobs of the demo: every five seconds, and every minute in a process of its own.")
-        say("A meeting begins in 65 seconds, and Ada wants a mail one minute before: it arrives in five seconds or so.")
-        say("Then a small mass mailing goes out. Ctrl-C stops all of it.")
-        say()
         configuration = load(
             data_dir=data_dir,
             smtp={"host": "127.0.0.1", "port": port, "security": "none", "from_address": "calendar@example.com"},
@@ -112,9 +105,14 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
             http={} if http_port == Http().port else {"port": http_port},
             site_url="http://crm.example.com",
         )
+        say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
+        say("There are two scheduled jobs of the demo: every five seconds, and every minute in a process of its own.")
+        await act.start(configuration)
+        say("Ctrl-C stops all of it.")
+        say()
         set_up_logging(configuration)
         registry.load(["demo_jobs"])
-        beside = [asyncio.create_task(report(dsn, began)), asyncio.create_task(mailing.run())]
+        beside = [asyncio.create_task(report(dsn, began)), asyncio.create_task(act.run())]
         running = asyncio.create_task(
             daemon.run(dsn=dsn, direct_dsn=dsn, configuration=configuration, registry=registry)
         )
@@ -123,12 +121,19 @@ async def demo(data_dir: Path, seconds: float | None) -> int:
         code = await running
         for task in beside:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
-        say(f"Stopped cleanly. {mailbox.received} mail(s) had arrived. Start it again: it finds its data.")
+        for failure in await asyncio.gather(*beside, return_exceptions=True):
+            if isinstance(failure, Exception):
+                say(f"--- The demo itself failed: {failure!r}")
+                code = code or 1
+        arrived = "" if mail else f" {mailbox.received} mail(s) had arrived."
+        say(f"Stopped cleanly.{arrived} Start it again: it finds its data.")
         return code
     finally:
         receiver.close()
-        await server.stop()
+        try:
+            await act.stop()
+        finally:
+            await server.stop()
 
 
 def data_folder() -> Path:
@@ -157,11 +162,12 @@ def main() -> int:
         help="where its data is kept; by default the folder demo in JOBRUNNER_DATA_DIR if that is set (%(default)s)",
     )
     parser.add_argument("--seconds", type=duration, help="stop by itself after so many seconds")
+    parser.add_argument("--mail", action="store_true", help="show mail that comes in, at a Dovecot of its own")
     arguments = parser.parse_args()
     logging.getLogger("mail.log").setLevel(logging.WARNING)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(demo(arguments.data_dir.absolute(), arguments.seconds))
+            return runner.run(demo(arguments.data_dir.absolute(), arguments.seconds, mail=arguments.mail))
     except JobrunnerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -1,18 +1,21 @@
 """scripts/demo: keeps to its own folder, and takes no nonsense."""
 
+import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import httpx
 import pytest
+
+from jobrunner.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,10 +39,11 @@ def demo(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[st
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[IO[str]]:
+def running(folder: Path, *arguments: str) -> Iterator[IO[str]]:
     """What a demo says, line by line; at the end it is stopped as by Ctrl-C."""
+    program = ROOT / "scripts" / "demo_program.py"
     process = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "demo_program.py", "--data-dir", folder / "data", "--seconds", "100"],
+        [sys.executable, program, "--data-dir", folder / "data", "--seconds", "100", *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -110,3 +114,45 @@ def test_a_reminder_and_then_a_mailing_whose_links_work(folder: Path):
         other = httpx.URL(until(said, r"its page to unsubscribe: +(\S+)$")[1])
         # Where the port is free, the links of the first mails work as they are.
         assert "You are unsubscribed" in httpx.get(httpx.URL(page).copy_with(port=other.port)).text
+
+
+def test_mail_comes_in_as_soon_as_it_is_there(
+    folder: Path, require_tool: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    """With a file, in its thread, to a group; also at the second start, and then nothing is left of its Dovecot."""
+    require_tool("dovecot", "dovecot-imapd")
+    (folder / "tmp").mkdir(mode=0o755)
+    monkeypatch.setenv("TMPDIR", str(folder / "tmp"))
+    with running(folder, "--mail") as said:
+        until(said, "Both mailboxes are watched")
+        seconds = until(said, r"It is mail 1, ([\d.]+) s after the server got it")[1]
+        assert float(seconds) < 10  # of the schedule's minute; how quick it is the benchmarks tell
+        until(said, r"File: operations.csv \(text/csv, 66\)")
+        until(said, "Who has it: Ada Lovelace$")
+        until(said, "Thread: it is the mail number 2 of the thread of mail 1")
+        until(said, "Who has it: Ada Lovelace, Katherine Johnson$")
+        command = until(said, r"python3 -c '(import imaplib; .*)'$")[1]
+        second = demo("--mail", "--data-dir", str(folder / "data"), "--seconds", "1")
+        assert second.returncode == 1
+        assert "another scripts/demo --mail runs on" in second.stderr
+        subprocess.run([sys.executable, "-c", command], check=True, timeout=30)
+        until(said, "Mail 4 has come in")
+        until(said, "Subject: Hello$")
+    assert list((folder / "tmp").glob("jobrunner-demo-*")) == []
+    with running(folder, "--mail") as said:
+        until(said, "From former times 4 mails are here.")
+        until(said, "It is mail 5, ")
+
+
+def test_what_is_missing_for_mail_is_said_in_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    dovecot = importlib.import_module("demo_dovecot")
+    monkeypatch.setattr(dovecot, "PLACES", [str(folder)])
+    with pytest.raises(ConfigurationError, match="have `apt-get install dovecot-imapd` run as root"):
+        dovecot.find_dovecot()
+    program = folder / "dovecot"
+    program.write_text("#!/bin/sh\necho '2.4.1 (abc)'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(dovecot, "IMAP", [str(program)])
+    with pytest.raises(ConfigurationError, match=r"knows Dovecot 2.3, and this machine has 2.4.1"):
+        dovecot.find_dovecot()
