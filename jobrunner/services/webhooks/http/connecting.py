@@ -1,0 +1,128 @@
+"""Connections: the guard at the socket, and what is known of the line an answer comes on."""
+
+import socket
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
+from time import monotonic
+from typing import Any
+
+from aiohttp import ClientError, ClientResponse, TCPConnector
+from aiohttp.client_proto import ResponseHandler
+
+from jobrunner.services.address_guard import AddressRefused, Guard
+
+HEAD_LIMIT = 64 * 1024
+"""Octets of an answer's head, interim answers (1xx) included."""
+
+
+class HeadTooLong(ClientError):
+    """The head of an answer is over `HEAD_LIMIT`."""
+
+
+class Line(ResponseHandler):
+    """A connection: counts what comes."""
+
+    received = 0
+    """Octets since the last request was sent."""
+    peer: str | None = None
+    in_head = True
+
+    def connection_made(self, transport: Any) -> None:
+        """Note whom the connection leads to."""
+        super().connection_made(transport)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if name else None
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; a head that does not end breaks the connection."""
+        self.received += len(data)
+        if self.in_head and self.received > HEAD_LIMIT:
+            self.set_exception(HeadTooLong())
+            self.abort()
+            return
+        super().data_received(data)
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One request on its way."""
+
+    host: str
+    fresh: bool = False
+    """It has a connection of its own, or at least tried for one."""
+    refused: AddressRefused | None = None
+    line: Line | None = None
+    sent_at: float | None = None
+
+    @property
+    def died_idle(self) -> bool:
+        """Whether its connection was kept alive and ended within a second, before anything came."""
+        if self.fresh or (self.line is not None and self.line.received > 0):
+            return False
+        return self.sent_at is None or monotonic() - self.sent_at < 1.0
+
+
+current: ContextVar[Attempt] = ContextVar("attempt")
+"""The request that the connector works for."""
+
+
+class Answer(ClientResponse):
+    """An answer that tells its request on which line it comes."""
+
+    async def start(self, connection: Any) -> ClientResponse:
+        """Wait for the head."""
+        attempt = current.get()
+        attempt.sent_at = monotonic()
+        line = connection.protocol
+        if not isinstance(line, Line):
+            attempt.fresh = True  # nothing is known of it, so there is no second try
+            return await super().start(connection)
+        attempt.line = line
+        line.received = 0
+        line.in_head = True
+        try:
+            return await super().start(connection)
+        finally:
+            line.in_head = False
+
+
+class GuardedSockets:
+    """Makes the sockets of a connector, if the guard permits the address."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def __call__(self, info: Any) -> socket.socket:
+        """Make the socket for the address that is connected to next.
+
+        Raises:
+            AddressRefused: it is denied.
+        """
+        family, kind, protocol, _, address = info
+        attempt = current.get(None)
+        try:
+            if attempt is None:
+                raise AddressRefused("nobody says for which host this connection is")
+            try:
+                ip = ip_address(address[0])
+            except ValueError:
+                raise AddressRefused(f"{attempt.host} leads to what is no IP address") from None
+            self._guard.check_address(attempt.host, ip, address[1])
+        except AddressRefused as refused:
+            if attempt is not None:
+                attempt.refused = refused
+            raise
+        attempt.fresh = True
+        return socket.socket(family, kind, protocol)
+
+
+class GuardedConnector(TCPConnector):
+    """A connector whose connections are `Line`s."""
+
+    def __init__(self, guard: Guard, **options: Any) -> None:
+        super().__init__(socket_factory=GuardedSockets(guard), use_dns_cache=False, **options)
+        # aiohttp has no public way to give a protocol of one's own. Without this nothing is sent a second time, and
+        # a head is bounded by aiohttp's own limits alone.
+        self._factory: Any = partial(Line, loop=self._loop)
