@@ -166,6 +166,7 @@ CREATE TABLE jobrunner.inbound_email (
     reply_to_address text CONSTRAINT reply_to_address_is_an_address CHECK (jobrunner.is_email(reply_to_address)),
     from_name text CHECK (length(from_name) <= 255 AND from_name !~ '[[:cntrl:]]'),
     exclude_from_reply boolean NOT NULL DEFAULT false,
+    takes_unsubscriptions boolean NOT NULL DEFAULT false,
 
     CONSTRAINT inbound_email_name_is_unique UNIQUE (name),
     CONSTRAINT imap_is_whole CHECK (NOT use_imap OR (host IS NOT NULL AND username IS NOT NULL AND fetch_since IS NOT NULL)),
@@ -176,6 +177,8 @@ CREATE TABLE jobrunner.inbound_email (
 COMMENT ON COLUMN jobrunner.inbound_email.epoch IS 'Counts resets: a fetch that began before one stores nothing after it.';
 COMMENT ON COLUMN jobrunner.inbound_email.add_all_team_users IS 'Every active user of its teams gets its mail.';
 COMMENT ON COLUMN jobrunner.inbound_email.case_distribution IS 'NULL: cases are assigned to nobody.';
+COMMENT ON COLUMN jobrunner.inbound_email.exclude_from_reply IS 'Whoever answers a mail to everybody leaves its address out.';
+COMMENT ON COLUMN jobrunner.inbound_email.takes_unsubscriptions IS 'Mass mail offers its address to unsubscribe by mail.';
 CREATE INDEX inbound_email_by_address ON jobrunner.inbound_email (jobrunner.address_key(email_address));
 
 CREATE TABLE jobrunner.inbound_email_team (
@@ -499,13 +502,6 @@ CREATE TABLE jobrunner.case_team (
 );
 CREATE INDEX case_team_of_team ON jobrunner.case_team (team_id);
 
--- Automatic answers, counted: for an address, a thread, a domain and an account (`address:…`, `thread:…`, and so on).
-CREATE TABLE jobrunner.auto_reply_count (
-    scope text PRIMARY KEY CHECK (length(scope) BETWEEN 1 AND 400),
-    counted integer NOT NULL DEFAULT 0,
-    counted_from timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 50);
-
 -- State, copies and failures go with their account. What was imported stays.
 CREATE FUNCTION jobrunner.forget_mail_account() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
@@ -517,6 +513,7 @@ BEGIN
     DELETE FROM jobrunner.mail_folder_state AS f WHERE f.account_kind = kind AND f.account_id = OLD.id;
     DELETE FROM jobrunner.mail_fetch_failure AS f WHERE f.account_kind = kind AND f.account_id = OLD.id;
     DELETE FROM jobrunner.email_copy AS c WHERE c.account_kind = kind AND c.account_id = OLD.id;
+    DELETE FROM jobrunner.oauth_turn AS t WHERE t.place = TG_TABLE_NAME || '/' || OLD.id;
     RETURN NULL;
 END;
 $$;
@@ -562,6 +559,7 @@ CREATE FUNCTION jobrunner.is_own_address(key text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM jobrunner.email_account AS e WHERE jobrunner.address_key(e.email_address) = key)
         OR EXISTS (SELECT FROM jobrunner.inbound_email AS i WHERE jobrunner.address_key(i.email_address) = key)
+        OR EXISTS (SELECT FROM jobrunner.inbound_email AS i WHERE jobrunner.address_key(i.reply_from_address) = key)
         OR EXISTS (SELECT FROM jobrunner.smtp_account AS s WHERE jobrunner.address_key(s.from_address) = key)
         OR EXISTS (SELECT FROM jobrunner.app_user AS u WHERE jobrunner.address_key(u.email) = key)
 $$;
