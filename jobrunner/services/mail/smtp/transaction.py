@@ -59,14 +59,14 @@ class Transactions:
     def _commands(self, payload: bytes, envelope: Envelope) -> tuple[str, str]:
         """Return MAIL and RCPT, with what the server offers; nothing has been sent when this ends it."""
         offers, sender, recipient = self.offers, envelope.sender, envelope.recipient
-        mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
+        mail, rcpt = f"MAIL FROM:<{sender or ''}>", f"RCPT TO:<{recipient}>"
         if offers.size is not None:
             if 0 < offers.size < len(payload):
                 raise self._unsupported(f"the message has {len(payload)} octets", f"takes {offers.size} at most")
             mail += f" SIZE={len(payload)}"
-        foreign = not (sender.local.isascii() and recipient.local.isascii())
+        foreign = [one for one in (recipient, sender) if one is not None and one.needs_smtputf8]
         if foreign and not offers.smtputf8:
-            who = recipient if recipient.needs_smtputf8 else sender
+            who = foreign[0]
             raise self._unsupported(f"{who} is in another alphabet", "does not take that (SMTPUTF8)")
         if foreign or not payload.isascii():
             if offers.eight_bit:

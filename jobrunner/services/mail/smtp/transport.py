@@ -14,7 +14,8 @@ class Envelope:
     The last two ask for notifications of delivery (RFC 3461); a server that offers no DSN is not asked.
     """
 
-    sender: Address
+    sender: Address | None
+    """None for the null path `<>` of automatic answers: nothing ever comes back (RFC 3834, 3.3)."""
     recipient: Address
     envid: str | None = None
     """Comes back in a notification as Original-Envelope-Id; at most 100 printable ASCII characters."""

@@ -21,17 +21,23 @@ def read_marks(root: Entity, sender: tuple[MailAddress, ...]) -> Marks:
     is_auto_reply = (
         root.first("x-autoreply") is not None or root.first("x-autorespond") is not None or submitted == "auto-replied"
     )
-    is_automatic = is_auto_reply or submitted not in ("", "no")
+    is_automatic = is_auto_reply or submitted not in ("", "no") or _is_report(root)
     return_path = read_return_path(root)
     reasons = list(_reasons(root, submitted, return_path, is_auto_reply))
     reasons += [
         f"it is from {address.address[:100]}"
         for address in sender[:10]
-        if MACHINES.fullmatch((address.address.rpartition("@")[0] or address.address).lower())
+        if is_machine(address.address)
     ]
     if not any(address.key for address in sender):
         reasons.append("it is from no address")
     return Marks(is_auto_reply, is_automatic, tuple(reasons), return_path)
+
+
+def is_machine(address: str) -> bool:
+    """Return whether no person reads what is sent to an address; a detail (`bounces+x@…`) makes no difference."""
+    local = (address.rpartition("@")[0] or address).lower()
+    return MACHINES.fullmatch(local) is not None or MACHINES.fullmatch(local.partition("+")[0]) is not None
 
 
 def is_daemon(sender: tuple[MailAddress, ...]) -> bool:
@@ -69,9 +75,13 @@ def _reasons(root: Entity, submitted: str, return_path: str | None, is_auto_repl
     if SUPPRESSING & set(suppressed.replace(" ", "").split(",")):
         reasons.append("X-Auto-Response-Suppress asks for none")
     reasons += [f"it has {name.title()}" for name in ("x-loop", "feedback-id") if root.first(name) is not None]
-    if root.content_type.value == "multipart/report":
+    if _is_report(root):
         reasons.append("it is a report")
     return reasons
+
+
+def _is_report(root: Entity) -> bool:
+    return root.content_type.value == "multipart/report"
 
 
 def _word(root: Entity, name: str) -> str:

@@ -5,6 +5,7 @@ which are signed, then what stands in the returned header, then the address with
 """
 
 import re
+from collections.abc import Iterable
 
 from jobrunner.services.mail.importing.parsing.automatic import is_daemon
 from jobrunner.services.mail.importing.parsing.entity import Entity, read_fields
@@ -38,6 +39,13 @@ UNKNOWN_USER = re.compile(
 )
 QMAIL = "This is the qmail-send program at"
 QMAIL_BLOCK = re.compile(r"^<([^<>\s]+@[^<>\s]+)>:[ \t]*\n((?:[^\n]*\S[^\n]*\n?)*)", re.MULTILINE)
+COPY = re.compile(
+    r"^--- Below this line is a copy of the message\.$"
+    r"|^-+ This is a copy of (?:the|your) message,? including all (?:the )?headers\.? -+$"
+    r"|^-+ This is a copy of the message's headers\.? -+$",
+    re.MULTILINE,
+)
+"""Below it qmail and Exim return the message, or its header, within the text."""
 EXIM = "created automatically by mail delivery software"
 PHRASES = re.compile(
     r"did not reach the following recipient|could not be delivered|delivery status notification \(failure\)"
@@ -67,8 +75,17 @@ def read_bounce(
         kind, recipients = ("text", failed) if failed is not None else (None, [])
     if kind is None:
         return None
-    item_ids, message_ids = _returned(leaves)
-    return Bounce(kind, tuple(recipients[:MOST_RECIPIENTS]), tokens_in(reached), item_ids, message_ids)  # type: ignore[arg-type]
+    returned = [field for leaf in leaves if (field := _returned_header(leaf)) is not None]
+    if kind == "text" and not returned:
+        returned = [header for header in [_header_in_text(text[:TEXT_LENGTH])] if header is not None]
+    return Bounce(
+        kind,  # type: ignore[arg-type]
+        tuple(recipients[:MOST_RECIPIENTS]),
+        tokens_in(reached),
+        _envelope_ids(leaves),
+        _distinct(_text(raw)[:64] for header in returned for raw in header.every("x-queue-item-id")),
+        _distinct(id for header in returned for id in read_ids(header.every("message-id")[:1])),
+    )
 
 
 def tokens_in(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -184,20 +201,40 @@ def _around(text: str, address: str) -> str:
     return one_line(text[place : place + 600]) if place >= 0 else one_line(text[:600])
 
 
-def _returned(leaves: list[Entity]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return item ids and Message-IDs of the returned message, from its header only."""
-    items: dict[str, None] = {}
-    ids: dict[str, None] = {}
+def _returned_header(leaf: Entity) -> Entity | None:
+    """Return the header of a returned message; what stands in its body may be written by anybody."""
+    if leaf.content_type.value not in RETURNED_TYPES:
+        return None
+    try:
+        return read_fields(leaf.content(DEFAULT.header))
+    except TooMuch:
+        return None
+
+
+def _header_in_text(text: str) -> Entity | None:
+    """Return the header of the message that qmail and Exim put below a line of their own."""
+    found = COPY.search(text.replace("\r\n", "\n"))
+    if found is None:
+        return None
+    header = text.replace("\r\n", "\n")[found.end() :].lstrip("\n").partition("\n\n")[0]
+    try:
+        return read_fields(header.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n")
+    except TooMuch:
+        return None
+
+
+def _envelope_ids(leaves: list[Entity]) -> tuple[str, ...]:
+    """Return Original-Envelope-Id of the blocks about messages (RFC 3464, 2.2.1)."""
+    found: list[str] = []
     for leaf in leaves:
-        if leaf.content_type.value not in RETURNED_TYPES:
-            continue
-        try:
-            fields = read_fields(leaf.content(DEFAULT.header))
-        except TooMuch:
-            continue
-        items |= dict.fromkeys(_text(raw)[:64] for raw in fields.every("x-queue-item-id") if _text(raw))
-        ids |= dict.fromkeys(read_ids(fields.every("message-id")[:1]))
-    return tuple(items)[:10], tuple(ids)[:10]
+        if leaf.content_type.value in STATUS_TYPES or leaf.content_type.value == "message/feedback-report":
+            block = BLOCKS.split(leaf.content(REPORT_OCTETS).strip(b"\r\n"))[0]
+            found += [_text(raw)[:100] for raw in read_fields(block).every("original-envelope-id")]
+    return _distinct(found)
+
+
+def _distinct(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for one in found if one))[:10]
 
 
 def _address(raw: bytes | None) -> str | None:

@@ -50,7 +50,7 @@ class Marks:
     is_auto_reply: bool = False
     """An answer by a machine: X-Autoreply, X-Autorespond, or Auto-Submitted: auto-replied."""
     is_automatic: bool = False
-    """That, or sent by a machine in any other way: it opens no case and gets no answer."""
+    """That, a report, or sent by a machine in any other way: it opens no case and gets no answer."""
     never_answer: tuple[str, ...] = ()
     """Why it must not be answered by a machine, in words; empty if, as far as the message itself says, it may."""
     return_path: str | None = None
@@ -85,6 +85,8 @@ class Bounce:
     recipients: tuple[BounceRecipient, ...] = ()
     tokens: tuple[str, ...] = ()
     """Words of the addresses that it came to which may be signed tokens of an item (VERP); the best evidence."""
+    envelope_ids: tuple[str, ...] = ()
+    """Original-Envelope-Id: what the sender has called the envelope (RFC 3461); as good where it was a secret."""
     item_ids: tuple[str, ...] = ()
     """X-Queue-Item-Id of the returned header; the second best."""
     message_ids: tuple[str, ...] = ()

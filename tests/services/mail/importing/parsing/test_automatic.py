@@ -36,6 +36,7 @@ def test_a_person_may_be_answered():
         ({"sender": "list-request@example.com"}, False, False, "list-request@"),
         ({"sender": "owner-list@example.com"}, False, False, "owner-list@"),
         ({"sender": "list-bounces@example.com"}, False, False, "list-bounces@"),
+        ({"sender": "bounces+ann=example.org@example.com"}, False, False, "bounces+ann"),
         ({"sender": "root"}, False, False, "no address"),
         ({"sender": ""}, False, False, "no address"),
     ],

@@ -178,6 +178,28 @@ def test_exim():
     assert (one.address, one.status, one.verdict) == ("gone@example.com", "5.1.1", "hard")
 
 
+RETURNED_TEXT = b"Return-Path: <news@example.org>\nMessage-ID: <token@example.org>\nX-Queue-Item-Id: 4711\n\n"
+BELOW = [
+    (QMAIL, b"\n"),
+    (EXIM, b"\n------ This is a copy of the message, including all the headers. ------\n\n"),
+    (EXIM, b"\n------ This is a copy of your message, including all headers. ------\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), BELOW)
+def test_the_header_below_a_report_in_text(text: bytes, line: bytes):
+    """Only the first header: what stands below it may be written by anybody."""
+    source = text + line + RETURNED_TEXT + b"X-Queue-Item-Id: 666\n\nMessage-ID: <forged@example.org>\n"
+    found = bounce(letter(source, sender="MAILER-DAEMON@mx.example.com", Return_Path="<>"))
+    assert (found.item_ids, found.message_ids) == (("4711",), ("<token@example.org>",))
+
+
+def test_what_the_sender_has_called_the_envelope():
+    """RFC 3461, ENVID; in the blocks of recipients it would be somebody else's word."""
+    block = status(recipient() + b"Original-Envelope-Id: forged\r\n", message=raw("Original-Envelope-Id: abc123", ""))
+    assert bounce(report(block)).envelope_ids == ("abc123",)
+
+
 @pytest.mark.parametrize(
     ("subject", "text", "verdict"),
     [
