@@ -193,6 +193,15 @@ CREATE TABLE jobrunner.smtp_account_state (
     CONSTRAINT pause_is_whole CHECK ((paused_kind IS NULL) = (paused_at IS NULL) AND (paused_kind IS NULL) = (pause_reason IS NULL) AND (paused_kind IS NOT NULL OR paused_until IS NULL))
 ) WITH (fillfactor = 50);
 
+-- Whose turn it is to use the refresh token of an account: a provider may give another one in its place.
+CREATE TABLE jobrunner.oauth_turn (
+    place text PRIMARY KEY CHECK (length(place) BETWEEN 1 AND 100),
+    holder bigint NOT NULL,
+    expires_at timestamptz NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE jobrunner.oauth_turn IS 'By table and id of the account. A row lasts for seconds; whoever is still named in one that is over has died.';
+COMMENT ON COLUMN jobrunner.oauth_turn.holder IS 'Drawn for each turn.';
+
 -- Token buckets: of an account (scope '') and of each receiving domain (scope the domain, in A-labels).
 CREATE TABLE jobrunner.mail_rate (
     account text NOT NULL CHECK (length(account) BETWEEN 1 AND 64),
@@ -215,6 +224,7 @@ LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     DELETE FROM jobrunner.smtp_account_state AS s WHERE s.account = OLD.id::text;
     DELETE FROM jobrunner.mail_rate AS r WHERE r.account = OLD.id::text;
+    DELETE FROM jobrunner.oauth_turn AS t WHERE t.place = 'smtp_account/' || OLD.id;
     RETURN NULL;
 END;
 $$;

@@ -19,7 +19,7 @@ while the account cools down changes nothing.
 results mean for the account.
 """
 
-from jobrunner.services.mail.accounts.loading import SendingAccount, load_account, store_refresh_token
+from jobrunner.services.mail.accounts.loading import SendingAccount, load_account
 from jobrunner.services.mail.accounts.observing import observe
 from jobrunner.services.mail.accounts.outgoing import Outgoing
 from jobrunner.services.mail.accounts.rates import (
@@ -47,6 +47,5 @@ __all__ = [
     "reserve",
     "reserve_domains",
     "resume",
-    "store_refresh_token",
     "take_allowance",
 ]

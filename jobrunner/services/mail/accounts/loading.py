@@ -21,7 +21,6 @@ from jobrunner.services.mail.smtp import Account
 from jobrunner.services.mail.smtp.oauth import OAuth
 
 FIND_ACCOUNT = load(__package__, "find_account")
-STORE_REFRESH_TOKEN = load(__package__, "store_refresh_token")
 
 NAME_LIMIT = 200
 """Characters of a sender's name."""
@@ -190,20 +189,6 @@ def _oauth(row: Any, opened: Callable[[str], SecretStr | None]) -> OAuth:
         client_secret=opened("oauth_client_secret"),
         scope=row["oauth_scope"],
     )
-
-
-async def store_refresh_token(
-    connection: Queryable, keyring: Keyring, account: SendingAccount, token: SecretStr
-) -> bool:
-    """Keep the refresh token that a provider gave in place of the account's; return whether it was still that one."""
-    rows = await connection.fetch(FIND_ACCOUNT, account.key)
-    if not rows or account.smtp.oauth is None or rows[0]["oauth_refresh_token"] is None:
-        return False
-    sealed, place = rows[0]["oauth_refresh_token"], place_of(rows[0]["id"], "oauth_refresh_token")
-    if keyring.open(sealed, place=place) != account.smtp.oauth.refresh_token:
-        return False
-    anew = keyring.seal(token.get_secret_value(), place=place)
-    return bool(await connection.fetch(STORE_REFRESH_TOKEN, rows[0]["id"], sealed, anew))
 
 
 def place_of(account_id: int, column: str) -> str:

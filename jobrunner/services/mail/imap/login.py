@@ -13,6 +13,7 @@ from jobrunner.services.mail.imap.exchange import Exchange
 from jobrunner.services.mail.imap.fault import Fault, LineBroken, failure, one_line
 from jobrunner.services.mail.imap.folders import quote
 from jobrunner.services.mail.imap.protocol import AUTH, ImapProtocol
+from jobrunner.services.mail.smtp.oauth import known_secrets
 
 STEP = "the login"
 WITH_PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5")
@@ -141,11 +142,12 @@ def without_secrets(text: str, account: Account, token: str | None = None) -> st
     secrets = []
     if password:
         secrets += [f"\0{user}\0{password}", quote(password)[1:-1], password]
-    if token:
+    known = [] if account.oauth is None else known_secrets(account.oauth)
+    for shown in dict.fromkeys(([token] if token else []) + known):
         secrets += [
-            f"user={user}\1auth=Bearer {token}\1\1",
-            _responses(account, "OAUTHBEARER", token)[0].decode(),  # type: ignore[union-attr]
-            token,
+            f"user={user}\1auth=Bearer {shown}\1\1",
+            _responses(account, "OAUTHBEARER", shown)[0].decode(),  # type: ignore[union-attr]
+            shown,
         ]
     for secret in secrets:
         text = text.replace(_encode(secret.encode()), "***").replace(secret, "***")

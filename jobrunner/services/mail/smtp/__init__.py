@@ -19,7 +19,7 @@ holds the pools that all who send in this process share:
 """
 
 from jobrunner.services.mail.smtp.account import Account
-from jobrunner.services.mail.smtp.oauth import OAuth, keeping, rotated_refresh_token
+from jobrunner.services.mail.smtp.oauth import OAuth
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase, Result
 from jobrunner.services.mail.smtp.pool import NoConnection, Pool
 from jobrunner.services.mail.smtp.pools import Pools, shared_pools
@@ -38,7 +38,5 @@ __all__ = [
     "Result",
     "Session",
     "Transport",
-    "keeping",
-    "rotated_refresh_token",
     "shared_pools",
 ]

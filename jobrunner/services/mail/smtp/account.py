@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from jobrunner.config import Smtp
 from jobrunner.errors import ConfigurationError
-from jobrunner.services.mail.smtp.oauth import FETCH_LIMIT, OAuth
+from jobrunner.services.mail.smtp.oauth import LONGEST, OAuth
 
 # A domain name with at least one dot, or an address literal (RFC 5321, 4.1.3).
 EHLO_NAME = re.compile(r"(?=.{1,255}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+|\[[0-9A-Za-z:.]{1,64}\]")
@@ -90,7 +90,7 @@ class Account:
     @property
     def send_limit(self) -> float:
         """Seconds that no `send` of up to 256 KB can exceed: it may connect twice, and every step has its limit."""
-        tokens = 2 * FETCH_LIMIT if self.oauth is not None else 0.0
+        tokens = 2 * LONGEST if self.oauth is not None else 0.0
         return tokens + 4 * self.connect_limit + 16 * self.command_limit + self.data_limit
 
     def ehlo_name(self, own_address: str) -> str:

@@ -9,7 +9,7 @@ import aiosmtplib
 
 from jobrunner.services.mail.smtp.account import Account
 from jobrunner.services.mail.smtp.dialogue import broken
-from jobrunner.services.mail.smtp.oauth import TokenNotFetched, access_token
+from jobrunner.services.mail.smtp.oauth import TokenNotFetched, access_token, known_secrets
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase
 
 MECHANISMS = ("plain", "login", "cram-md5")
@@ -72,6 +72,9 @@ def without_secrets(text: str, account: Account, token: str | None = None) -> st
         secrets += [f"\0{username}\0{password}", password]
     if token:
         secrets += [f"user={username}\1auth=Bearer {token}\1\1", token]
+    if account.oauth is not None:
+        for known in known_secrets(account.oauth):
+            secrets += [f"user={username}\1auth=Bearer {known}\1\1", known]
     for secret in secrets:
         text = text.replace(b64encode(secret.encode()).decode(), "***").replace(secret, "***")
     return text

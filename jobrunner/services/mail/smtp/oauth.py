@@ -1,40 +1,50 @@
-"""Access tokens for XOAUTH2, by the grant of a refresh token (RFC 6749, 6).
+"""Access tokens for XOAUTH2 and OAUTHBEARER, by the grant of a refresh token (RFC 6749, 6).
 
 A token is kept until a minute before it runs out. Who needs one while it is being fetched waits for that one fetch,
-and shares its failure too. Nothing is asked of a provider over a line that is not TLS, nor anywhere it redirects to.
+and shares its failure too. Mail in and mail out go this one way.
+
+Many providers replace the refresh token each time it is used, and the former one is good no more. So where an account
+has a `Store`, its refresh token is used in turns, by one process at a time (`Store.turn`): whoever has the turn reads
+the token as it is stored at that moment, asks the provider, and stores the new one before the access token that came
+with it is used. A process that dies between the answer and that write leaves a token that the provider refuses; that is
+told as such, and pauses the account.
 """
 
-import asyncio
-import json
 import logging
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 
-from jobrunner.errors import ConfigurationError, JobrunnerError
+from jobrunner.errors import ConfigurationError
+from jobrunner.services.mail.smtp.grants import Grant, Turns, find_grant, grant_of, know_latest
+from jobrunner.services.mail.smtp.token_endpoint import FETCH_LIMIT, TokenNotFetched, ask
 
-if TYPE_CHECKING:
-    import aiohttp
+TURN_LIMIT = 45.0
+"""Seconds that another process may have the turn; whoever has it is taken to be dead then."""
+LONGEST = FETCH_LIMIT + 2 * TURN_LIMIT
+"""Seconds that no `access_token` exceeds by much."""
 
-FETCH_LIMIT = 30.0
-"""Seconds for the whole exchange with a provider."""
-ANSWER_LIMIT = 64 * 1024
-"""Octets of a provider's answer that are read."""
-MARGIN = 60.0
-"""Seconds before its end from which on a token is not used any more."""
-LIFETIME = 600.0
-"""Seconds that a token is taken to live whose provider does not say."""
-REFUSED_STATUSES = (400, 401, 403)
-
-Keeper = Callable[[], Awaitable[None]]
-"""Stores what `rotated_refresh_token` returns."""
+__all__ = [
+    "FETCH_LIMIT",
+    "LONGEST",
+    "TURN_LIMIT",
+    "OAuth",
+    "Store",
+    "TokenNotFetched",
+    "Turn",
+    "access_token",
+    "forget_token",
+    "keeping",
+    "known_secrets",
+    "rotated_refresh_token",
+    "settled",
+]
 
 log = logging.getLogger("jobrunner.mail")
 
@@ -64,34 +74,30 @@ class OAuth:
         return f"the login provider {urlsplit(self.token_url).hostname}"
 
 
-class TokenNotFetched(JobrunnerError):
-    """There is no access token."""
+class Turn(Protocol):
+    """The right to use an account's refresh token; nobody else does meanwhile."""
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
-        super().__init__(message)
-        self.refused = refused
-        """Whether the provider refuses: to ask again would not help."""
+    @property
+    def refresh_token(self) -> SecretStr:
+        """As it is stored."""
+        ...
 
-
-@dataclass
-class _Kept:
-    token: str
-    ends_at: float
+    async def keep(self, former: SecretStr, new: SecretStr) -> bool:
+        """Store a new one in place of the former; return whether that was still there."""
+        ...
 
 
-class _Fetch:
-    """One account's fetches on one event loop: one at a time."""
+class Store(Protocol):
+    """Where an account's refresh token is kept."""
 
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.failures = 0
-        self.failure: TokenNotFetched | None = None
-        self.keepers: list[Keeper] = []
+    def turn(self) -> AbstractAsyncContextManager[Turn]:
+        """Wait for the turn, `TURN_LIMIT` seconds at most.
 
-
-_kept: dict[OAuth, _Kept] = {}
-_rotated: dict[OAuth, SecretStr] = {}
-_fetches: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[OAuth, _Fetch]]" = WeakKeyDictionary()
+        Raises:
+            TokenNotFetched: there is no account any more.
+            Exception: the store cannot be reached.
+        """
+        ...
 
 
 async def access_token(oauth: OAuth) -> tuple[str, bool]:
@@ -100,142 +106,102 @@ async def access_token(oauth: OAuth) -> tuple[str, bool]:
     Raises:
         TokenNotFetched: the provider refuses, or is not there; in its own words.
     """
-    if (token := _kept_token(oauth)) is not None:
+    grant = grant_of(oauth)
+    if (token := grant.good_token) is not None:
         return token, True
-    fetch = _fetch_of(oauth)
-    failures = fetch.failures
-    async with fetch.lock:
-        if (token := _kept_token(oauth)) is not None:
+    turns = grant.turns
+    failures = turns.failures
+    async with turns.lock:
+        if (token := grant.good_token) is not None:
             return token, False
-        if fetch.failures != failures and fetch.failure is not None:
-            raise TokenNotFetched(str(fetch.failure), refused=fetch.failure.refused)
+        if turns.failures != failures and turns.failure is not None:
+            raise TokenNotFetched(str(turns.failure), refused=turns.failure.refused)
         try:
-            return await _refresh(oauth, fetch), False
+            return await _refresh(oauth, grant, turns), False
         except TokenNotFetched as error:
-            fetch.failures += 1
-            fetch.failure = error
+            turns.failures += 1
+            turns.failure = error
             raise
 
 
 def forget_token(oauth: OAuth) -> None:
     """Let the next one be fetched: the mail server does not take this one."""
-    _kept.pop(oauth, None)
+    if (grant := find_grant(oauth)) is not None:
+        grant.forget_access()
 
 
-def rotated_refresh_token(oauth: OAuth) -> SecretStr | None:
-    """Return the refresh token that the provider gave in place of the configured one, to be stored, or None."""
-    return _rotated.get(oauth)
+def rotated_refresh_token(oauth: OAuth) -> tuple[SecretStr, SecretStr] | None:
+    """Return a refresh token that is not stored yet, behind the one that it came in place of; None where all are."""
+    grant = find_grant(oauth)
+    if grant is None or grant.replaced is None:
+        return None
+    return grant.replaced, grant.refresh_token
+
+
+def settled(oauth: OAuth) -> None:
+    """Note that the refresh token is stored, or that another one was entered in its place."""
+    if (grant := find_grant(oauth)) is not None:
+        grant.replaced = None
+
+
+def known_secrets(oauth: OAuth) -> list[str]:
+    """Return the tokens that a server may have been shown, to be taken out of its words (failures H21)."""
+    secrets = [oauth.refresh_token.get_secret_value()]
+    if (grant := find_grant(oauth)) is not None:
+        secrets += [*grant.shown, grant.refresh_token.get_secret_value()]
+    return list(dict.fromkeys(secrets))
 
 
 @contextmanager
-def keeping(oauth: OAuth, keeper: Keeper) -> Iterator[None]:
-    """While the context is open, have a new refresh token stored as soon as the provider gives it.
-
-    That is before the access token that came with it is used: the former one may be worth nothing from then on.
-    """
-    keepers = _fetch_of(oauth).keepers
-    keepers.append(keeper)
+def keeping(oauth: OAuth, store: Store) -> Iterator[None]:
+    """While the context is open, use the refresh token in turns with others, and store what comes in its place."""
+    stores = grant_of(oauth).turns.stores
+    stores.append(store)
     try:
         yield
     finally:
-        keepers.remove(keeper)
+        stores.remove(store)
 
 
-def _fetch_of(oauth: OAuth) -> _Fetch:
-    return _fetches.setdefault(asyncio.get_running_loop(), {}).setdefault(oauth, _Fetch())
+async def _refresh(oauth: OAuth, grant: Grant, turns: Turns) -> str:
+    if not turns.stores:
+        return await _ask(oauth, grant, grant.refresh_token)
+    try:
+        async with turns.stores[-1].turn() as turn:
+            return await _ask(oauth, grant, await _latest(grant, turn), turn)
+    except TokenNotFetched:
+        raise
+    except Exception as error:
+        # Not asked, since what it may give could not be stored.
+        words = str(error) or type(error).__name__
+        raise TokenNotFetched(f"no access token is fetched, since the account cannot be looked up: {words}") from error
 
 
-async def _keep(oauth: OAuth, fetch: _Fetch) -> None:
-    """Have it stored by one of those who can; where that fails it is stored later, and the mail goes all the same."""
-    for keeper in fetch.keepers[-1:]:
-        try:
-            await keeper()
-        except Exception as error:
-            log.warning("the new refresh token of %s could not be stored yet: %s", oauth.place, error)
+async def _latest(grant: Grant, turn: Turn) -> SecretStr:
+    """Return the refresh token that is good: the stored one, unless ours came in its place."""
+    if grant.replaced is None or turn.refresh_token != grant.replaced:
+        return turn.refresh_token
+    await turn.keep(grant.replaced, grant.refresh_token)
+    grant.replaced = None
+    return grant.refresh_token
 
 
-def _kept_token(oauth: OAuth) -> str | None:
-    kept = _kept.get(oauth)
-    return kept.token if kept is not None and time.monotonic() < kept.ends_at else None
-
-
-async def _refresh(oauth: OAuth, fetch: _Fetch) -> str:
+async def _ask(oauth: OAuth, grant: Grant, refresh_token: SecretStr, turn: Turn | None = None) -> str:
     asked_at = time.monotonic()
-    refresh_token = _rotated.get(oauth, oauth.refresh_token)
-    form = {
-        "grant_type": "refresh_token",
-        "refresh_token": refresh_token.get_secret_value(),
-        "client_id": oauth.client_id,
-    }
-    if oauth.client_secret is not None:
-        form["client_secret"] = oauth.client_secret.get_secret_value()
-    if oauth.scope is not None:
-        form["scope"] = oauth.scope
-    status, body = await _post(oauth, form)
-    answer = _read(body)
-    if status != 200:
-        raise _not_given(oauth, status, answer, form)
-    token = answer.get("access_token")
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
-        raise TokenNotFetched(f"{oauth.place} gave an answer without an access token")
-    lifetime = answer.get("expires_in")
+    tokens = await ask(oauth, refresh_token)
+    grant.take(refresh_token, tokens, asked_at)
+    if grant.replaced is not None:
+        know_latest(grant, oauth)
+        if turn is not None:
+            await _keep(oauth, grant, turn)
+    return tokens.access_token
+
+
+async def _keep(oauth: OAuth, grant: Grant, turn: Turn) -> None:
+    """Have it stored; where that fails it is stored later, and the mail goes all the same."""
+    assert grant.replaced is not None
     try:
-        seconds = float(lifetime) if lifetime is not None else LIFETIME
-    except (TypeError, ValueError):
-        seconds = LIFETIME
-    _kept[oauth] = _Kept(token, asked_at + seconds - MARGIN)
-    rotated = answer.get("refresh_token")
-    if isinstance(rotated, str) and rotated and rotated != refresh_token.get_secret_value():
-        _rotated[oauth] = SecretStr(rotated)
-        await _keep(oauth, fetch)
-    return token
-
-
-async def _post(oauth: OAuth, form: Mapping[str, str]) -> tuple[int, bytes]:
-    import aiohttp  # takes a while to load, and few accounts need it
-
-    try:
-        async with asyncio.timeout(FETCH_LIMIT), aiohttp.ClientSession() as http:
-            request = http.post(
-                oauth.token_url,
-                data=form,
-                headers={"Accept": "application/json"},
-                allow_redirects=False,
-                ssl=oauth.tls_context or True,
-                timeout=aiohttp.ClientTimeout(total=None),  # ours has a name
-            )
-            async with request as response:
-                return response.status, await _read_limited(oauth, response)
-    except TimeoutError:
-        raise TokenNotFetched(f"{oauth.place} gave no answer within the limit of {FETCH_LIMIT:g} s") from None
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise TokenNotFetched(f"{oauth.place} cannot be reached: {str(error) or type(error).__name__}") from None
-
-
-async def _read_limited(oauth: OAuth, response: "aiohttp.ClientResponse") -> bytes:
-    body = b""
-    async for piece in response.content.iter_chunked(ANSWER_LIMIT):
-        body += piece
-        if len(body) > ANSWER_LIMIT:
-            raise TokenNotFetched(f"{oauth.place} gave an answer of more than {ANSWER_LIMIT} octets")
-    return body
-
-
-def _read(body: bytes) -> Mapping[str, Any]:
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def _not_given(oauth: OAuth, status: int, answer: Mapping[str, Any], form: Mapping[str, str]) -> TokenNotFetched:
-    words = ": ".join(str(answer[key]) for key in ("error", "error_description") if answer.get(key))
-    for key in ("refresh_token", "client_secret"):
-        if secret := form.get(key):
-            words = words.replace(secret, "***")
-    said = f": {words[:500]}" if words else ""
-    refused = status in REFUSED_STATUSES
-    return TokenNotFetched(
-        f"{oauth.place} {'refuses' if refused else 'gives no'} access (HTTP {status}){said}", refused=refused
-    )
+        await turn.keep(grant.replaced, grant.refresh_token)
+        grant.replaced = None
+    except Exception as error:
+        log.warning("the new refresh token of %s could not be stored yet: %s", oauth.place, error)

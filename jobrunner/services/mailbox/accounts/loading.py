@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -16,7 +16,7 @@ from jobrunner.services.mail.importing.storing.outcome import AccountRef, Kind
 from jobrunner.services.mail.smtp.oauth import OAuth
 
 LOAD_ACCOUNTS = load(__package__, "load_accounts")
-TABLES: dict[Kind, str] = {"Personal": "email_account", "Group": "inbound_email"}
+TABLES: dict[Kind, Literal["email_account", "inbound_email"]] = {"Personal": "email_account", "Group": "inbound_email"}
 COMMANDS: dict[Kind, str] = {"Personal": "email-account", "Group": "inbound-email"}
 """The groups of commands that are about them."""
 

@@ -275,8 +275,9 @@ async def test_what_could_not_be_stored_at_once_is_stored_at_the_end(
         token_account(here, provider, server.port) as account,
     ):
         async with keeping_token(account, KEYRING, database.connect):
-            database.away = 1
+            provider.on_asked = lambda: setattr(database, "away", 2)
             assert await send(account) is Outcome.ACCEPTED
+            provider.on_asked = lambda: None
             assert await stored(here, account) == "canary-0"
         assert await stored(here, account) == "canary-1"
     assert "could not be stored yet: the database system is starting up" in caplog.text
@@ -303,7 +304,8 @@ async def test_where_the_database_stays_away_it_is_kept_for_the_next_time(databa
         token_account(here, provider, server.port) as account,
     ):
         async with keeping_token(account, KEYRING, database.connect):
-            database.away = 2
+            provider.on_asked = lambda: setattr(database, "away", 3)
             await send(account)
+            provider.on_asked = lambda: None
         async with keeping_token(account, KEYRING, database.connect):
             assert await stored(here, account) == "canary-1"

@@ -1,5 +1,6 @@
 """Accounts as they are entered, changed, loaded and removed."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from jobrunner.config import Configuration
 from jobrunner.db.secrets import Key, Keyring, SecretUnreadable
 from jobrunner.db.secrets.rotation import rotate
 from jobrunner.errors import ConfigurationError, Conflict, InvalidInput, NotFound
-from jobrunner.services.mail.accounts import load_account, pause, store_refresh_token
+from jobrunner.services.mail.accounts import load_account, pause
 from jobrunner.services.mail.accounts.entry import AccountEntry
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.accounts.loading import system_account
@@ -24,6 +25,7 @@ from jobrunner.services.mail.accounts.table import (
     list_accounts,
     remove_account,
 )
+from jobrunner.services.mail.accounts.tokens import RowStore
 from tests.services.mail.accounts.books import KEYRING, PASSWORD, entry
 
 OTHER = SecretStr("another")
@@ -117,8 +119,9 @@ async def test_a_login_by_tokens(connection: Any) -> None:
     assert (oauth.token_url, oauth.client_id, oauth.scope) == ("https://login.example.org/token", "app", "smtp")
     assert (oauth.refresh_token, oauth.client_secret) == (SecretStr("canary-refresh"), OTHER)
     # A token that the provider gave in its place is kept, unless somebody entered another meanwhile.
-    assert await store_refresh_token(connection, KEYRING, account, SecretStr("second"))
-    assert not await store_refresh_token(connection, KEYRING, account, SecretStr("third"))
+    store = RowStore("smtp_account", int(key), KEYRING, lambda: nullcontext(connection))
+    assert await store.keep(oauth.refresh_token, SecretStr("second"))
+    assert not await store.keep(oauth.refresh_token, SecretStr("third"))
     again = (await load_account(connection, KEYRING, key)).smtp.oauth
     assert again is not None
     assert again.refresh_token == SecretStr("second")

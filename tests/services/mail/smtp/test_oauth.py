@@ -14,9 +14,19 @@ from pydantic import SecretStr
 
 from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.address import parse_address
-from jobrunner.services.mail.smtp import Account, Envelope, OAuth, Outcome, Phase, Result, Session
+from jobrunner.services.mail.smtp import (
+    Account,
+    Envelope,
+    OAuth,
+    Outcome,
+    Phase,
+    Result,
+    Session,
+    grants,
+    token_endpoint,
+)
 from jobrunner.services.mail.smtp import oauth as oauth_module
-from jobrunner.services.mail.smtp.oauth import keeping, rotated_refresh_token
+from jobrunner.services.mail.smtp.oauth import keeping, known_secrets, rotated_refresh_token
 from tests.services.mail.smtp.scripted_server import Action, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nHello\r\n"
@@ -33,12 +43,14 @@ class Provider:
         self.url = ""
         self.answer = answer or (lambda n: {"access_token": f"token-{n}", "expires_in": 3600})
         self.asked = asyncio.Event()
+        self.on_asked: Callable[[], None] = lambda: None
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.forms.append({name: str(value) for name, value in (await request.post()).items()})
         self.asked.set()
+        self.on_asked()
         await self.gate.wait()
         answer = self.answer(len(self.forms))
         return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
@@ -157,7 +169,8 @@ async def test_a_provider_that_refuses_says_why_and_is_not_asked_again(
         assert (result.outcome, result.phase) == (Outcome.AUTHENTICATION, Phase.LOGIN)
         assert result.text == (
             f"no login to the mail server 127.0.0.1:{server.port}: the login provider 127.0.0.1 refuses access "
-            "(HTTP 400): invalid_grant: Token *** was revoked by ***"
+            "(HTTP 400): invalid_grant: Token *** was revoked by ***; the refresh token is good no more: have the "
+            "access granted anew, and enter its refresh token"
         )
 
 
@@ -207,7 +220,7 @@ async def test_a_silent_provider_is_given_up(
     server_context: ssl.SSLContext, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ):
     """F50."""
-    monkeypatch.setattr(oauth_module, "FETCH_LIMIT", 0.2)
+    monkeypatch.setattr(token_endpoint, "FETCH_LIMIT", 0.2)
     async with running(Provider(), server_context) as provider, ScriptedServer(auth="XOAUTH2") as server:
         provider.gate.clear()
         result = await send(account(server, provider, client_tls))
@@ -295,33 +308,132 @@ async def test_a_refresh_token_that_the_provider_replaces(server_context: ssl.SS
         await send(ours)
 
     assert [form["refresh_token"] for form in provider.forms] == [REFRESH, "refresh-1"]
-    assert rotated_refresh_token(ours.oauth) == SecretStr("refresh-2")
+    assert rotated_refresh_token(ours.oauth) == (SecretStr(REFRESH), SecretStr("refresh-2"))
+
+
+class Shelf:
+    """A store of one refresh token; it is away when told so."""
+
+    def __init__(self, token: str) -> None:
+        self.refresh_token = SecretStr(token)
+        self.away = False
+        self.on_keep: Callable[[], None] = lambda: None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator["Shelf"]:
+        if self.away:
+            raise OSError("the database is away")
+        yield self
+
+    async def keep(self, former: SecretStr, new: SecretStr) -> bool:
+        self.on_keep()
+        if former != self.refresh_token:
+            return False
+        self.refresh_token = new
+        return True
+
+
+def rotating() -> Provider:
+    return Provider(lambda n: {"access_token": f"token-{n}", "expires_in": 0, "refresh_token": f"canary-{n}"})
 
 
 async def test_a_refresh_token_is_stored_before_its_login_goes_on(
     server_context: ssl.SSLContext, client_tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ):
-    provider = Provider(lambda n: {"access_token": f"token-{n}", "expires_in": 0, "refresh_token": f"canary-{n}"})
-    async with running(provider, server_context), ScriptedServer(auth="XOAUTH2") as server:
+    async with running(rotating(), server_context) as provider, ScriptedServer(auth="XOAUTH2") as server:
         ours = account(server, provider, client_tls)
-        oauth = ours.oauth
-        assert oauth is not None
-        stored: list[SecretStr | None] = []
+        assert ours.oauth is not None
+        shelf, connections = Shelf(REFRESH), list[int]()
 
-        async def keep() -> None:
-            stored.append(rotated_refresh_token(oauth))
-            assert server.connections == len(stored) - 1
-            if len(stored) == 2:
+        def note() -> None:
+            connections.append(server.connections)
+            if len(connections) == 2:
                 raise OSError("the database is away")
 
-        with keeping(oauth, keep):
+        shelf.on_keep = note
+        with keeping(ours.oauth, shelf):
             assert (await send(ours)).outcome is Outcome.ACCEPTED
+            assert shelf.refresh_token == SecretStr("canary-1")
             assert (await send(ours)).outcome is Outcome.ACCEPTED, "the mail goes all the same"
-        await send(ours)
+            assert shelf.refresh_token == SecretStr("canary-1")
+            assert (await send(ours)).outcome is Outcome.ACCEPTED
+            assert shelf.refresh_token == SecretStr("canary-3"), "canary-2 first, and then what came for it"
 
-    assert stored == [SecretStr("canary-1"), SecretStr("canary-2")]
+    assert connections == [0, 1, 2, 2]
     assert "could not be stored yet: the database is away" in caplog.text
     assert "canary" not in caplog.text
+
+
+async def test_a_token_that_could_not_be_stored_is_not_asked_for(
+    server_context: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    async with running(rotating(), server_context) as provider, ScriptedServer(auth="XOAUTH2") as server:
+        ours = account(server, provider, client_tls)
+        assert ours.oauth is not None
+        shelf = Shelf(REFRESH)
+        shelf.away = True
+        with keeping(ours.oauth, shelf):
+            result = await send(ours)
+
+    assert result.outcome is Outcome.CONNECTION
+    assert "no access token is fetched, since the account cannot be looked up: the database is away" in result.text
+    assert provider.forms == []
+
+
+async def test_what_stands_in_the_store_goes_before_what_is_known_here(
+    server_context: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    """Another process has had the token replaced, or a person has entered a new one."""
+    async with running(Provider(), server_context) as provider, ScriptedServer(auth="XOAUTH2") as server:
+        ours = account(server, provider, client_tls)
+        assert ours.oauth is not None
+        with keeping(ours.oauth, Shelf("another")):
+            await send(ours)
+    assert [form["refresh_token"] for form in provider.forms] == ["another"]
+
+
+async def test_who_holds_a_former_token_finds_the_same_grant(
+    server_context: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    provider = Provider(lambda n: {"access_token": f"token-{n}", "expires_in": 3600, "refresh_token": f"canary-{n}"})
+    async with running(provider, server_context):
+        former = OAuth(provider.url, "client", SecretStr(REFRESH), tls_context=client_tls)
+        assert await oauth_module.access_token(former) == ("token-1", False)
+        latest = OAuth(provider.url, "client", SecretStr("canary-1"), tls_context=client_tls)
+        assert await oauth_module.access_token(latest) == ("token-1", True)
+        assert set(known_secrets(former)) == {REFRESH, "canary-1", "token-1"}
+
+
+async def test_grants_that_nobody_uses_are_forgotten(
+    server_context: ssl.SSLContext, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+):
+    """However often tokens are replaced, and however many accounts there were."""
+    now = 1e6
+    monkeypatch.setattr(grants, "_grants", {})
+    monkeypatch.setattr(grants.time, "monotonic", lambda: now)
+    async with running(rotating(), server_context) as provider:
+        busy = OAuth(provider.url, "client", SecretStr(REFRESH), tls_context=client_tls)
+        for _ in range(20):
+            await oauth_module.access_token(busy)
+        assert len(grants._grants) == grants.REMEMBERED
+        for number in range(100):
+            oauth_module.rotated_refresh_token(OAuth(provider.url, "client", SecretStr(f"{number}")))
+            grants.grant_of(OAuth(provider.url, "client", SecretStr(f"{number}")))
+            now += 3600.0
+        assert len(grants._grants) <= grants.LOOK_AT + grants.REMEMBERED
+
+
+async def test_a_server_that_says_the_token_again_is_not_repeated(
+    server_context: ssl.SSLContext, client_tls: ssl.SSLContext
+):
+    """H21: long after the login, too."""
+    script = {"MAIL": "550 5.7.1 what is token-1, and who is canary-refresh?"}
+    async with (
+        running(Provider(), server_context) as provider,
+        ScriptedServer(script, auth="XOAUTH2") as server,  # type: ignore[arg-type]
+    ):
+        result = await send(account(server, provider, client_tls, refresh_token=SecretStr("canary-refresh")))
+    assert result.text == "5.7.1 what is ***, and who is ***?"
 
 
 @pytest.mark.parametrize(
