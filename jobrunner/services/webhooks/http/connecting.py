@@ -8,13 +8,21 @@ from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 
-from aiohttp import ClientError, ClientResponse, TCPConnector
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientOSError,
+    ClientResponse,
+    ServerDisconnectedError,
+    TCPConnector,
+)
 from aiohttp.client_proto import ResponseHandler
 
 from jobrunner.services.address_guard import AddressRefused, Guard
 
 HEAD_LIMIT = 64 * 1024
 """Octets of an answer's head, interim answers (1xx) included."""
+BROKEN = (ServerDisconnectedError, ClientOSError, ConnectionError)
 
 
 class HeadTooLong(ClientError):
@@ -56,9 +64,10 @@ class Attempt:
     line: Line | None = None
     sent_at: float | None = None
 
-    @property
-    def died_idle(self) -> bool:
-        """Whether its connection was kept alive and ended within a second, before anything came."""
+    def found_dead(self, error: BaseException) -> bool:
+        """Say whether its connection had been kept alive and ended within a second, before anything came."""
+        if not isinstance(error, BROKEN) or isinstance(error, ClientConnectorError):
+            return False
         if self.fresh or (self.line is not None and self.line.received > 0):
             return False
         return self.sent_at is None or monotonic() - self.sent_at < 1.0

@@ -136,8 +136,8 @@ class Poster:
             async with asyncio.timeout(self._limits.total):
                 try:
                     await self._send(target, headers, body, attempt, arrived)
-                except EXPECTED:
-                    if arrived.status is not None or not attempt.died_idle:
+                except EXPECTED as error:
+                    if arrived.status is not None or not attempt.found_dead(error):
                         raise
                     attempt = Attempt(target.host)
                     await self._send(target, headers, body, attempt, arrived)
