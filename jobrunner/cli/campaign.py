@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import AsJson, as_row, done, given, read_text, who, with_database
+from jobrunner.cli.mail_records import as_row, changes, done, in_transaction, read_text, who, with_database
+from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
@@ -57,6 +58,24 @@ COLUMNS = {
     "end_date": Column(rank=3),
     "mass_emails": Column(rank=1, least=12),
 }
+COLUMNS_OF_OPTIONS = {
+    "start": "start_date",
+    "end": "end_date",
+    "team": "teams",
+    "list": "target_lists",
+    "excluding": "excluding_lists",
+}
+"""What options set that are called otherwise."""
+CLEARABLE = {
+    "start": ("start_date",),
+    "end": ("end_date",),
+    "budget": ("budget",),
+    "team": ("teams",),
+    "description": ("description",),
+    "list": ("target_lists",),
+    "excluding": ("excluding_lists",),
+}
+"""What can be emptied, and what is then."""
 URL_COLUMNS = {
     "id": Column(),
     "name": Column(),
@@ -117,6 +136,10 @@ def add(
 def edit(
     name: Name,
     new_name: Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")] = None,
+    clear: Annotated[
+        list[str] | None,
+        typer.Option(help="Empty what may be empty, such as end or list; may be repeated.", metavar="WHAT"),
+    ] = None,
     type: Type = None,
     status: Status = None,
     start: Start = None,
@@ -128,47 +151,29 @@ def edit(
     excluding: Excluding = None,
     json: AsJson = False,
 ) -> None:
-    """Change a campaign; an empty text means none. Lists that are given take the place of those it has."""
-    from jobrunner.services.massmail.campaigns.rows import (
-        CampaignChanges,
-        edit_campaign,
-        find_campaign,
-        set_lists_of_campaign,
-    )
+    """Change a campaign. What is not given stays; lists and teams that are given take the place of those it has."""
+    from jobrunner.services.massmail.campaigns.rows import CampaignChanges, edit_campaign
 
-    options = given(
+    columns = changes(
+        clear,
+        CLEARABLE,
+        COLUMNS_OF_OPTIONS,
         name=new_name,
         type=type,
         status=status,
-        start_date=start,
-        end_date=end,
-        budget=budget,
-        teams=team,
+        start=_day("--start", start),
+        end=_day("--end", end),
+        budget=_amount(budget),
+        team=team,
         description=description,
-        lists=target_lists,
+        list=target_lists,
         excluding=excluding,
     )
-    changes = CampaignChanges(**{k: v for k, v in options.items() if k not in ("lists", "excluding")})  # type: ignore[typeddict-item]
-    if "start_date" in changes:
-        changes["start_date"] = _day("--start", options["start_date"])
-    if "end_date" in changes:
-        changes["end_date"] = _day("--end", options["end_date"])
-    if "budget" in changes:
-        changes["budget"] = _amount(options["budget"])
-    if "teams" in changes:
-        changes["teams"] = [one for one in options["teams"] if one]
 
-    async def write(line: "Connection") -> "Campaign":
-        found = await find_campaign(line, name)
-        if changes:
-            found = await edit_campaign(line, str(found.id), **changes)
-        for lists, excludes in ((target_lists, False), (excluding, True)):
-            if lists is not None:
-                names = [one for one in lists if one]
-                found = await set_lists_of_campaign(line, str(found.id), names, excluding=excludes)
-        return found
+    async def write(line: Any) -> "Campaign":
+        return await edit_campaign(line, name, **CampaignChanges(**columns))  # type: ignore[typeddict-item]
 
-    done("changed", with_database(write), json=json)
+    done("changed", in_transaction(write), json=json)
 
 
 @app.command()
@@ -198,15 +203,15 @@ def show(name: Name, json: AsJson = False) -> None:
 
 @app.command()
 def remove(names: Names, json: AsJson = False) -> None:
-    """Remove campaigns with their tracking URLs and their log. Their mass e-mails stay."""
+    """Remove campaigns with their tracking URLs and their log: all of them or none. Their mass e-mails stay."""
     from jobrunner.services.massmail.campaigns.rows import find_campaign, remove_campaign
 
-    async def write(line: "Connection") -> list[Any]:
+    async def write(line: Any) -> list["Campaign"]:
         for name in names:  # a misspelt one removes nothing
             await find_campaign(line, name)
         return [await remove_campaign(line, name) for name in names]
 
-    for removed in with_database(write):
+    for removed in in_transaction(write):
         done("removed", removed, json=json)
 
 
@@ -243,17 +248,12 @@ def edit_url(
     from jobrunner.services.massmail.campaigns.rows import find_campaign
     from jobrunner.services.massmail.campaigns.tracking_urls import TrackingUrlChanges, edit_tracking_url
 
-    given(name=new_name, url=url, message=message)
-    changes = TrackingUrlChanges()
-    if new_name is not None:
-        changes["name"] = new_name
-    if url is not None:
-        changes["url"] = url
-    if message is not None:
-        changes["message"] = read_text("--message", message)
+    text = None if message is None else read_text("--message", message)
+    columns = changes(None, {}, {}, name=new_name, url=url, message=text)
 
     async def write(line: "Connection") -> "TrackingUrl":
-        return await edit_tracking_url(line, await find_campaign(line, name), url_name, **changes)
+        campaign = await find_campaign(line, name)
+        return await edit_tracking_url(line, campaign, url_name, **TrackingUrlChanges(**columns))  # type: ignore[typeddict-item]
 
     _show_url(with_database(write), json=json)
 
@@ -303,7 +303,7 @@ def _show_url(url: "TrackingUrl", *, json: bool) -> None:
 def _day(option: str, text: str | None) -> date | None:
     from jobrunner.errors import InvalidInput
 
-    if not text:
+    if text is None:
         return None
     try:
         return date.fromisoformat(text.strip())
@@ -314,7 +314,7 @@ def _day(option: str, text: str | None) -> date | None:
 def _amount(text: str | None) -> Decimal | None:
     from jobrunner.errors import InvalidInput
 
-    if not text:
+    if text is None:
         return None
     try:
         amount = Decimal(text.strip())

@@ -7,6 +7,7 @@ import typer
 from jobrunner.cli import mailbox_accounts as accounts
 from jobrunner.cli import mailbox_options as options
 from jobrunner.cli.grid import Column
+from jobrunner.cli.options import AsJson
 
 app = typer.Typer(help="Show, change and test the accounts of users whose mail is fetched.")
 
@@ -33,7 +34,7 @@ CLEARABLE: dict[str, tuple[str, ...]] = {
 
 
 @app.command("list")
-def list_all(json: options.AsJson = False) -> None:
+def list_all(json: AsJson = False) -> None:
     """List all accounts and what holds them back; of secrets only that they are there."""
     accounts.list_accounts("Personal", COLUMNS, json=json)
 
@@ -68,7 +69,7 @@ def add(
     use_imap: options.Imap = None,
     email_folder_id: Into = None,
     folder_map: Map = None,
-    json: options.AsJson = False,
+    json: AsJson = False,
 ) -> None:
     """Add an account. Its password is asked for, unless a file or variable holds it."""
     from jobrunner.services.mailbox.accounts.entry import PersonalEntry
@@ -109,7 +110,7 @@ def edit(
     use_imap: options.Imap = None,
     email_folder_id: Into = None,
     folder_map: Map = None,
-    json: options.AsJson = False,
+    json: AsJson = False,
 ) -> None:
     """Change an account. What is not given stays; a change of how it connects ends what held it back.
 
@@ -143,7 +144,7 @@ def remove(names: options.Names) -> None:
 
 
 @app.command("test")
-def try_account(name: options.Name, json: options.AsJson = False) -> None:
+def try_account(name: options.Name, json: AsJson = False) -> None:
     """Connect, list the folders and count their messages, or say what is wrong and what to do. Nothing is fetched.
 
     Where it works, what held the account back is over, unless a person paused it.

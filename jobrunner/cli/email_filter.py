@@ -7,7 +7,8 @@ import typer
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import as_row, done
 from jobrunner.cli.mailbox_accounts import Here, with_accounts
-from jobrunner.cli.mailbox_options import AsJson, NewName
+from jobrunner.cli.mailbox_options import NewName
+from jobrunner.cli.options import AsJson
 
 app = typer.Typer(help="Show and change filters: what is not imported, and where mails are found.")
 

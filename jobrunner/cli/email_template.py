@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import AsJson, as_row, done, given, read_bytes, read_text, who, with_database
+from jobrunner.cli.mail_records import as_row, changes, done, in_transaction, read_bytes, read_text, who, with_database
+from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
@@ -72,7 +73,7 @@ def add(
         )
         return added, await dubious_placeholders(line, added)
 
-    template, dubious = with_database(lambda line: line.transaction(write))
+    template, dubious = in_transaction(write)
     done("added", template, json=json)
     _warn(dubious)
 
@@ -93,13 +94,13 @@ def edit(
     subject: Subject = None,
     html: Html = None,
     text: Text = None,
-    no_text: Annotated[
-        bool, typer.Option("--no-text", help="The text beside the HTML is made from it from now on.")
-    ] = False,
+    clear: Annotated[
+        list[str] | None,
+        typer.Option(help="`text`: the text beside the HTML is made from it from now on.", metavar="WHAT"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Change a template; mails that are not sent yet follow. Of one that is text, --text is the body."""
-    from jobrunner.errors import InvalidInput
     from jobrunner.services.massmail.email_templates.placeholders import dubious_placeholders
     from jobrunner.services.massmail.email_templates.rows import (
         EmailTemplate,
@@ -108,47 +109,45 @@ def edit(
         find_email_template,
     )
 
-    if text is not None and no_text:
-        raise InvalidInput("--text and --no-text contradict each other: give one of them")
-    given(name=new_name, subject=subject, html=html, text=text, no_text=no_text or None)
+    changed = changes(clear, {"text": ("plain_body",)}, {}, name=new_name, subject=subject, html=html, text=text)
     page = None if html is None else read_text("--html", html)
     plain = None if text is None else read_text("--text", text)
 
     async def write(line: Any) -> tuple[EmailTemplate, list[str]]:
         found = await find_email_template(line, name)
-        changes = TemplateChanges()
+        columns = TemplateChanges()
         if new_name is not None:
-            changes["name"] = new_name
+            columns["name"] = new_name
         if subject is not None:
-            changes["subject"] = subject
+            columns["subject"] = subject
         if page is not None:
-            changes |= {"body": page, "is_html": True}
+            columns |= {"body": page, "is_html": True}
         if plain is not None:
             if found.is_html or page is not None:
-                changes["plain_body"] = plain
+                columns["plain_body"] = plain
             else:
-                changes["body"] = plain
-        if no_text:
-            changes["plain_body"] = None
-        changed = await edit_email_template(line, str(found.id), **changes)
-        return changed, await dubious_placeholders(line, changed)
+                columns["body"] = plain
+        elif "plain_body" in changed:
+            columns["plain_body"] = None
+        after = await edit_email_template(line, str(found.id), **columns)
+        return after, await dubious_placeholders(line, after)
 
-    template, dubious = with_database(lambda line: line.transaction(write))
+    template, dubious = in_transaction(write)
     done("changed", template, json=json)
     _warn(dubious)
 
 
 @app.command()
 def remove(names: Names, json: AsJson = False) -> None:
-    """Remove templates that no mass e-mail under way uses."""
+    """Remove templates that no mass e-mail under way uses: all of them or none."""
     from jobrunner.services.massmail.email_templates.rows import find_email_template, remove_email_template
 
-    async def write(line: "Connection") -> list[Any]:
+    async def write(line: Any) -> list[Any]:
         for name in names:  # a misspelt one removes nothing
             await find_email_template(line, name)
         return [await remove_email_template(line, name) for name in names]
 
-    for removed in with_database(write):
+    for removed in in_transaction(write):
         done("removed", removed, json=json)
 
 

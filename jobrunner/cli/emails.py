@@ -11,7 +11,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mailbox_accounts import Here, with_accounts
-from jobrunner.cli.mailbox_options import AsJson
+from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli.job_ids import parse_job_id
+from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from jobrunner.db.queryable import Queryable
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, show, enqueue, retry and cancel jobs.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all fields.")]
 Name = Annotated[str | None, typer.Option(help="Jobs of this name, in CamelCase or kebab-case.", metavar="NAME")]
 Queue = Annotated[str | None, typer.Option(help="Jobs of this queue.", metavar="NAME")]
 ScheduledJob = Annotated[str | None, typer.Option(help="Jobs of this scheduled job, by name or id.", metavar="NAME")]

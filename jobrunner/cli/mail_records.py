@@ -2,18 +2,18 @@
 
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+
+from jobrunner.cli.account_options import cleared
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
 
 Result = TypeVar("Result")
-
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all that is known.")]
 
 
 def with_database(work: Callable[["Connection"], Awaitable[Result]]) -> Result:
@@ -36,18 +36,52 @@ def who() -> str:
     return printable(f"{user_name()}@{socket.gethostname()}")
 
 
-def given(**options: object) -> dict[str, Any]:
-    """Return the options that were given; an empty text means none.
+def in_transaction(work: Callable[[Any], Awaitable[Result]]) -> Result:
+    """The same for what writes several times: all of it, or nothing. It may be called again after a deadlock."""
+    return with_database(lambda line: line.transaction(work))
+
+
+def given(clearable: Collection[str] = (), /, **options: object) -> dict[str, Any]:
+    """Return the options that were given, by the names that they have on the command line.
 
     Raises:
-        InvalidInput: not one was.
+        InvalidInput: one is empty; of those that `--clear` can empty it says so.
     """
     from jobrunner.errors import InvalidInput
 
-    found = {name: None if value == "" else value for name, value in options.items() if value is not None}
-    if not found:
-        raise InvalidInput("nothing to change: give an option (`--help` shows all)")
+    found = {name: value for name, value in options.items() if value is not None}
+    for name, value in found.items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            word = name.replace("_", "-")
+            hint = f"give what it is to be, or `--clear {word}`" if name in clearable else "give what it is to be"
+            raise InvalidInput(f"--{word} is empty: {hint}")
     return found
+
+
+def changes(
+    clear: Sequence[str] | None,
+    clearable: Mapping[str, tuple[str, ...]],
+    columns: Mapping[str, str],
+    **options: object,
+) -> dict[str, Any]:
+    """Return what a command is to change: None for what is to be empty, and what was given.
+
+    Args:
+        clear: what `--clear` names.
+        clearable: what it may name, and what each stands for.
+        columns: what options set that are called otherwise.
+        options: the others.
+
+    Raises:
+        InvalidInput: an option is empty, `--clear` names what cannot be, or nothing is to change.
+    """
+    from jobrunner.errors import InvalidInput
+
+    found = {columns.get(name, name): value for name, value in given(clearable, **options).items()}
+    changed = {**cleared(clear or (), clearable), **found}
+    if not changed:
+        raise InvalidInput("nothing to change: give an option (`--help` shows all)")
+    return changed
 
 
 def read_text(option: str, path: str) -> str:

@@ -7,7 +7,6 @@ import typer
 
 Name = Annotated[str, typer.Argument(help="Name or id of the account.", metavar="ACCOUNT")]
 Names = Annotated[list[str], typer.Argument(help="Names or ids of accounts.", metavar="ACCOUNT...")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all that is known.")]
 NewName = Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")]
 Status = Annotated[str | None, typer.Option(help="Active or Inactive.", metavar="WORD")]
 Address = Annotated[

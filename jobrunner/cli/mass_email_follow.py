@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from jobrunner.cli.output import cell
+
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
+    from jobrunner.services.massmail.mass_emails.holding import Hold
     from jobrunner.services.massmail.mass_emails.items import ItemCounts
     from jobrunner.services.massmail.mass_emails.rows import MassEmail
 
@@ -27,6 +30,7 @@ async def follow(line: "Connection", name: str) -> "MassEmail":
     from rich.console import Console
     from rich.progress import Progress
 
+    from jobrunner.services.massmail.mass_emails.holding import holds_of
     from jobrunner.services.massmail.mass_emails.items import count_items
     from jobrunner.services.massmail.mass_emails.rows import find_mass_email
     from jobrunner.services.massmail.sending.pace import words_for
@@ -40,20 +44,25 @@ async def follow(line: "Connection", name: str) -> "MassEmail":
             counts = await count_items(line, found.id)
             done = counts.total - counts.pending - counts.sending
             seen.append((time.monotonic(), done))
-            words = f"{found.name}: {_state(found, counts)}{words_for(done, counts.total, _rate(seen))}"
+            holds = await holds_of(line, found, counts)
+            words = f"{found.name}: {_state(found, counts, holds)}{words_for(done, counts.total, _rate(seen))}"
             progress.update(bar, completed=done / counts.total if counts.total else 0.0, description=words)
             if progress.disable and words != told:
                 typer.echo(words, err=True)
                 told = words
-            if found.status not in ("Pending", "In Process") or found.is_held_back:
+            if found.status not in ("Pending", "In Process") or any(hold.needs_a_person for hold in holds):
                 return found
             await asyncio.sleep(INTERVAL)
 
 
-def _state(mass_email: "MassEmail", counts: "ItemCounts") -> str:
-    if mass_email.status != "In Process":
-        return f"{mass_email.status}, "
-    return f"{counts.deferred:,} deferred, " if counts.deferred else ""
+def _state(mass_email: "MassEmail", counts: "ItemCounts", holds: list["Hold"]) -> str:
+    parts: list[str] = [] if mass_email.status == "In Process" else [mass_email.status]
+    if counts.deferred:
+        parts.append(f"{counts.deferred:,} deferred")
+    if holds and mass_email.status in ("Pending", "In Process"):
+        until = f" until {cell(holds[0].until)}" if holds[0].until is not None else ""
+        parts.append(f"held{until} ({cell(holds[0].reason)})")
+    return "".join(f"{part}, " for part in parts)
 
 
 def _rate(seen: deque[tuple[float, int]]) -> float:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobrunner.cli.mail_records import AsJson
+from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from jobrunner.services.massmail.sending.trial import Tested, Wanted

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import AsJson, as_row, given, with_database
+from jobrunner.cli.mail_records import as_row, changes, with_database
+from jobrunner.cli.options import AsJson
 
 app = typer.Typer(help="Show and change which mails of notifications users want.")
 
@@ -60,12 +61,15 @@ def change(
     ignore_types: Annotated[
         str | None,
         typer.Option(
-            help="Types of records of whose assignment they want no mail, with commas; '' for none.", metavar="TYPES"
+            help="Types of records of whose assignment they want no mail, with commas between them.", metavar="TYPES"
         ),
     ] = None,
     grouping: Annotated[
         bool | None,
         typer.Option("--grouping/--no-grouping", help="One mail for all that happened to a record within the delay."),
+    ] = None,
+    clear: Annotated[
+        list[str] | None, typer.Option(help="`ignore-types`: they want mail of all types again.", metavar="WHAT")
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -73,21 +77,20 @@ def change(
     from jobrunner.cli.output import cell, print_json
     from jobrunner.services.notifications.preferences import set_preferences
 
-    given(
-        mentions=mentions, stream=stream, assignments=assignments, ignore_types=ignore_types, grouping=grouping
-    )  # one at least
-    types = None if ignore_types is None else [word.strip() for word in ignore_types.split(",") if word.strip()]
-    changed = with_database(
-        lambda line: set_preferences(
-            line,
-            user,
-            mentions=mentions,
-            stream=stream,
-            assignments=assignments,
-            ignored_types=types,
-            grouping=grouping,
-        )
+    wanted = changes(
+        clear,
+        {"ignore_types": ("ignored_types",)},
+        {"ignore_types": "ignored_types"},
+        mentions=mentions,
+        stream=stream,
+        assignments=assignments,
+        ignore_types=ignore_types,
+        grouping=grouping,
     )
+    if "ignored_types" in wanted:
+        words = (wanted["ignored_types"] or "").split(",")
+        wanted["ignored_types"] = [word.strip() for word in words if word.strip()]
+    changed = with_database(lambda line: set_preferences(line, user, **wanted))
     if json:
         print_json(as_row(changed))
     else:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import AsJson, as_row, with_database
+from jobrunner.cli.mail_records import as_row, with_database
+from jobrunner.cli.options import AsJson
 
 app = typer.Typer(help="Show notifications, what became of their mails, and why one was not mailed.")
 

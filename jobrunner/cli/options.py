@@ -1,8 +1,13 @@
-"""The options that every command understands, as given on this command line."""
+"""The options that every command understands, as given on this command line, and the one that most have."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all that is known.")]
+"""Of each command that prints what it found or changed."""
 
 
 @dataclass

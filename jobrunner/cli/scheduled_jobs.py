@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from jobrunner.cli.grid import Column
+from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
@@ -26,7 +27,6 @@ Expression = Annotated[
 ]
 TimeZone = Annotated[str | None, typer.Option(help="Time zone, such as Europe/Berlin.", metavar="ZONE")]
 Data = Annotated[str | None, typer.Option(help="The job's data, a JSON object.", metavar="JSON")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with all that is known.")]
 
 COLUMNS = {
     "id": Column(),

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="Look after the keys that seal passwords in the database.")
+from jobrunner.cli.options import AsJson
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+app = typer.Typer(help="Look after the keys that seal passwords in the database.")
 
 
 @app.command("new-key")

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jobrunner.cli.options import AsJson
+
 if TYPE_CHECKING:
     from jobrunner.queue.setting import Value
 
 app = typer.Typer(help="Show and change the job settings; every daemon follows within a second.")
 
 Name = Annotated[str, typer.Argument(help="The setting, such as jobs_max_portion or queue_q0_weight.", metavar="NAME")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, with range, meaning, and who changed it when.")]
 
 
 @app.command("list")

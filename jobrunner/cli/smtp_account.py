@@ -9,7 +9,7 @@ import typer
 
 from jobrunner.cli import smtp_account_options as option
 from jobrunner.cli.account_options import cleared, read_secrets
-from jobrunner.cli.mail_records import AsJson
+from jobrunner.cli.options import AsJson
 from jobrunner.cli.plain_help import PlainHelp
 from jobrunner.cli.smtp_account_entry import CLEARABLE, given
 from jobrunner.cli.smtp_account_rows import COLUMNS, as_row, configured_row

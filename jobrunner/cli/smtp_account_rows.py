@@ -55,17 +55,8 @@ def configured_row(configuration: "Configuration", state: "State | None") -> dic
 
 
 def _in_words(status: str, state: "State | None") -> str:
-    from jobrunner.cli.output import cell
-
     if status != "Active":
         return "not in use"
     if state is None:
         return "ready"
-    if state.paused_kind is not None:
-        until = "" if state.paused_until is None else f" until {cell(state.paused_until)}"
-        return f"paused{until}: {state.pause_reason}"
-    if state.cooling_until is not None:
-        return f"cools down until {cell(state.cooling_until)}: {state.last_trouble}"
-    if state.retry_at is not None:
-        return f"tried again at {cell(state.retry_at)}: {state.last_trouble}"
-    return "ready" if state.speed >= 1 else f"ready at {state.speed:.0%} of its speed"
+    return state.why_held or ("ready" if state.speed >= 1 else f"ready at {state.speed:.0%} of its speed")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import AsJson, as_row, done, who, with_database
+from jobrunner.cli.mail_records import as_row, done, in_transaction, who, with_database
+from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
@@ -71,15 +72,15 @@ def show(name: Name, json: AsJson = False) -> None:
 
 @app.command()
 def remove(names: Names, json: AsJson = False) -> None:
-    """Remove target lists. The persons in them stay."""
+    """Remove target lists: all of them or none. The persons in them stay."""
     from jobrunner.services.massmail.lists.rows import find_target_list, remove_target_list
 
-    async def write(line: "Connection") -> list[Any]:
+    async def write(line: Any) -> list[Any]:
         for name in names:  # a misspelt one removes nothing
             await find_target_list(line, name)
         return [await remove_target_list(line, name) for name in names]
 
-    for removed in with_database(write):
+    for removed in in_transaction(write):
         done("removed", removed, json=json)
 
 

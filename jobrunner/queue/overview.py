@@ -7,7 +7,8 @@ An exception is Critical when work that is due does not get done: no daemon runs
 leases that ran out are not taken back. It is a Warning when somebody should look: processing is paused, no daemon
 runs at all, schedules are late or have a problem, a job has waited for long, jobs that no daemon knows or whose queue
 none takes, a daemon that polls, has lost a loop, is blocked or dead, jobs that did not stop, a transaction that has
-been open for long, problems with modules or settings. Failed jobs are counted and alarm nobody: they are information.
+been open for long, problems with modules or settings, a fault that holds up a service (`troubles`). Failed jobs are
+counted and alarm nobody: they are information.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.queue.fleet import DaemonRow, list_daemons
 from jobrunner.queue.settings import Settings, load_settings
+from jobrunner.queue.troubles import list_troubles
 from jobrunner.queue.wording import count, listed, moment, paused_since, span
 
 COUNT_LIVE = load(__package__, "count_live")
@@ -151,6 +153,7 @@ class _Facts:
     troubles: Sequence[Any] = field(repr=False)
     fronts: Sequence[Any] = field(repr=False)
     expired: Sequence[Any] = field(repr=False)
+    services: Sequence[str]
     oldest_due: OldestDue | None
     oldest_transaction: OldTransaction | None
 
@@ -179,6 +182,7 @@ async def overview(connection: Queryable) -> Overview:
         troubles=await connection.fetch(LIST_SCHEDULE_TROUBLES, LATE_AFTER, SHOWN),
         fronts=await connection.fetch(LIST_FRONTS, FRONT),
         expired=await connection.fetch(LIST_EXPIRED_CLAIMS, STUCK_AFTER, SHOWN),
+        services=await list_troubles(connection),
         oldest_due=OldestDue(**dict(oldest[0])) if oldest else None,
         oldest_transaction=OldTransaction(**dict(transaction[0])) if transaction else None,
     )
@@ -236,6 +240,8 @@ def _exceptions(facts: _Facts) -> Iterator[Exceptional]:
     yield from _schedules(facts)
     yield from _stuck(facts)
     yield from _unserved(facts)
+    for trouble in facts.services[:SHOWN]:
+        yield Exceptional("Warning", "ServiceTrouble", trouble)
     for daemon in facts.daemons:
         yield from _daemon(daemon, facts.settings.problems)
     for problem in facts.settings.problems:

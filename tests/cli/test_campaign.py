@@ -22,7 +22,9 @@ async def test_the_life_of_a_campaign(call):
     assert added.code == 0, added.err
     assert (added.json["type"], added.json["status"], added.json["budget"]) == ("Newsletter", "Planning", "1000.50")
     assert (added.json["target_lists"], added.json["excluding_lists"]) == (["L"], ["X"])
-    assert (await call("campaign", "edit", "Spring", "--status", "ACTIVE", "--end", "", "--list", "")).code == 0
+    assert (
+        await call("campaign", "edit", "Spring", "--status", "ACTIVE", "--clear", "end", "--clear", "list")
+    ).code == 0
     (row,) = (await call("campaign", "list", "--json")).json
     assert (row["status"], row["end_date"], row["target_lists"], row["start_date"]) == (
         "Active",
@@ -88,7 +90,7 @@ async def test_the_life_of_a_template(call, tmp_path):
     assert (await call("email-template", "attach", "Hi", "logo.png", "--image", "logo")).out == (
         "attached logo.png (image/png, 4 bytes)\n"
     )
-    assert (await call("email-template", "edit", "Hi", "--subject", "Hi", "--no-text")).code == 0
+    assert (await call("email-template", "edit", "Hi", "--subject", "Hi", "--clear", "text")).code == 0
     shown = (await call("email-template", "show", "Hi", "--json")).json
     assert (shown["subject"], shown["plain_body"], shown["attachments"]) == ("Hi", None, ["logo.png"])
     assert (await call("email-template", "detach", "Hi", "logo.png")).code == 0

@@ -51,7 +51,7 @@ async def test_the_life_of_a_mass_email(call, connection, ready):
     assert (await call("mass-email", "resume", "M")).out == f"resumed {ready} M\n"
     assert (await call("mass-email", "show", "M", "--json")).json["status"] == "In Process"
     assert len(await jobs(connection)) == 2
-    done = await call("mass-email", "edit", "M", "--from-name", "")
+    done = await call("mass-email", "edit", "M", "--clear", "from-name")
     assert (done.code, done.err) == (1, "Error: the mass e-mail 'M' is being sent: pause it first\n")
     assert (await call("mass-email", "remove", "M")).code == 1
     assert (await call("mass-email", "abort", "M")).out == f"aborted {ready} M\n"
@@ -100,8 +100,8 @@ async def test_a_campaign_gives_its_lists(call, connection, ready):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("edit", "M", "--template", ""), "has no template: `jobrunner mass-email edit"),
-        (("edit", "M", "--list", ""), "has no target list: `jobrunner mass-email edit"),
+        (("edit", "M", "--clear", "template"), "has no template: `jobrunner mass-email edit"),
+        (("edit", "M", "--clear", "list"), "has no target list: `jobrunner mass-email edit"),
         (("edit", "M", "--list", "Empty"), "nobody is in 'Empty': `jobrunner target-list import`"),
         (("edit", "M", "--account", "Off"), "the SMTP account 'Off' of the mass e-mail 'M' is Inactive"),
         (("edit", "M", "--account", "Office"), "the SMTP account 'Office' of the mass e-mail 'M' is not for mass mail"),

@@ -45,7 +45,7 @@ async def test_preferences(call: Call, people: None):
     shown = (await call("notification-preferences", "show", "ann", "--json")).json
     assert (shown["stream"], shown["mentions"], shown["ignored_types"]) == (False, True, ["Task", "Case"])
     done = await call(
-        "notification-preferences", "set", "Ann", "--ignore-types", "", "--stream", "--no-grouping", "--json"
+        "notification-preferences", "set", "Ann", "--clear", "ignore-types", "--stream", "--no-grouping", "--json"
     )
     assert (done.json["stream"], done.json["ignored_types"], done.json["grouping"]) == (True, [], False)
     assert (await call("notification-preferences", "list", "--limit", "1")).err.startswith("The first 1 users")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.queue.wording import moment
 
 PAUSE_ACCOUNT = load(__package__, "pause_account")
 RESUME_ACCOUNT = load(__package__, "resume_account")
@@ -43,6 +44,35 @@ class State:
     def held(self) -> bool:
         """Whether nothing is sent at this moment."""
         return any((self.paused_kind, self.cooling_until, self.retry_at))
+
+    @property
+    def is_held_by_fault(self) -> bool:
+        """Whether that is so without a person who has ordered it."""
+        return self.held and self.paused_kind != "person"
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it does not end by itself."""
+        return self.paused_kind is not None and self.paused_until is None
+
+    @property
+    def held_until(self) -> datetime | None:
+        """When that ends by itself; None where it does not, or nothing is held."""
+        if self.paused_kind is not None:
+            return self.paused_until
+        return max(filter(None, (self.cooling_until, self.retry_at)), default=None)
+
+    @property
+    def why_held(self) -> str | None:
+        """Why nothing is sent at this moment and until when, in words; None where that is not so."""
+        until = "" if self.held_until is None else moment(self.held_until)
+        if self.paused_kind is not None:
+            return f"paused{f' until {until}' if until else ''}: {self.pause_reason}"
+        if self.cooling_until is not None:
+            return f"cools down until {until}: {self.last_trouble}"
+        if self.retry_at is not None:
+            return f"tried again at {until}: {self.last_trouble}"
+        return None
 
 
 async def pause(

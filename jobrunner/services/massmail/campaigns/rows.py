@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, TypedDict, Unpack, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
@@ -48,8 +48,11 @@ class CampaignChanges(TypedDict, total=False):
     start_date: date | None
     end_date: date | None
     budget: Decimal | None
-    teams: Sequence[str]
+    teams: Sequence[str] | None
     description: str | None
+    target_lists: Sequence[str] | None
+    """By name or id, as the next; None for none."""
+    excluding_lists: Sequence[str] | None
 
 
 def campaign_status(text: str) -> CampaignStatus:
@@ -102,30 +105,32 @@ async def add_campaign(
 
 
 async def edit_campaign(connection: Queryable, name: str, /, **changes: Unpack[CampaignChanges]) -> Campaign:
-    """Change what is given of a campaign and return it.
+    """Change what is given of a campaign, all or nothing, and return it.
 
     Raises:
         InvalidInput: a value is refused, or the type is locked.
         Conflict: there is a campaign of the new name.
-        NotFound: there is no such campaign.
+        NotFound: there is no such campaign or list.
     """
     found = await find_campaign(connection, name)
+    columns: dict[str, Any] = {**changes}
     if "status" in changes:
-        changes["status"] = campaign_status(changes["status"])
+        columns["status"] = campaign_status(changes["status"])
     if "type" in changes:
-        changes["type"] = campaign_type(changes["type"])
+        columns["type"] = campaign_type(changes["type"])
+    if "teams" in changes:
+        columns["teams"] = list(changes["teams"] or ())
+    lists: list[list[int] | None] = []
+    for key in ("target_lists", "excluding_lists"):
+        if key not in columns:
+            lists.append(None)
+            continue
+        names: Sequence[str] = columns.pop(key) or ()
+        lists.append([(await find_target_list(connection, one)).id for one in names])
     with refusals_in_words("campaign"):
-        await connection.fetch(load(__package__, "edit_campaign"), found.id, json.dumps(changes, default=_plain))
-    return await find_campaign(connection, str(found.id))
-
-
-async def set_lists_of_campaign(
-    connection: Queryable, name: str, lists: Sequence[str], *, excluding: bool = False
-) -> Campaign:
-    """Set the target lists of a campaign, or its excluding lists; they are given by name or id."""
-    found = await find_campaign(connection, name)
-    ids = [(await find_target_list(connection, one)).id for one in lists]
-    await connection.fetch(load(__package__, "set_lists_of_campaign"), found.id, excluding, ids)
+        await connection.fetch(
+            load(__package__, "edit_campaign"), found.id, json.dumps(columns, default=_plain), *lists
+        )
     return await find_campaign(connection, str(found.id))
 
 

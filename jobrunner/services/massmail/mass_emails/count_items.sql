@@ -8,7 +8,7 @@ SELECT
     count(*) FILTER (WHERE q.status = 'Uncertain') AS uncertain,
     count(*) FILTER (WHERE q.status = 'Pending' AND q.next_attempt_at > now()) AS deferred,
     count(*) FILTER (WHERE q.sent_at > now() - interval '1 hour') AS sent_in_last_hour,
-    min(q.next_attempt_at) FILTER (WHERE q.status = 'Pending') AS next_attempt_at
+    min(q.next_attempt_at) FILTER (WHERE q.status = 'Pending' AND q.next_attempt_at > now()) AS next_attempt_at
 FROM jobrunner.queue_item AS q
 JOIN jobrunner.mass_email AS m ON m.id = q.mass_email_id AND m.generation = q.generation
 WHERE q.mass_email_id = $1::bigint AND NOT q.is_test

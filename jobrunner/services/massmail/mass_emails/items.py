@@ -32,7 +32,7 @@ class ItemCounts:
     """Of the pending ones, those that wait for another attempt."""
     sent_in_last_hour: int
     next_attempt_at: datetime | None
-    """Of the pending ones, the soonest."""
+    """When the first of the deferred ones is due."""
 
     @property
     def total(self) -> int:

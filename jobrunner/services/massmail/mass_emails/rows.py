@@ -80,9 +80,11 @@ class MassEmailOptions(TypedDict, total=False):
 
 
 class MassEmailChanges(MassEmailOptions, total=False):
-    """The same with a new name."""
+    """The same with a new name, and the lists by name or id; None for none."""
 
     name: str
+    target_lists: Sequence[str] | None
+    excluding_lists: Sequence[str] | None
 
 
 async def add_mass_email(
@@ -128,43 +130,35 @@ async def add_mass_email(
 async def edit_mass_email(
     connection: Queryable, mass_email: MassEmail, /, *, by: str, **changes: Unpack[MassEmailChanges]
 ) -> MassEmail:
-    """Change what is given and return it as it is then.
+    """Change what is given, all or nothing, and return it as it is then.
 
     Raises:
         InvalidInput: a value is refused.
-        Conflict: it is being sent, or there is one of the new name.
-        NotFound: there is no such template or account.
+        Conflict: it is being sent, there is one of the new name, or lists would come too late.
+        NotFound: there is no such template, account or list.
     """
     columns = await _columns(connection, changes)
     if "name" in changes:
         columns["name"] = changes["name"]
     if changes.get("start_at") is not None:
         columns["start_at"] = changes["start_at"]
+    lists = [
+        await _list_ids(connection, (changes[key] or ()) if key in changes else None)
+        for key in ("target_lists", "excluding_lists")
+    ]
     with refusals_in_words("mass e-mail"):
         changed = await connection.fetch(
-            load(__package__, "edit_mass_email"), mass_email.id, json.dumps(columns, default=_plain), by
+            load(__package__, "edit_mass_email"), mass_email.id, json.dumps(columns, default=_plain), by, *lists
         )
     found = await find_mass_email(connection, str(mass_email.id))
-    if not changed:
-        raise Conflict(f"the mass e-mail {found.name!r} is being sent: pause it first")
-    return found
-
-
-async def set_lists_of_mass_email(
-    connection: Queryable, mass_email: MassEmail, lists: Sequence[str], *, excluding: bool = False
-) -> MassEmail:
-    """Set its target lists, or its excluding lists, given by name or id.
-
-    Raises:
-        Conflict: its queue has been built; who is in it does not change.
-    """
-    ids = await _list_ids(connection, lists)
-    if not await connection.fetch(load(__package__, "set_lists_of_mass_email"), mass_email.id, excluding, ids):
+    if changed:
+        return found
+    if lists != [None, None] and found.built_at is not None and found.finished_at is None:
         raise Conflict(
-            f"the queue of the mass e-mail {mass_email.name!r} is built, other lists would change nothing: abort it, "
-            "change them, and start it again for the rest"
+            f"the queue of the mass e-mail {found.name!r} is built, other lists would change nothing: abort it, change "
+            "them, and start it again for the rest"
         )
-    return await find_mass_email(connection, str(mass_email.id))
+    raise Conflict(f"the mass e-mail {found.name!r} is being sent: pause it first")
 
 
 async def list_mass_emails(connection: Queryable) -> list[MassEmail]:
@@ -195,7 +189,7 @@ async def _columns(connection: Queryable, options: MassEmailOptions | MassEmailC
     columns: dict[str, Any] = {
         key: value
         for key, value in options.items()
-        if key not in ("name", "start_at", "email_template", "smtp_account")
+        if key not in ("name", "start_at", "email_template", "smtp_account", "target_lists", "excluding_lists")
     }
     for key in ("from_address", "reply_to_address"):
         if columns.get(key) is not None:

@@ -13,7 +13,6 @@ from jobrunner.services.massmail.campaigns.rows import (
     edit_campaign,
     find_campaign,
     remove_campaign,
-    set_lists_of_campaign,
 )
 from jobrunner.services.massmail.campaigns.tracking_urls import (
     add_tracking_url,
@@ -99,9 +98,9 @@ async def test_what_is_given_is_changed_and_nothing_else(connection, campaign):
 async def test_lists_keep_their_order(connection, campaign, make_list):
     for name in ("A", "B", "C"):
         await make_list(name)
-    assert (await set_lists_of_campaign(connection, "C", ["C", "A", "C"])).target_lists == ["C", "A"]
-    assert (await set_lists_of_campaign(connection, "C", ["A", "B"])).target_lists == ["A", "B"]
-    found = await set_lists_of_campaign(connection, "C", ["A"], excluding=True)
+    assert (await edit_campaign(connection, "C", target_lists=["C", "A", "C"])).target_lists == ["C", "A"]
+    assert (await edit_campaign(connection, "C", target_lists=["A", "B"])).target_lists == ["A", "B"]
+    found = await edit_campaign(connection, "C", excluding_lists=["A"])
     assert (found.target_lists, found.excluding_lists) == (["A", "B"], ["A"])
 
 

@@ -17,7 +17,6 @@ from jobrunner.services.massmail.mass_emails.rows import (
     edit_mass_email,
     find_mass_email,
     remove_mass_email,
-    set_lists_of_mass_email,
 )
 
 ALL = ("Draft", "Pending", "In Process", "Paused", "Complete", "Failed", "Aborted")
@@ -31,7 +30,7 @@ ACTIONS = {
     "complete": lambda connection, found: states.complete(connection, found.id),
     "remove": remove_mass_email,
     "edit": lambda connection, found: edit_mass_email(connection, found, by="bob", from_name="N"),
-    "lists": lambda connection, found: set_lists_of_mass_email(connection, found, []),
+    "lists": lambda connection, found: edit_mass_email(connection, found, by="ann", target_lists=[]),
 }
 LEADS_TO = {
     ("start", "Draft"): "Pending",

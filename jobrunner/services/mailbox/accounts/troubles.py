@@ -1,0 +1,42 @@
+"""Accounts that are not read for now, though nobody has ordered that."""
+
+import shlex
+from typing import get_args
+
+from jobrunner.db.queryable import Queryable
+from jobrunner.queue.wording import moment
+from jobrunner.services.mail.importing.storing.outcome import Kind
+from jobrunner.services.mailbox.accounts.state import State, read_states
+from jobrunner.services.mailbox.accounts.table import list_accounts
+
+COMMANDS: dict[Kind, str] = {"Personal": "email-account", "Group": "inbound-email"}
+
+
+async def list_fetching_troubles(connection: Queryable) -> list[str]:
+    """Return a sentence for each account in use that a fault holds back: why, until when, and what helps."""
+    sentences: list[str] = []
+    for kind in get_args(Kind):
+        held = {id: state for id, state in (await read_states(connection, kind)).items() if _is_held_by_fault(state)}
+        if not held:
+            continue
+        sentences += [
+            _sentence(account.name, COMMANDS[kind], held[account.id])
+            for account in await list_accounts(connection, kind)
+            if account.id in held and account.status == "Active" and account.use_imap
+        ]
+    return sentences
+
+
+def _is_held_by_fault(state: State) -> bool:
+    return state.paused_kind != "person" and (state.paused_kind is not None or state.retry_at is not None)
+
+
+def _sentence(name: str, command: str, state: State) -> str:
+    account = f"the {command.replace('-', ' ').replace('email', 'e-mail')} {name!r} is not read"
+    if state.paused_kind is not None:
+        call = f"`jobrunner {command} %s {shlex.quote(name)}`"
+        return (
+            f"{account}: paused: {state.pause_reason}; {call % 'test'} looks what is wrong, {call % 'resume'} ends that"
+        )
+    assert state.retry_at is not None
+    return f"{account} until {moment(state.retry_at)}: {state.last_trouble}; it is tried again by itself"

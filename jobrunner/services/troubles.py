@@ -1,0 +1,9 @@
+"""What is wrong with our services, for `jobrunner status`: each tells it in a module of its own.
+
+The engine finds these by the entry point `jobrunner.troubles` (see `jobrunner.queue.troubles`).
+"""
+
+from jobrunner.services.mail.accounts.troubles import list_sending_troubles
+from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
+
+LOOKS = (list_sending_troubles, list_fetching_troubles)
