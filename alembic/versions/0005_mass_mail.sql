@@ -222,6 +222,36 @@ BEGIN
 END;
 $$;
 
+-- Marks addresses that mail came back from, each with why; returns how many. The first reason stays. Whether a new address
+-- starts opted out is not settled by this.
+CREATE FUNCTION jobrunner.invalidate_addresses(keys text[], reasons text[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    starts_out constant boolean := jobrunner.starts_opted_out();
+    changed bigint;
+BEGIN
+    INSERT INTO jobrunner.email_address AS e (key, opted_out, opted_out_at, opted_out_reason, invalid, invalid_at, invalid_reason)
+    SELECT
+        b.key,
+        starts_out,
+        CASE WHEN starts_out THEN now() END,
+        CASE WHEN starts_out THEN 'new addresses start opted out' END,
+        true,
+        now(),
+        min(b.reason)
+    FROM unnest(keys, reasons) AS b (key, reason)
+    GROUP BY b.key
+    ORDER BY b.key
+    ON CONFLICT (key) DO UPDATE
+    SET invalid = true,
+        invalid_at = now(),
+        invalid_reason = EXCLUDED.invalid_reason
+    WHERE NOT e.invalid;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END;
+$$;
+
 CREATE FUNCTION jobrunner.know_changed_addresses() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN

@@ -2,14 +2,15 @@
 -- $1 mass e-mail, $2 the sender's token, $3 for how long it has what it marks; the results: $4 ids, $5 states, $6 delays
 -- of the next attempt or NULL, $7 whether the attempt counts, $8 is in doubt, $9 broke off, $10 codes, $11 enhanced codes,
 -- $12 replies, $13 reasons, $14 Hard, Soft or NULL; what is to go: $15 ids, $16 the domain of their Message-IDs, $17
--- whether it is informational, $18 whether there are excluding lists, $19 whether these are tests, $20 the most in an hour
--- or NULL not to count.
+-- whether it is informational, $18 whether there are excluding lists, $19 whether these are tests, $20 how many of them may
+-- go or NULL for all.
 --
 -- Rows are changed under the sender's token only, so it may be run again where its answer was lost. Each look at
 -- queue_item names the ids as an array, too: a plan that was made while the table was small joins by reading all of it.
+-- It is run for each mail or few, so each table is looked at once: half of its time goes into setting out.
 WITH locked AS MATERIALIZED (
     -- In the order in which all lock items, whatever the order of the joins below.
-    SELECT q.id
+    SELECT q.id, q.mass_email_id, q.target_type, q.target_id, q.address_key
     FROM jobrunner.queue_item AS q
     WHERE q.id = ANY ($4::bigint[] || $15::bigint[]) AND q.sender_token = $2::bigint AND q.status IN ('Pending', 'Sending')
     ORDER BY q.id
@@ -66,97 +67,49 @@ WITH locked AS MATERIALIZED (
     CROSS JOIN mailing AS m
     WHERE m.campaign_id IS NOT NULL AND (s.status = 'Sent' OR s.bounce IS NOT NULL)
     ON CONFLICT (queue_item_id, action) WHERE action IN ('Sent', 'Bounced') AND queue_item_id IS NOT NULL DO NOTHING
-), invalidated AS (
-    -- As records do it one by one; whether a new address starts opted out is not settled by this.
-    INSERT INTO jobrunner.email_address AS e (key, opted_out, opted_out_at, opted_out_reason, invalid, invalid_at, invalid_reason)
-    SELECT
-        b.address_key,
-        b.starts_out,
-        CASE WHEN b.starts_out THEN now() END,
-        CASE WHEN b.starts_out THEN 'new addresses start opted out' END,
-        true,
-        now(),
-        b.reason
-    FROM (
-        SELECT s.address_key, min(s.reason) AS reason, jobrunner.starts_opted_out() AS starts_out
-        FROM settled AS s
-        WHERE s.bounce = 'Hard'
-        GROUP BY s.address_key
-    ) AS b
-    ORDER BY b.address_key
-    ON CONFLICT (key) DO UPDATE
-    SET invalid = true,
-        invalid_at = now(),
-        invalid_reason = EXCLUDED.invalid_reason
-    WHERE NOT e.invalid
-), hour AS MATERIALIZED (
-    -- Those that are being sent may be sent.
-    SELECT CASE
-        WHEN $20::bigint IS NOT NULL THEN (
-            SELECT count(*)
-            FROM jobrunner.queue_item AS q
-            WHERE q.sent_at > now() - interval '1 hour'
-        ) + (
-            SELECT count(*)
-            FROM jobrunner.queue_item AS q
-            WHERE q.status = 'Sending'
-        )
-    END AS used
-), judged AS MATERIALIZED (  -- read twice below
+), judged AS (
     -- What may have changed since its queue was built. Where the address is another one by now, the item is not marked.
     SELECT
-        q.id,
+        k.id,
         w.place,
         CASE
             WHEN t.target_id IS NULL THEN CASE WHEN $19::boolean THEN NULL ELSE 'the target is gone' END
             WHEN t.email IS NULL THEN CASE WHEN $19::boolean THEN NULL ELSE 'the target has no address' END
             WHEN t.email ~* '^erased:' THEN 'the target is erased'
             WHEN e.invalid THEN 'the address is invalid'
-            WHEN $17::boolean OR $19::boolean THEN NULL
-            WHEN coalesce(e.opted_out, jobrunner.starts_opted_out()) THEN 'opted out of all mass mail'
+            WHEN $19::boolean OR ($17::boolean AND NOT $18::boolean) THEN NULL
+            WHEN NOT $17::boolean AND coalesce(e.opted_out, jobrunner.starts_opted_out()) THEN 'opted out of all mass mail'
             -- Of each list that it is on, or was; who has opted out of one gets it by another.
-            WHEN (
-                SELECT bool_and(coalesce(b.opted_out, true) OR o.address_key IS NOT NULL)
+            ELSE (
+                SELECT CASE
+                    WHEN NOT $17::boolean AND bool_and(coalesce(b.opted_out, true) OR o.address_key IS NOT NULL) FILTER (WHERE NOT l.excluding)
+                        THEN 'opted out of the list'
+                    WHEN bool_or(l.excluding AND b.target_id IS NOT NULL) THEN 'excluded'
+                    END
                 FROM jobrunner.mass_email_list AS l
                 LEFT JOIN jobrunner.target_list_member AS b
-                    ON b.target_list_id = l.target_list_id AND b.target_type = q.target_type AND b.target_id = q.target_id
+                    ON b.target_list_id = l.target_list_id AND b.target_type = k.target_type AND b.target_id = k.target_id
                 LEFT JOIN jobrunner.target_list_opt_out AS o
-                    ON o.target_list_id = l.target_list_id AND o.address_key = q.address_key
-                WHERE l.mass_email_id = q.mass_email_id
-                    AND NOT l.excluding
+                    ON o.target_list_id = l.target_list_id AND o.address_key = k.address_key
+                WHERE l.mass_email_id = k.mass_email_id
                     AND (b.target_id IS NOT NULL OR o.address_key IS NOT NULL)
-            ) THEN 'opted out of the list'
-        END AS reason,
-        CASE
-            WHEN $18::boolean AND NOT $19::boolean THEN EXISTS (
-                SELECT
-                FROM jobrunner.mass_email_list AS l
-                JOIN jobrunner.target_list_member AS b
-                    ON b.target_list_id = l.target_list_id
-                    AND b.target_type = q.target_type
-                    AND b.target_id = q.target_id
-                WHERE l.mass_email_id = q.mass_email_id AND l.excluding
             )
-            ELSE false
-        END AS is_excluded
+        END AS reason
     FROM unnest($15::bigint[]) WITH ORDINALITY AS w (id, place)
-    JOIN jobrunner.queue_item AS q ON q.id = w.id
+    JOIN locked AS k ON k.id = w.id
     LEFT JOIN LATERAL (
         SELECT p.target_id, p.email, p.address_key
         FROM jobrunner.targets() AS p
-        WHERE p.target_type = q.target_type AND p.target_id = q.target_id
+        WHERE p.target_type = k.target_type AND p.target_id = k.target_id
         LIMIT 1  -- one look by key for each, never a join with everybody
     ) AS t ON true
-    LEFT JOIN jobrunner.email_address AS e ON e.key = q.address_key
-    WHERE q.id = ANY ($15::bigint[])
-        AND q.sender_token = $2::bigint
-        AND q.status IN ('Pending', 'Sending')
-        AND ($19::boolean OR t.email IS NULL OR t.address_key = q.address_key OR t.email ~* '^erased:')
+    LEFT JOIN jobrunner.email_address AS e ON e.key = k.address_key
+    WHERE ($19::boolean OR t.email IS NULL OR t.address_key = k.address_key OR t.email ~* '^erased:')
 ), counted AS (
     SELECT
         j.id,
-        coalesce(j.reason, CASE WHEN j.is_excluded THEN 'excluded' END) AS reason,
-        row_number() OVER (PARTITION BY j.reason IS NULL AND NOT j.is_excluded ORDER BY j.place) AS place
+        j.reason,
+        row_number() OVER (PARTITION BY j.reason IS NULL ORDER BY j.place) AS place
     FROM judged AS j
 ), marked AS (
     UPDATE jobrunner.queue_item AS q
@@ -169,20 +122,23 @@ WITH locked AS MATERIALIZED (
         sender_claim = CASE WHEN c.reason IS NULL THEN q.sender_claim END,
         sender_until = CASE WHEN c.reason IS NULL THEN now() + $3::interval END
     FROM counted AS c
-    JOIN locked AS k ON k.id = c.id
     CROSS JOIN mailing AS m
-    CROSS JOIN hour AS h
     WHERE q.id = c.id
         AND q.id = ANY ($15::bigint[])
         AND q.sender_token = $2::bigint
         AND q.status IN ('Pending', 'Sending')
         AND m.goes_on
-        AND (c.reason IS NOT NULL OR h.used IS NULL OR c.place <= $20::bigint - h.used)
+        AND (c.reason IS NOT NULL OR $20::bigint IS NULL OR c.place <= $20::bigint)
     RETURNING q.id, q.reason
 )
 SELECT
     coalesce((SELECT m.goes_on FROM mailing AS m), false) AS goes_on,
-    (SELECT h.used FROM hour AS h) AS used,
     ARRAY(SELECT s.id FROM settled AS s) AS settled,
     ARRAY(SELECT k.id FROM marked AS k WHERE k.reason IS NULL) AS going,
-    ARRAY(SELECT k.id FROM marked AS k WHERE k.reason IS NOT NULL) AS skipped
+    ARRAY(SELECT k.id FROM marked AS k WHERE k.reason IS NOT NULL) AS skipped,
+    CASE
+        WHEN EXISTS (SELECT FROM settled AS s WHERE s.bounce = 'Hard') THEN jobrunner.invalidate_addresses(
+            ARRAY(SELECT s.address_key FROM settled AS s WHERE s.bounce = 'Hard' ORDER BY s.id),
+            ARRAY(SELECT s.reason FROM settled AS s WHERE s.bounce = 'Hard' ORDER BY s.id)
+        )
+    END AS invalidated

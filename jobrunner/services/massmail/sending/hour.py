@@ -13,20 +13,23 @@ class HourLimit:
         self._uncounted = 0
         self.used_up = False
 
-    def ask(self, going: int) -> int | None:
-        """Return the limit that the statement is to keep to when it marks so many; None where it need not count."""
+    def must_count(self, going: int) -> bool:
+        """Return whether it is to be counted before so many more are marked."""
         if not self._limit or not going:
-            return None
+            return False
         if going <= self._uncounted:
             self._uncounted -= going
-            return None
-        return self._limit
+            return False
+        return True
 
-    def told(self, used: int, wanted: int, granted: int) -> None:
-        """Take note of what was counted before so many of those wanted were marked."""
-        room = self._limit - used - granted
-        self._uncounted = max(0, room) // 8
-        self.used_up = used + wanted > self._limit and granted < wanted
+    def room(self, used: int) -> int:
+        """Return how many may be marked, by a count of what was sent in the last hour and what is being sent."""
+        return max(0, self._limit - used)
+
+    def told(self, room: int, wanted: int, granted: int) -> None:
+        """Take note of how many were marked of those wanted, where there was room for so many."""
+        self._uncounted = (room - granted) // 8
+        self.used_up = wanted > room and granted < wanted
 
 
 class Portion:

@@ -18,8 +18,7 @@ START: Cursor = (datetime(1, 1, 1, tzinfo=UTC), 0)
 """Before every item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One mail to one address, leased to us."""
 
     id: int
@@ -100,12 +99,12 @@ class Answer(NamedTuple):
 
     goes_on: bool
     """Whether the mailing is still to be sent."""
-    used: int | None
-    """What was sent in the last hour and is being sent; None where that was not asked."""
     settled: list[int]
     going: list[int]
     """Those that may go."""
     skipped: list[int]
+    invalidated: int | None = None
+    """Addresses that are invalid from now on."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +140,12 @@ class Items:
             self.with_lists,
         )
         granted, wait, held = rows[0][:3]
-        return Claimed([Item(*row[3:]) for row in rows if row["id"] is not None], Allowance(granted, wait, held))
+        return Claimed([Item._make(row[3:]) for row in rows if row["id"] is not None], Allowance(granted, wait, held))
 
     async def exchange(
-        self, line: Queryable, settlements: Sequence[Settlement], going: Sequence[int], hour_limit: int | None
+        self, line: Queryable, settlements: Sequence[Settlement], going: Sequence[int], room: int | None = None
     ) -> Answer:
-        """Store results and mark what goes next, in one commit."""
+        """Store results and mark what goes next, of that `room` at most, in one commit."""
         columns = list(zip(*settlements, strict=True)) or [()] * len(Settlement._fields)
         (row,) = await line.fetch(
             load(__package__, "exchange_items"),
@@ -159,9 +158,15 @@ class Items:
             self.is_informational,
             self.has_excluding,
             self.are_tests,
-            hour_limit,
+            room,
         )
         return Answer(*row)
+
+    async def count_hour(self, line: Queryable) -> int:
+        """Return how many mails of all mass e-mails were sent in the last hour, or are being sent."""
+        (row,) = await line.fetch(load(__package__, "count_hour"))
+        used: int = row["used"]
+        return used
 
     async def release(self, line: Queryable, ids: Sequence[int]) -> int:
         """Give up leased items that were not handed over; return how many there were."""

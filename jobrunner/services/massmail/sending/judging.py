@@ -27,6 +27,10 @@ def judge(
     chance: Callable[[], float] = random.random,
 ) -> Settlement:
     """Return what becomes of an item by one result."""
+    if result.outcome is Outcome.ACCEPTED:
+        return Settlement(
+            item.id, "Sent", code=result.code, enhanced_code=result.enhanced, reply=result.text[:TEXT_LIMIT]
+        )
     answered = Settlement(
         item.id,
         "Pending",
@@ -36,8 +40,6 @@ def judge(
         reason=str(result)[:TEXT_LIMIT],
     )
     match result.outcome:
-        case Outcome.ACCEPTED:
-            return answered._replace(status="Sent", reason=None)
         case Outcome.UNKNOWN:
             return _doubt(item, answered, policy, chance)._replace(is_in_doubt=True)
         case Outcome.AUTHENTICATION | Outcome.SENDER_REFUSED:

@@ -1,10 +1,10 @@
 """Letters: mails as they are handed over, written from items."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from jobrunner.errors import JobrunnerError
 from jobrunner.services.mail.address import Mailbox, parse_address
@@ -14,6 +14,7 @@ from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Result
 from jobrunner.services.mail.templates import Filled, Renderer, RenderingFailed, Values
 from jobrunner.services.massmail.sending.items import Item
 from jobrunner.services.massmail.sending.preparing import Prepared
+from jobrunner.services.massmail.sending.signing import Signing
 
 NAME_LIMIT = 200
 """Characters of a recipient's name in the header."""
@@ -21,8 +22,7 @@ NOTIFY = "FAILURE,DELAY"
 """Never of success: nobody reads ten thousand of those."""
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One mail with its envelope."""
 
     item: Item
@@ -31,14 +31,26 @@ class Letter:
 
 
 class Writer:
-    """Writes the letters of one mass e-mail."""
+    """Writes the letters of one mass e-mail, and signs them where its account has a key. `async with` it."""
 
-    def __init__(self, prepared: Prepared, renderer: Renderer, log: logging.Logger) -> None:
-        """The renderer is of `templates_of` this mailing, and open."""
+    def __init__(self, prepared: Prepared, log: logging.Logger) -> None:
         self._prepared = prepared
-        self._renderer = renderer
         self._log = log
-        self._signer = prepared.account.signer
+        self._renderer = _renderer_of(prepared)
+        signer = prepared.account.signer
+        self._signing = None if signer is None else Signing(signer)
+
+    async def __aenter__(self) -> Self:
+        """Compile the templates; raises InvalidTemplate where one is refused."""
+        await self._renderer.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._signing is not None:
+            self._signing.close()
+        await self._renderer.__aexit__(kind, error, traceback)
 
     async def write(self, items: Sequence[Item], now: datetime) -> list[Letter | Result]:
         """Write the letter of each item, or say why that cannot be; one that fails fails alone."""
@@ -47,12 +59,13 @@ class Writer:
             filled = await self._renderer.fill(values)
         except JobrunnerError as error:
             return [_local(str(error))] * len(items)
-        letters: list[Letter | Result] = []
-        for item, one, texts in zip(items, values, filled, strict=True):
-            letters.append(self._guarded(item, one, texts))
-            if self._signer is not None:
-                await asyncio.sleep(0)  # a signature takes a while, and others wait for this loop
-        return letters
+        written = [self._guarded(*one) for one in zip(items, values, filled, strict=True)]
+        return written if self._signing is None else await self._signed(self._signing, written, now)
+
+    async def _signed(self, signing: Signing, written: list[Letter | Result], now: datetime) -> list[Letter | Result]:
+        letters = [letter for letter in written if isinstance(letter, Letter)]
+        fields = iter(await signing.sign([letter.message for letter in letters], now))
+        return [_with_signature(one, next(fields)) if isinstance(one, Letter) else one for one in written]
 
     def _guarded(self, item: Item, values: Values, texts: Filled | RenderingFailed) -> Letter | Result:
         if isinstance(texts, RenderingFailed):
@@ -82,8 +95,6 @@ class Writer:
             date=values.now,
             headers=headers,
         )
-        if self._signer is not None:
-            message = self._signer.sign(message, at=values.now) + message
         bounces = prepared.links.bounce_token(item.token) if prepared.settings.mass_email_verp else ""
         return Letter(item, message, Envelope(prepared.envelope_sender(bounces), recipient.address, token, NOTIFY))
 
@@ -100,7 +111,13 @@ class Writer:
         return Values({"Person": person, item.target_type: person}, now, language=item.language or "en", names=names)
 
 
-def renderer_of(prepared: Prepared) -> Renderer:
+def _with_signature(letter: Letter, fields: bytes | JobrunnerError) -> Letter | Result:
+    if isinstance(fields, JobrunnerError):
+        return _local(str(fields))
+    return letter._replace(message=fields + letter.message)
+
+
+def _renderer_of(prepared: Prepared) -> Renderer:
     """Return what fills the templates of a mailing: subject, text, and HTML where it has that."""
     templates = [prepared.subject, prepared.text]
     return Renderer(templates if prepared.html is None else [*templates, prepared.html])

@@ -5,6 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -13,11 +14,12 @@ from jobrunner.config import Configuration
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.services.mail.accounts import keeping_token
-from jobrunner.services.mail.smtp import Pools, shared_pools
+from jobrunner.services.mail.accounts import Outgoing
+from jobrunner.services.mail.smtp import Pools
 from jobrunner.services.massmail.mass_emails.building import build_mailing, list_due
 from jobrunner.services.massmail.mass_emails.states import complete, fail, pause_for
-from jobrunner.services.massmail.sending.dispatch import Dispatch, Sent
+from jobrunner.services.massmail.sending.course import Sent
+from jobrunner.services.massmail.sending.dispatch import Dispatch
 from jobrunner.services.massmail.sending.hour import HourLimit, Portion
 from jobrunner.services.massmail.sending.items import release_lost
 from jobrunner.services.massmail.sending.line import Line
@@ -189,19 +191,12 @@ class Run:
     async def _dispatch(
         self, prepared: Prepared, hour: HourLimit, portion: Portion, pace: Pace, ends_at: float
     ) -> Sent:
-        account = prepared.account
-        pools = self._pools or shared_pools()
-        async with (
-            keeping_token(account, Keyring.from_configuration(self._configuration), self._connect),
-            pools.lend(
-                account.smtp,
-                max_connections=account.limits.max_connections,
-                messages_per_connection=account.limits.messages_per_connection,
-                idle_close=account.limits.idle_close,
-            ) as pool,
-        ):
+        keyring = Keyring.from_configuration(self._configuration)
+        account = Outgoing(prepared.account, keyring, lambda: nullcontext(self._side), pools=self._pools)
+        async with account.open() as pool:
             return await Dispatch(
                 prepared,
+                account,
                 pool,
                 self._connect,
                 self._side,

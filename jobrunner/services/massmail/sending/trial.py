@@ -14,13 +14,13 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound
-from jobrunner.services.mail.accounts import give_back, keeping_token, observe, reserve
+from jobrunner.services.mail.accounts import Outgoing, give_back, reserve
 from jobrunner.services.mail.address import parse_address
-from jobrunner.services.mail.smtp import Outcome, Result, Session
+from jobrunner.services.mail.smtp import Outcome, Pool, Result, Transport
 from jobrunner.services.massmail.mass_emails.rows import MassEmail
 from jobrunner.services.massmail.sending.items import Item, Items
 from jobrunner.services.massmail.sending.judging import judge
-from jobrunner.services.massmail.sending.letters import Letter, Writer, renderer_of
+from jobrunner.services.massmail.sending.letters import Letter, Writer
 from jobrunner.services.massmail.sending.preparing import Prepared, prepare
 from jobrunner.services.massmail.settings import load_mass_mail_settings
 
@@ -89,12 +89,13 @@ async def send_tests(
         with_lists=False,
         are_tests=True,
     )
-    async with keeping_token(prepared.account, Keyring.from_configuration(configuration), lambda: nullcontext(line)):
-        return await _send(line, prepared, items, people, log or logging.getLogger("jobrunner.massmail"))
+    account = Outgoing(prepared.account, Keyring.from_configuration(configuration), lambda: nullcontext(line))
+    async with Writer(prepared, log or logging.getLogger("jobrunner.massmail")) as writer, account.open() as pool:
+        return await _send(line, account, pool, writer, items, people)
 
 
 async def _send(
-    line: Queryable, prepared: Prepared, items: Items, people: list[tuple[str, Any]], log: logging.Logger
+    line: Queryable, account: Outgoing, pool: Pool, writer: Writer, items: Items, people: list[tuple[str, Any]]
 ) -> list[Tested]:
     targets = [_target(address, person) for address, person in people]
     rows = await line.fetch(
@@ -107,36 +108,35 @@ async def _send(
         [address for address, _ in people],
     )
     leased = [_item(row, person) for row, (_, person) in zip(rows, people, strict=True)]
-    session = Session(prepared.account.smtp)
     tested = []
     try:
-        async with renderer_of(prepared) as renderer:
-            letters = await Writer(prepared, renderer, log).write(leased, datetime.now(UTC))
-        for item, letter in zip(leased, letters, strict=True):
-            tested.append(Tested(item.email_address, await _send_one(line, session, items, prepared, item, letter)))
+        letters = await writer.write(leased, datetime.now(UTC))
+        async with pool.connection() as transport:
+            for item, letter in zip(leased, letters, strict=True):
+                result = await _send_one(line, account, transport, items, item, letter)
+                tested.append(Tested(item.email_address, result))
     finally:
-        await session.close()
         await items.release(line, [item.id for item in leased])
     return tested
 
 
 async def _send_one(
-    line: Queryable, session: Session, items: Items, prepared: Prepared, item: Item, letter: Letter | Result
+    line: Queryable, account: Outgoing, transport: Transport, items: Items, item: Item, letter: Letter | Result
 ) -> Result:
     if isinstance(letter, Letter):
-        answer = await items.exchange(line, [], [item.id], None)
+        answer = await items.exchange(line, [], [item.id])
         if item.id in answer.skipped:
-            return Result(Outcome.LOCAL, session.phase, "the address is marked invalid: no mass mail goes to it")
-        result = await session.send(letter.message, letter.envelope)
-        await observe(line, prepared.account.key, result)
-        if result.outcome is not Outcome.ACCEPTED:
-            await give_back(line, prepared.account.key, 1)
+            result = Result(Outcome.LOCAL, transport.phase, "the address is marked invalid: no mass mail goes to it")
+            await account.observe(result)
+            return result
+        result = await transport.send(letter.message, letter.envelope)
     else:
         result = letter
+    await account.observe(result)
     settlement = judge(item, result, policy="hold", most_attempts=1)
     if settlement.status == "Pending":  # it is not tried again by itself
         settlement = settlement._replace(status="Failed", delay=None)
-    await asyncio.shield(items.exchange(line, [settlement], [], None))
+    await asyncio.shield(items.exchange(line, [settlement], []))
     return result
 
 
