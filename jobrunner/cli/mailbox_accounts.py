@@ -1,7 +1,7 @@
 """What the commands of both kinds of accounts that are read do."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,40 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from jobrunner.cli.account_options import cleared, read_secrets, spelt
-from jobrunner.cli.grid import Column
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
     from jobrunner.db.secrets import Keyring
     from jobrunner.services.mail.importing.storing.outcome import Kind
     from jobrunner.services.mailbox.accounts.entry import MailboxEntry
-    from jobrunner.services.mailbox.accounts.loading import FetchAccount
     from jobrunner.services.mailbox.accounts.records import MailboxRecord
-    from jobrunner.services.mailbox.accounts.state import State
-    from jobrunner.services.mailbox.accounts.trial import Trial
 
 Result = TypeVar("Result")
 Resolve = Callable[["Here", dict[str, Any], str | None], Awaitable[dict[str, Any]]]
 """Puts ids in the place of names that were given; the last is the owner of the account, where it has one."""
 
-COLUMNS = {
-    "id": Column(),
-    "name": Column(),
-    "status": Column(rank=4),
-    "state": Column(least=20),
-    "email_address": Column(rank=1),
-    "host": Column(rank=2),
-    "monitored_folders": Column("Folders", rank=5),
-    "fetch_since": Column(rank=6),
-    "connected_at": Column(rank=3),
-    "watched_at": Column(rank=7),
-}
-FOLDER_COLUMNS = {
-    "name": Column(least=20),
-    "messages": Column(),
-    "unseen": Column(),
-    "is_read": Column("Read by the account"),
-}
 CLEARABLE: dict[str, tuple[str, ...]] = {
     "host": ("host",),
     "username": ("username", "password"),
@@ -75,20 +53,7 @@ def with_accounts(work: Callable[[Here], Awaitable[Result]]) -> Result:
     return run(whole())
 
 
-def list_accounts(kind: "Kind", columns: Mapping[str, Column], *, json: bool) -> None:
-    """List all accounts of a kind and what holds them back."""
-    from jobrunner.cli.output import table
-    from jobrunner.services.mailbox.accounts.state import read_states
-    from jobrunner.services.mailbox.accounts.table import list_accounts
-
-    async def read(here: Here) -> list[dict[str, Any]]:
-        states = await read_states(here.connection, kind)
-        return [_as_row(one, states.get(one.id)) for one in await list_accounts(here.connection, kind)]
-
-    table(with_accounts(read), columns, json=json)
-
-
-def add(entry: type["MailboxEntry"], options: Mapping[str, Any], resolve: Resolve) -> None:
+def add(entry: type["MailboxEntry"], options: Mapping[str, Any], resolve: Resolve, *, json: bool) -> None:
     """Add an account by the options of a command, which are called like the columns that they set."""
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mailbox.accounts.table import add_account
@@ -112,11 +77,17 @@ def add(entry: type["MailboxEntry"], options: Mapping[str, Any], resolve: Resolv
         resolved = await resolve(here, values, values.get("assigned_user_id"))
         return await add_account(here.connection, here.keyring, entry(**resolved, secrets=secrets))
 
-    _report("added", with_accounts(write), json=options["json"])
+    _report("added", with_accounts(write), json=json)
 
 
 def edit(
-    kind: "Kind", name: str, options: Mapping[str, Any], resolve: Resolve, clearable: Mapping[str, tuple[str, ...]]
+    kind: "Kind",
+    name: str,
+    options: Mapping[str, Any],
+    resolve: Resolve,
+    clearable: Mapping[str, tuple[str, ...]],
+    *,
+    json: bool,
 ) -> None:
     """Change an account by the options of a command."""
     from jobrunner.cli.output import note
@@ -139,118 +110,11 @@ def edit(
         )
 
     before, after = with_accounts(write)
-    _report("changed", after, json=options["json"])
-    if before.epoch != after.epoch and not options["json"]:
+    _report("changed", after, json=json)
+    if before.epoch != after.epoch and not json:
         note(
             f"It is another mailbox now: it is read from {after.fetch_since} on. What is known already is not doubled."
         )
-
-
-def pause(kind: "Kind", name: str, reason: str) -> None:
-    """Pause an account by hand."""
-    from jobrunner.cli.person import user_name
-    from jobrunner.services.mailbox.accounts.state import pause
-    from jobrunner.services.mailbox.accounts.table import find_account
-
-    async def write(here: Here) -> None:
-        found = await find_account(here.connection, kind, name)
-        await pause(here.connection, kind, found.id, f"{reason} ({user_name()})")
-
-    with_accounts(write)
-    typer.echo(f"paused {name}")
-
-
-def resume(kind: "Kind", name: str) -> None:
-    """End whatever holds an account back."""
-    from jobrunner.services.mailbox.accounts.state import resume
-    from jobrunner.services.mailbox.accounts.table import find_account
-
-    async def write(here: Here) -> bool:
-        found = await find_account(here.connection, kind, name)
-        return await resume(here.connection, kind, found.id)
-
-    typer.echo(f"resumed {name}" if with_accounts(write) else f"nothing held {name} back")
-
-
-def reset(kind: "Kind", name: str, since: str) -> None:
-    """Begin an account anew."""
-    from jobrunner.services.mailbox.accounts.table import reset_account
-
-    day = parse_day(since)
-    after = with_accounts(lambda here: reset_account(here.connection, kind, name, day))
-    typer.echo(f"reset {after.id} {after.name}: it is read from {after.fetch_since} on")
-
-
-def remove(kind: "Kind", names: list[str]) -> None:
-    """Remove accounts; a misspelt name removes nothing."""
-    from jobrunner.services.mailbox.accounts.table import find_account, remove_account
-
-    async def write(here: Here) -> "list[MailboxRecord]":
-        found = [await find_account(here.connection, kind, name) for name in names]
-        return [await remove_account(here.connection, kind, str(one.id)) for one in found]
-
-    for removed in with_accounts(write):
-        typer.echo(f"removed {removed.id} {removed.name}")
-
-
-def test(kind: "Kind", name: str, *, json: bool) -> None:
-    """Try an account, and say what to do if it does not work."""
-    from jobrunner.cli.output import note, print_json, table
-    from jobrunner.services.mailbox.accounts.table import resume_unless_paused
-    from jobrunner.services.mailbox.accounts.tokens import keeping_token
-    from jobrunner.services.mailbox.accounts.trial import try_account
-
-    async def work(here: Here) -> "tuple[FetchAccount, Trial]":
-        account = await load(here, kind, name)
-        async with keeping_token(account, here.keyring, lambda: nullcontext(here.connection)):
-            trial = await try_account(account)
-        if trial.error is None:
-            await resume_unless_paused(here.connection, kind, account.ref.id)
-        return account, trial
-
-    account, trial = with_accounts(work)
-    rows = [
-        {"name": one.name, "messages": one.messages, "unseen": one.unseen, "is_read": one.is_read}
-        for one in trial.folders
-    ]
-    if json:
-        error = trial.error
-        print_json(
-            {
-                "worked": trial.worked,
-                "fault": None if error is None else error.fault.name,
-                "step": None if error is None else error.step,
-                "text": None if error is None else str(error),
-                "words": None if error is None else error.words,
-                "advice": trial.advice,
-                "can_idle": trial.can_idle,
-                "folders": rows,
-            }
-        )
-    elif trial.error is not None:
-        note(f"Not read: {trial.error}")
-        note(trial.advice or "")
-    else:
-        table(rows, FOLDER_COLUMNS)
-        how = "tells of new mail by itself (IDLE)" if trial.can_idle else "has no IDLE: the schedule looks for new mail"
-        note(f"{account.imap.place} lets {account.imap.username} in, and {how}.")
-        if trial.advice is not None:
-            note(trial.advice)
-    if not trial.worked:
-        raise typer.Exit(1)
-
-
-async def load(here: Here, kind: "Kind", name: str) -> "FetchAccount":
-    """Return an account as it is connected to, also one that is not in use or is paused."""
-    from jobrunner.errors import Conflict
-    from jobrunner.services.mailbox.accounts.loading import LOAD_ACCOUNTS, account_of
-    from jobrunner.services.mailbox.accounts.table import find_account
-
-    found = await find_account(here.connection, kind, name)
-    if found.host is None or found.username is None:
-        raise Conflict(f"the account {found.name!r} names no IMAP server to connect to")
-    rows = await here.connection.fetch(LOAD_ACCOUNTS, kind, [found.id])
-    return account_of(rows[0], here.keyring)
 
 
 async def resolve_smtp_account(here: Here, values: dict[str, Any]) -> None:
@@ -272,10 +136,8 @@ def parse_day(text: str) -> date:
 
 
 NOT_COLUMNS = {
-    "name_argument",
     "new_name",
     "clear",
-    "json",
     "password_env",
     "password_file",
     "ask_password",
@@ -325,41 +187,11 @@ async def _connected() -> AsyncIterator[Here]:
         yield Here(connection, Keyring.from_configuration(load_configuration()))
 
 
-def _as_row(account: "MailboxRecord", state: "State | None") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        **asdict(account),
-        "state": _in_words(account, state),
-        "connected_at": None if state is None else state.connected_at,
-        "watched_at": None if state is None else state.watched_at,
-        "failures": 0 if state is None else state.failures,
-        "last_trouble": None if state is None else state.last_trouble,
-        "last_trouble_folder": None if state is None else state.last_trouble_folder,
-        "last_trouble_at": None if state is None else state.last_trouble_at,
-    }
-
-
-def _in_words(account: "MailboxRecord", state: "State | None") -> str:
-    from jobrunner.cli.output import cell
-
-    if account.status != "Active":
-        return "not in use"
-    if not account.use_imap:
-        return "not read"
-    if state is None:
-        return "not read yet"
-    if state.paused_kind is not None:
-        return f"paused: {state.pause_reason}"
-    if state.retry_at is not None:
-        return f"tried again at {cell(state.retry_at)}: {state.last_trouble}"
-    return "ready"
-
-
 def _report(verb: str, account: "MailboxRecord", *, json: bool) -> None:
+    from jobrunner.cli.mailbox_rows import as_row
     from jobrunner.cli.output import print_json
 
     if json:
-        print_json(_as_row(account, None))
+        print_json(as_row(account, None))
     else:
         typer.echo(f"{verb} {account.id} {account.name}")

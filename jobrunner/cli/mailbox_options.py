@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 Name = Annotated[str, typer.Argument(help="Name or id of the account.", metavar="ACCOUNT")]
+NewAccount = Annotated[str, typer.Argument(help="A name for it.", metavar="NAME")]
 Names = Annotated[list[str], typer.Argument(help="Names or ids of accounts.", metavar="ACCOUNT...")]
 NewName = Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")]
 Status = Annotated[str | None, typer.Option(help="Active or Inactive.", metavar="WORD")]
@@ -71,9 +72,53 @@ SentFolder = Annotated[
 SmtpAccount = Annotated[
     str | None, typer.Option("--smtp-account", help="Name or id of the SMTP account by which it sends.", metavar="NAME")
 ]
+Guarded = Annotated[
+    bool | None,
+    typer.Option(
+        "--guarded/--not-guarded",
+        help="Whether its servers must be outside this network, as for an account that a user has entered.",
+    ),
+]
 Clear = Annotated[
     list[str] | None,
     typer.Option(help="Empty what may be empty, such as sent-folder; may be repeated.", metavar="WHAT"),
 ]
 Reason = Annotated[str, typer.Option(help="Why, for whoever sees it.", metavar="TEXT")]
 ResetSince = Annotated[str, typer.Option("--since", help="The day from which on mail is fetched.", metavar="DATE")]
+
+
+class AccountChanges:
+    """What only an account that is there can have said of it."""
+
+    new_name: NewName = None
+    status: Status = None
+    clear: Clear = None
+
+
+class MailboxOptions:
+    """What may be said of an account of either kind, when it is added and when it is changed."""
+
+    email_address: Address = None
+    host: Host = None
+    port: Port = None
+    security: Security = None
+    username: Username = None
+    login: Login = None
+    password_env: PasswordEnv = None
+    password_file: PasswordFile = None
+    ask_password: AskPassword = False
+    oauth_token_url: TokenUrl = None
+    oauth_client_id: ClientId = None
+    oauth_scope: Scope = None
+    client_secret_file: ClientSecretFile = None
+    client_secret_env: ClientSecretEnv = None
+    refresh_token_file: RefreshTokenFile = None
+    refresh_token_env: RefreshTokenEnv = None
+    guarded: Guarded = None
+    monitored_folders: Folders = None
+    fetch_since: Since = None
+    keep_fetched_emails_unread: KeepUnread = None
+    idle: Idle = None
+    sent_folder: SentFolder = None
+    smtp_account_id: SmtpAccount = None
+    use_imap: Imap = None

@@ -86,10 +86,18 @@ async def test_the_life_of_a_personal_account(call, connection, people):
     assert (row["store_sent_emails"], row["folder_map"], row["fetch_since"]) == (False, {}, "2026-02-01")
     assert (await opened(connection, "Personal", 1)).imap.password == account.imap.password
 
-    assert (await call("email-account", "pause", "1", "--reason", "holiday")).out == "paused 1\n"
+    done = await call("email-account", "show", "Ann")
+    shown = dict(line.split("\t") for line in done.lines)
+    assert (shown["assigned_user"], shown["email_folder"], shown["secrets"]) == ("Ann Lee", "Bills", "password")
+    assert (shown["monitored_folders"], shown["keep_fetched_emails_unread"]) == ("INBOX, Kunden/*", "yes")
+    assert CANARY not in done.out
+    assert (await call("email-account", "show", "Ann", "--json")).json["folders"] == []
+    assert "did you mean Ann" in (await call("email-account", "show", "An")).err
+
+    assert (await call("email-account", "pause", "1", "--reason", "holiday")).out == "paused 1 Ann\n"
     (row,) = (await call("email-account", "list")).rows
     assert row["state"].startswith("paused: holiday (")
-    assert (await call("email-account", "resume", "Ann")).out == "resumed Ann\n"
+    assert (await call("email-account", "resume", "Ann")).out == "resumed 1 Ann\n"
     assert (await call("email-account", "resume", "Ann")).out == "nothing held Ann back\n"
     assert (await call("email-account", "remove", "Ann", "Nobody")).code == 2
     assert (await call("email-account", "remove", "Ann")).out == "removed 1 Ann\n"

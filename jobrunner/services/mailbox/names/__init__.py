@@ -1,5 +1,6 @@
 """What accounts and filters refer to, by name or id: users, teams, folders, templates, accounts that send."""
 
+from collections.abc import Collection
 from typing import Any
 
 from jobrunner.db.queryable import Queryable
@@ -48,3 +49,18 @@ async def _find(connection: Queryable, statement: str, what: str, name: str, *mo
         raise InvalidInput(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}")
     id: str = rows[0]["id"]
     return id
+
+
+async def read_names(connection: Queryable, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return what ids stand for.
+
+    Args:
+        connection: what runs the statement.
+        wanted: what each is (user, team, folder, group_folder, template or smtp_account), and its id.
+
+    Returns:
+        The names; for what is not there any more, the id.
+    """
+    pairs = sorted(set(wanted))
+    rows = await connection.fetch(load(__package__, "read_names"), [what for what, _ in pairs], [id for _, id in pairs])
+    return {(row["what"], row["id"]): row["name"] or row["id"] for row in rows}
