@@ -18,7 +18,7 @@ LONGEST_DELAY = 86_400.0
 ENDPOINT_FAULTS = frozenset({401, 403, 404, 405, 408, 429})
 """Below 500: those that say nothing of what was sent."""
 LONGEST_LOCATION = 200
-SECONDS = re.compile(r"[0-9]{1,18}")
+SECONDS = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ from jobrunner.services.address_guard import AddressRefused, Guard
 
 HEAD_LIMIT = 64 * 1024
 """Octets of an answer's head, interim answers (1xx) included."""
+ANSWER_LIMIT = 1024 * 1024
+"""Octets of an answer as a whole that are taken from the line, whatever they are: a body comes to its own limit much
+sooner, but there may be no end of chunk extensions and trailers."""
+PIECE = 16 * 1024
 BROKEN = (ServerDisconnectedError, ClientOSError, ConnectionError)
 
 
@@ -44,13 +48,35 @@ class Line(ResponseHandler):
         self.peer = str(name[0]) if name else None
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a head that does not end breaks the connection."""
+        """Take what came; what does not end breaks the connection."""
+        if self.in_head and len(data) > PIECE:
+            # The parser's complaints hold what it was given, several times over.
+            for start in range(0, len(data), PIECE):
+                if self.is_connected() and self.exception() is None:
+                    self._take(data[start : start + PIECE])
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         self.received += len(data)
-        if self.in_head and self.received > HEAD_LIMIT:
-            self.set_exception(HeadTooLong())
-            self.abort()
-            return
         super().data_received(data)
+        if self.received <= HEAD_LIMIT:
+            return
+        if self.in_head:
+            self.set_exception(HeadTooLong())
+        elif self.received <= ANSWER_LIMIT:
+            return
+        if self.transport is not None:
+            self.transport.abort()  # not `abort()`, of which the reader of a body would not hear
+
+    def close(self) -> None:
+        """End at once: a gentle close would wait for a peer that does not read what is still to be sent."""
+        self.abort()
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Take a head from the parser."""
+        self.in_head = 100 <= data[0].code <= 199 and data[0].code != 101
+        super().feed_data(data, size)
 
 
 @dataclass(slots=True, eq=False)
@@ -91,10 +117,7 @@ class Answer(ClientResponse):
         attempt.line = line
         line.received = 0
         line.in_head = True
-        try:
-            return await super().start(connection)
-        finally:
-            line.in_head = False
+        return await super().start(connection)
 
 
 class GuardedSockets:
