@@ -69,7 +69,6 @@ CREATE TABLE jobrunner.webhook (
     failures integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
     guard_failures integer NOT NULL DEFAULT 0 CHECK (guard_failures >= 0),
     next_attempt_at timestamptz,
-    last_success_at timestamptz,
     last_error text CHECK (length(last_error) <= 1000),
     off_since timestamptz,
 

@@ -55,7 +55,8 @@ class Setting:
     allowed: str = ""
     """What a text may be, in words; it may always be empty."""
     checked: Callable[[str], str] | None = None
-    """Returns a text as it is kept, or raises InvalidInput with a sentence that follows the setting's name."""
+    """Returns a text, or each word of a list, as it is kept, or raises InvalidInput with a sentence that follows the
+    setting's name."""
 
     @property
     def range(self) -> str:
@@ -119,7 +120,10 @@ class Setting:
     def _text(self, text: str) -> str:
         if len(text) > LONGEST_TEXT or not text.isprintable():
             raise self.refusal(text)
-        if not text or self.checked is None:
+        return self._checked(text) if text else text
+
+    def _checked(self, text: str) -> str:
+        if self.checked is None:
             return text
         try:
             return self.checked(text)
@@ -139,7 +143,7 @@ class Setting:
                 if not same:
                     raise InvalidInput(f"{self.name} may not hold {word!r}{nearest(word, self.choices)}")
                 word = same[0]
-            words[word] = None
+            words[self._checked(word)] = None
         if len(words) > MOST_WORDS:
             raise InvalidInput(f"{self.name} may hold {MOST_WORDS} words, got {len(words)}")
         return tuple(words)

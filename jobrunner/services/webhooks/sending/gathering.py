@@ -1,0 +1,82 @@
+"""Work for many at once: what is asked for while a statement runs goes together in the next one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Gatherer(Generic[Question, Answer]):
+    """Answers all questions that wait with one call, one call at a time.
+
+    So under load a commit is shared by many, and with little to do each is answered at once. When a call fails, so do
+    all questions of then and later.
+    """
+
+    def __init__(self, name: str, work: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
+        """`work` gets the questions in the order in which they came, and returns an answer to each."""
+        self._name = name
+        self._work = work
+        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.error: Exception | None = None
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def ask(self, question: Question) -> Answer:
+        """Return the answer to a question.
+
+        Raises:
+            Exception: of the call that failed.
+        """
+        return await self.put(question)
+
+    def put(self, question: Question) -> "asyncio.Future[Answer]":
+        """Ask without waiting."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if self.error is not None:
+            answer.set_exception(self.error)
+        else:
+            self._waiting.append((question, answer))
+            self._wanted.set()
+        return answer
+
+    async def close(self) -> None:
+        """Answer no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        for _, answer in self._waiting:
+            answer.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wanted.wait()
+            await asyncio.sleep(0)  # those who ask in the same moment come along
+            asked, self._waiting = self._waiting, []
+            self._wanted.clear()
+            try:
+                answers = await self._work([question for question, _ in asked])
+            except Exception as error:
+                self._fail(error, asked)
+                return
+            except BaseException:
+                for _, waiting in asked:
+                    waiting.cancel()
+                raise
+            for (_, waiting), answer in zip(asked, answers, strict=True):
+                if not waiting.done():
+                    waiting.set_result(answer)
+
+    def _fail(self, error: Exception, asked: list[tuple[Question, "asyncio.Future[Answer]"]]) -> None:
+        self.error = error
+        for _, waiting in (*asked, *self._waiting):
+            if not waiting.done():
+                waiting.set_exception(error)
+                waiting.exception()  # whoever asked may be gone: then it is no news to the loop
+        self._waiting = []
