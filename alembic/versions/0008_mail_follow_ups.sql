@@ -38,7 +38,6 @@ CREATE TYPE jobrunner.auto_reply_state AS ENUM (
 CREATE TABLE jobrunner.mail_follow_up (
     email_id bigint NOT NULL REFERENCES jobrunner.email ON DELETE CASCADE,
     inbound_email_id bigint NOT NULL REFERENCES jobrunner.inbound_email ON DELETE CASCADE,
-    is_merge boolean NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     done_at timestamptz,
 
@@ -66,7 +65,6 @@ CREATE TABLE jobrunner.mail_follow_up (
     CHECK (reply IS NULL OR reply = 'Skipped' OR recipient IS NOT NULL),
     CHECK ((reply IS NOT DISTINCT FROM 'Sending') = (sender_token IS NOT NULL))
 ) WITH (fillfactor = 70);
-COMMENT ON COLUMN jobrunner.mail_follow_up.is_merge IS 'The mail was there already when it came to this account.';
 COMMENT ON COLUMN jobrunner.mail_follow_up.done_at IS 'When the case was found or opened, and the answer decided on: once.';
 COMMENT ON COLUMN jobrunner.mail_follow_up.reply IS 'The automatic answer; NULL where none is asked for.';
 COMMENT ON COLUMN jobrunner.mail_follow_up.recipient IS 'Where the answer goes: the return path of the mail.';
@@ -136,6 +134,24 @@ BEGIN
     );
     RETURN NULL;
 END;
+$$;
+
+-- Adds a job that sends the automatic answers of a group account: now, or at a moment ahead. The transaction's number in the
+-- key: with one of the moment alone, two transactions would wait for one another.
+CREATE FUNCTION jobrunner.wake_auto_replies(inbound_email_id bigint, moment timestamptz DEFAULT NULL) RETURNS bigint
+LANGUAGE sql SET search_path = '' AS $$
+    SELECT jobrunner.enqueue(
+        'SendAutoReplies',
+        execute_at => greatest(moment, now()),
+        target_type => 'InboundEmail',
+        target_id => wake_auto_replies.inbound_email_id::text,
+        unique_key => pg_catalog.format(
+            'SendAutoReplies/%s/%s/%s',
+            wake_auto_replies.inbound_email_id,
+            pg_catalog.to_char(extract(epoch FROM greatest(moment, now())), 'FM999999999990.000000'),
+            pg_catalog.pg_current_xact_id()
+        )
+    )
 $$;
 
 -- Public: whom an answer to everybody goes to: From (or Reply-To, where that is given), To and Cc of a mail, without the

@@ -24,6 +24,7 @@ async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> A
 
 async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str, Any] | None:
     """Fetch from the account that the job is about."""
+    from jobrunner.jobs.importing import importer_of
     from jobrunner.services.mailbox.fetching import FetchRun, wake_fetch
 
     target = ctx.target
@@ -40,6 +41,7 @@ async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str
         cancelled=lambda: ctx.cancelled,
         progress=ctx.progress,
         log=ctx.log,
+        importer=await importer_of(ctx),
     )
     report = await run.fetch()
     if report.found_nothing:

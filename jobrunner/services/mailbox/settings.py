@@ -37,6 +37,46 @@ MAIL_IN = SettingGroup(
             0,
             10_000,
         ),
+        Setting(
+            "email_auto_reply_limit",
+            "Email Auto Reply Limit",
+            "whole number",
+            5,
+            "The most automatic answers to one address within the suppress period; 0 for none at all.",
+            "answers",
+            0,
+            1_000,
+        ),
+        Setting(
+            "email_auto_reply_suppress_period",
+            "Email Auto Reply Suppress Period",
+            "whole number",
+            120,
+            "How long an automatic answer counts for that limit.",
+            "min",
+            1,
+            1_440,
+        ),
+        Setting(
+            "email_auto_reply_domain_limit",
+            "Email Auto Reply Domain Limit",
+            "whole number",
+            20,
+            "The most automatic answers to the addresses of one domain in any hour.",
+            "answers",
+            0,
+            10_000,
+        ),
+        Setting(
+            "email_auto_reply_account_limit",
+            "Email Auto Reply Account Limit",
+            "whole number",
+            200,
+            "The most automatic answers of one group account in any hour.",
+            "answers",
+            0,
+            10_000,
+        ),
     ),
 )
 """The group as the settings list shows it."""
@@ -50,6 +90,11 @@ class MailInSettings:
     mail_idle_renew: int = 9
     """Minutes."""
     mail_idle_max_connections: int = 100
+    email_auto_reply_limit: int = 5
+    email_auto_reply_suppress_period: int = 120
+    """Minutes."""
+    email_auto_reply_domain_limit: int = 20
+    email_auto_reply_account_limit: int = 200
 
 
 async def load_mail_in_settings(connection: Queryable) -> MailInSettings:

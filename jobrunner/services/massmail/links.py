@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 from uuid import UUID
 
 from jobrunner.services.massmail.tokens import TokenKind, Tokens
@@ -23,6 +24,15 @@ class Links:
     def unsubscribe(self, item: UUID) -> str:
         """Return the address that unsubscribes, for people and for RFC 8058; `item` is `queue_item.token`."""
         return f"{self.site_url}/{UNSUBSCRIBE}/{self.tokens.sign(TokenKind.UNSUBSCRIBE, item)}"
+
+    def unsubscribe_by_mail(self, item: UUID, mailbox: str) -> str:
+        """Return the URL of a mail that unsubscribes, to one of our mailboxes (RFC 2369, 6068).
+
+        The token stands in the subject, since not every mailbox takes addresses with a detail (`news+TOKEN@…`).
+        """
+        local, _, domain = mailbox.rpartition("@")
+        token = self.tokens.sign(TokenKind.UNSUBSCRIBE, item)
+        return f"mailto:{quote(local, safe='')}@{domain}?subject=unsubscribe%20{token}"
 
     def open(self, item: UUID) -> str:
         """Return the address of the image that tells that the mail was opened."""

@@ -1,7 +1,7 @@
 -- Takes the target of an item, and who else has its address, off the lists of its mailing, and where the mailing says so
 -- the address off all mass mail. Logs it unless that was the last thing logged of the item.
 -- $1 item, $2 mass e-mail, $3 campaign, $4 and $5 target, $6 address, $7 its key, $8 test, $9 lists, $10 entirely,
--- $11 user agent, $12 network.
+-- $11 user agent, $12 network, $13 by what it was done.
 WITH concerned AS MATERIALIZED (
     SELECT t.target_type, t.target_id
     FROM jobrunner.targets() AS t
@@ -36,7 +36,7 @@ WITH concerned AS MATERIALIZED (
     ON CONFLICT (target_list_id, address_key) DO NOTHING
 ), suppressed AS (
     INSERT INTO jobrunner.email_address AS e (key, opted_out, opted_out_at, opted_out_reason)
-    SELECT $7::text, true, now(), 'unsubscribed by a link in mass e-mail ' || $2::bigint
+    SELECT $7::text, true, now(), 'unsubscribed by ' || $13::text || ', mass e-mail ' || $2::bigint
     WHERE $10::boolean
     ON CONFLICT (key) DO UPDATE
     SET opted_out = true,

@@ -1,6 +1,7 @@
-"""Opt-out by the link of a mail, and taking it back. Works after the mailing, its campaign or its target were removed.
+"""Opt-out by the link of a mail, by a mail or by a complaint, and taking it back.
 
-An opt-out takes effect on what is queued already: each item is judged again when it is to be sent.
+It works after the mailing, its campaign or its target were removed. An opt-out takes effect on what is queued already:
+each item is judged again when it is to be sent.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ FIND = load(__package__, "find_unsubscribe_link")
 LOCK = load(__package__, "lock_unsubscribe_link")
 OPT_OUT = load(__package__, "opt_out")
 OPT_IN = load(__package__, "opt_in")
+
+BY_LINK = "a link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +64,40 @@ class Unsubscribing:
 
     async def opt_out(self, item: UUID, visitor: Visitor) -> Subscription | None:
         """Opt out, as often as it is asked; return how matters are now."""
-        return await self._change(item, visitor, OPT_OUT)
+        return await self._connection.transaction(lambda connection: opt_out(connection, item, visitor))
 
     async def opt_in(self, item: UUID, visitor: Visitor) -> Subscription | None:
         """Take an opt-out back; return how matters are now."""
-        return await self._change(item, visitor, OPT_IN)
+        return await self._connection.transaction(lambda connection: _change(connection, item, visitor, OPT_IN))
 
-    async def _change(self, item: UUID, visitor: Visitor, statement: str) -> Subscription | None:
-        async def work(connection: Any) -> Subscription | None:
-            await connection.fetch(LOCK, item)
-            found = _subscription(await connection.fetch(FIND, item))
-            if found is None:
-                return None
-            await connection.fetch(
-                statement,
-                found.queue_item_id,
-                found.mass_email_id,
-                found.campaign_id,
-                found.target_type,
-                found.target_id,
-                found.email_address,
-                found.address_key,
-                found.is_test,
-                found.target_list_ids,
-                found.entirely,
-                visitor.user_agent,
-                visitor.network,
-            )
-            return _subscription(await connection.fetch(FIND, item))
 
-        return await self._connection.transaction(work)
+async def opt_out(connection: Any, item: UUID, visitor: Visitor, way: str = BY_LINK) -> Subscription | None:
+    """Opt out in the caller's transaction, as `Unsubscribing.opt_out` does; `way` says by what, such as `a mail`."""
+    return await _change(connection, item, visitor, OPT_OUT, way)
+
+
+async def _change(connection: Any, item: UUID, visitor: Visitor, statement: str, *way: str) -> Subscription | None:
+    await connection.fetch(LOCK, item)
+    found = _subscription(await connection.fetch(FIND, item))
+    if found is None:
+        return None
+    await connection.fetch(
+        statement,
+        found.queue_item_id,
+        found.mass_email_id,
+        found.campaign_id,
+        found.target_type,
+        found.target_id,
+        found.email_address,
+        found.address_key,
+        found.is_test,
+        found.target_list_ids,
+        found.entirely,
+        visitor.user_agent,
+        visitor.network,
+        *way,
+    )
+    return _subscription(await connection.fetch(FIND, item))
 
 
 def _subscription(rows: list[Any]) -> Subscription | None:

@@ -84,7 +84,9 @@ class Writer:
         sender = prepared.sender.address
         headers = {"X-Queue-Item-Id": str(item.id)}
         if not prepared.is_informational:
-            headers |= unsubscribe_fields(values.names["optOutUrl"])
+            mailbox = prepared.unsubscribe_mailbox
+            by_mail = None if mailbox is None else prepared.links.unsubscribe_by_mail(item.token, mailbox)
+            headers |= unsubscribe_fields(values.names["optOutUrl"], by_mail)
         recipient = Mailbox(parse_address(item.email_address), one_line(item.name or "", NAME_LIMIT))
         message = prepared.mailing_for(item.target_list_id).compose(
             recipient,

@@ -57,6 +57,8 @@ class Prepared:
     tracking_url_ids: tuple[int, ...]
     """Those that its template uses."""
     settings: MassMailSettings
+    unsubscribe_mailbox: str | None = None
+    """Where a mail unsubscribes: of a group account that takes such mails, if there is one."""
 
     @property
     def with_lists(self) -> bool:
@@ -153,7 +155,14 @@ async def _prepare(line: Queryable, configuration: Configuration, settings: Mass
         pixel=pixel,
         tracking_url_ids=tracking,
         settings=settings,
+        unsubscribe_mailbox=await _unsubscribe_mailbox(line, sender) if opt_out else None,
     )
+
+
+async def _unsubscribe_mailbox(line: Queryable, sender: Mailbox) -> str | None:
+    """Return the address of a group account that takes mails which unsubscribe, in the sender's domain if possible."""
+    rows = await line.fetch(load(__package__, "find_unsubscribe_mailbox"), sender.address.domain)
+    return str(parse_address(rows[0]["email_address"])) if rows else None
 
 
 async def _account(

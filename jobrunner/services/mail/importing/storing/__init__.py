@@ -15,13 +15,14 @@ Guards: the account's epoch (a reset in between: `EpochChanged`, nothing is writ
 """
 
 from jobrunner.services.mail.importing.storing.files import FileAudit, audit_files, settle_files, sweep_files
-from jobrunner.services.mail.importing.storing.importer import EpochChanged, Importer, import_batch
+from jobrunner.services.mail.importing.storing.importer import Claimant, EpochChanged, Importer, import_batch
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Fetched, FolderRef, Outcome
 from jobrunner.services.mail.importing.storing.reading_again import Troubled, list_troubled, read_again
 from jobrunner.services.mail.importing.storing.record_ids import RecordId, RecordIds
 
 __all__ = [
     "AccountRef",
+    "Claimant",
     "EpochChanged",
     "Fetched",
     "FileAudit",

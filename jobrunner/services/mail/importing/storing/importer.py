@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -25,10 +25,20 @@ log = logging.getLogger("jobrunner.mail")
 REPEATS = 3
 """How often an import is begun that ended in a deadlock or a serialization failure."""
 
-ClaimBounce = Callable[[Any, ParsedMail], Awaitable[bool]]
-"""Asked, in the transaction, whether a report belongs to a mailing of ours; if so it is theirs, and not imported."""
-FollowUp = Callable[[Any, list[Outcome]], Awaitable[None]]
+FollowUp = Callable[[Any, AccountRef, list[Outcome]], Awaitable[None]]
 """Called at the end of the transaction, to enqueue what follows: jobs of their own."""
+
+
+class Claimant(Protocol):
+    """Who takes a message in the place of the import: a report about mass mail is no mail to anybody."""
+
+    def may_want(self, mail: ParsedMail) -> bool:
+        """Return whether it is worth while to ask; without a look at the database."""
+        ...
+
+    async def take(self, connection: Any, mail: ParsedMail) -> bool:
+        """Take a message, in the transaction of the import; false where it is to be imported as any other."""
+        ...
 
 
 class EpochChanged(Conflict):
@@ -45,7 +55,7 @@ class Importer:
     """None: no references name records, and notifications of our own are imported like any mail."""
     b2c: bool = False
     """A contact itself is the parent of its mail, not its account."""
-    claim_bounce: ClaimBounce | None = None
+    claimant: Claimant | None = None
     """For group accounts."""
     follow_up: FollowUp | None = None
 
@@ -120,7 +130,7 @@ class _Import:
             await self.batch.fetch("advance_folder", *self.batch.place, *checkpoint)
         ordered = [outcomes[message.uid] for message in messages]
         if self.importer.follow_up is not None:
-            await self.importer.follow_up(self.batch.connection, ordered)
+            await self.importer.follow_up(self.batch.connection, self.batch.account, ordered)
         return ordered
 
     async def _owner(self) -> Any:
@@ -152,8 +162,8 @@ class _Import:
             said = ids.read(mail.message_id)
             if said is not None and said.is_notification:
                 return Outcome(message.uid, "Dropped", mail)
-        if await self._is_bounce_of_ours(mail):
-            return Outcome(message.uid, "Bounce", mail)
+        if await self._is_claimed(mail):
+            return Outcome(message.uid, "Claimed", mail)
         filter = first_match(filters, mail)
         if filter is not None and filter.action == "Skip":
             log.info(
@@ -163,15 +173,17 @@ class _Import:
             return Outcome(message.uid, "Skipped", mail, filter=filter.name)
         return None
 
-    async def _is_bounce_of_ours(self, mail: ParsedMail) -> bool:
-        claim = self.importer.claim_bounce
-        if claim is None or mail.bounce is None or self.batch.account.kind != "Group":
+    async def _is_claimed(self, mail: ParsedMail) -> bool:
+        claimant = self.importer.claimant
+        if claimant is None or self.batch.account.kind != "Group":
             return False
         try:
+            if not claimant.may_want(mail):
+                return False
             async with self.batch.connection.transaction():
-                return await claim(self.batch.connection, mail)
+                return await claimant.take(self.batch.connection, mail)
         except (*REPEATABLE, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
             raise
         except Exception:  # a fault there must not cost the mail: it is imported like any other
-            log.exception("a report of delivery could not be judged and is imported as a mail")
+            log.exception("a report about mass mail could not be judged and is imported as a mail")
             return False

@@ -45,7 +45,7 @@ Result = Literal[
     "Known",  # its UID is below the checkpoint: nothing was done
     "Skipped",  # by a filter
     "Dropped",  # a notification of our own
-    "Bounce",  # it belongs to a mailing of ours, and was handed over
+    "Claimed",  # a report about mass mail (a bounce, say), which is kept as that
 ]
 
 

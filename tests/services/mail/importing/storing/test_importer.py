@@ -96,7 +96,7 @@ async def test_uids_that_are_numbered_anew(office: Office):
 async def test_all_or_nothing(office: Office):
     account = await office.personal(await office.user("bob"))
 
-    async def fail(connection: Any, outcomes: list[Outcome]) -> None:
+    async def fail(connection: Any, account: AccountRef, outcomes: list[Outcome]) -> None:
         raise RuntimeError("no")
 
     office.importer = Importer(office.root, follow_up=fail)
@@ -418,38 +418,50 @@ async def test_what_cannot_be_read_is_kept(office: Office):
 BOUNCE = letter(b"550 5.1.1 user unknown\r\nundeliverable: x@example.com", sender="MAILER-DAEMON@example.com")
 
 
-async def test_a_bounce_of_ours_is_handed_over(office: Office):
-    account = await office.group()
-    seen: list[Any] = []
+class Reports:
+    """Takes reports of delivery."""
 
-    async def claim(connection: Any, mail: ParsedMail) -> bool:
-        seen.append(mail.bounce)
+    def __init__(self, fault: type[Exception] | None = None) -> None:
+        self.seen: list[ParsedMail] = []
+        self.fault = fault
+
+    def may_want(self, mail: ParsedMail) -> bool:
+        return mail.bounce is not None
+
+    async def take(self, connection: Any, mail: ParsedMail) -> bool:
+        self.seen.append(mail)
+        if self.fault is RuntimeError:
+            raise RuntimeError("no")
+        if self.fault is not None:
+            await connection.execute("SELECT * FROM jobrunner.there_is_none")
         return True
 
-    office.importer = Importer(office.root, claim_bounce=claim)
-    assert results(await office.take(account, BOUNCE, letter())) == ["Bounce", "Imported"]
-    assert [bounce.verdict for bounce in seen] == ["hard"]
+
+async def test_what_somebody_claims_is_handed_over(office: Office):
+    reports = Reports()
+    office.importer = Importer(office.root, claimant=reports)
+
+    assert results(await office.take(await office.group(), BOUNCE, letter())) == ["Claimed", "Imported"]
+
+    assert [mail.bounce.verdict for mail in reports.seen if mail.bounce] == ["hard"]
     assert await office.count("email") == 1
 
 
+async def test_of_a_personal_account_nothing_is(office: Office):
+    office.importer = Importer(office.root, claimant=Reports())
+    assert results(await office.take(await office.personal(await office.user("bob")), BOUNCE)) == ["Imported"]
+
+
 @pytest.mark.parametrize("fault", [RuntimeError, asyncpg.UndefinedTableError])
-async def test_a_bounce_that_cannot_be_judged_is_a_mail(office: Office, fault: type[Exception]):
-    account = await office.group()
-
-    async def claim(connection: Any, mail: ParsedMail) -> bool:
-        if fault is RuntimeError:
-            raise RuntimeError("no")
-        await connection.execute("SELECT * FROM jobrunner.there_is_none")
-        return True
-
-    office.importer = Importer(office.root, claim_bounce=claim)
-    assert results(await office.take(account, BOUNCE)) == ["Imported"]
+async def test_what_cannot_be_judged_is_a_mail(office: Office, fault: type[Exception]):
+    office.importer = Importer(office.root, claimant=Reports(fault))
+    assert results(await office.take(await office.group(), BOUNCE)) == ["Imported"]
 
 
 async def test_what_follows_is_part_of_the_import(office: Office):
     account = await office.personal(await office.user("bob"))
 
-    async def follow(connection: Any, outcomes: list[Outcome]) -> None:
+    async def follow(connection: Any, account: AccountRef, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             await connection.execute("INSERT INTO jobrunner.setting (name, value) VALUES ($1, 'true')", outcome.result)
 

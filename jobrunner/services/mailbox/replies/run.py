@@ -1,0 +1,221 @@
+"""One run: sends the automatic answers of one group account that are due, a portion at most."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from jobrunner.config import Configuration
+from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.queryable import Connect
+from jobrunner.errors import InvalidInput
+from jobrunner.services.mail.composing.message import Message
+from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
+from jobrunner.services.mail.patience import persist
+from jobrunner.services.mail.settling import (
+    SETTLE_LIMIT,
+    SETTLE_LIMIT_CANCELLED,
+    Settlement,
+    broken_off,
+    settlement_of,
+)
+from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
+from jobrunner.services.mail.templates import Renderer, RenderingFailed
+from jobrunner.services.mailbox.replies.compose import as_sent, compose, values_of
+from jobrunner.services.mailbox.replies.rows import PORTION, Answers, DueAnswer
+from jobrunner.services.mailbox.replies.setup import set_up
+
+
+@dataclass
+class Report:
+    """What a run has done, by number of answers."""
+
+    sent: int = 0
+    postponed: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    lost: int = 0
+    """That a run which is gone had left in doubt; they are due again."""
+    left: bool = False
+    """More is due: the next run is queued."""
+    held: str | None = None
+    """Why the account sends nothing more for now; what is due waits."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return self == Report()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what stands in the job's result."""
+        return asdict(self)
+
+
+class Run:
+    """Sends what is due; `send` is called once."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        configuration: Configuration,
+        account_id: int,
+        *,
+        job_id: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+        log: logging.Logger | None = None,
+        pools: Pools | None = None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            connect: lends an asyncpg connection; none is held while mail is sent.
+            configuration: the keys, and the mail server of the configuration.
+            account_id: the group account.
+            job_id: the job on whose behalf rows are taken.
+            cancelled: tells whether to come to an end; what is under way is finished.
+            log: where it tells what became of each answer that was not just sent.
+            pools: where the connections to the mail server come from; those that this process shares if None.
+        """
+        self.report = Report()
+        self._rows = Answers(connect, account_id, job_id)
+        self._connect = connect
+        self._configuration = configuration
+        self._account_id = account_id
+        self._cancelled = cancelled
+        self._log = log or logging.getLogger("jobrunner.mail")
+        self._pools = pools
+        self._room = PORTION
+        self._ends_at = time.monotonic() + TIME_SLICE
+        self._rendering = asyncio.Lock()
+
+    async def send(self) -> Report:
+        """Send what is due and return what was done.
+
+        Raises:
+            ConfigurationError: something is due, and there is no account to send by.
+            JobrunnerError: the template cannot be used.
+            MailNotSent: the mail server takes nothing for now.
+        """
+        self.report.lost = await self._rows.release_lost()
+        if self.report.lost:
+            self._log.warning("%d answers were being sent by a run that is lost: once more", self.report.lost)
+        self.report.failed = await self._rows.expire()
+        due = await self._rows.count_due()
+        if not due:
+            return self.report
+        setup = await set_up(self._connect, self._configuration, self._account_id, pools=self._pools)
+        if setup is None:
+            await self._rows.hold("its account gives no automatic answers any more")
+            return self.report
+        self._setup = setup
+        self._delivery = Delivery(
+            setup.outgoing, self._ends_at, self._goes_on, subject=f"{setup.name} can send no automatic answer"
+        )
+        async with Renderer(setup.stationery.templates) as self._renderer:
+            await self._delivery.send(due, self._send_next)
+        await self._leave_rest()
+        if self._delivery.trouble is not None:
+            raise self._delivery.trouble
+        return self.report
+
+    async def _leave_rest(self) -> None:
+        """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""
+        outgoing = self._setup.outgoing
+        if (held := outgoing.held) is not None:
+            self.report.held = held
+            await self._rows.hold(f"the SMTP account {outgoing.account.name} is held back: {held}")
+            if (wait := await outgoing.wait()) is not None:
+                await self._rows.wake(wait)
+        elif self._delivery.trouble is None and not self._goes_on() and await self._rows.count_due():
+            self.report.left = True
+            await self._rows.wake()
+
+    def _goes_on(self) -> bool:
+        return self._room > 0 and time.monotonic() < self._ends_at and not self._cancelled()
+
+    # One answer
+
+    async def _send_next(self, transport: Transport) -> bool:
+        """Send one answer; false where none is due."""
+        self._room -= 1
+        longest = timedelta(seconds=self._setup.outgoing.account.smtp.send_limit + 2 * SETTLE_LIMIT)
+        answer = await self._rows.take(secrets.randbits(63), longest)
+        if answer is None:
+            return False
+        written = await self._write(answer)
+        if isinstance(written, Result):
+            await self._settle(answer, self._judge(answer, written), None)
+            await self._delivery.observe(written)
+            return True
+        message, payload = written
+        if not await self._rows.name(answer, message.message_id):
+            self._setup.outgoing.put_back()
+            return True
+        result = await self._hand_over(transport, answer, message, payload)
+        await self._settle(answer, self._judge(answer, result), message)
+        await self._delivery.observe(result)
+        return True
+
+    async def _write(self, answer: DueAnswer) -> tuple[Message, bytes] | Result:
+        """Return the message, also as it goes over the wire, or why it cannot be written: the fault of one mail."""
+        try:
+            async with self._rendering:
+                (texts,) = await self._renderer.render([values_of(answer)])
+            if isinstance(texts, RenderingFailed):
+                return Result(Outcome.LOCAL, Phase.IDLE, str(texts))
+            message = compose(answer, self._setup.stationery, texts, self._setup.message_id(answer, answer.now))
+            return message, self._setup.outgoing.signed(message.to_bytes(), message.date)
+        except InvalidInput as error:
+            return Result(Outcome.LOCAL, Phase.IDLE, str(error))
+        except Exception as error:
+            self._log.exception("%s: it could not be written", answer.label)
+            return Result(Outcome.LOCAL, Phase.IDLE, f"it could not be written: {error}")
+
+    async def _hand_over(self, transport: Transport, answer: DueAnswer, message: Message, payload: bytes) -> Result:
+        """Send it, with no return path: nothing comes back that could be answered again."""
+        try:
+            return await transport.send(payload, Envelope(None, message.recipient.address))
+        except asyncio.CancelledError:
+            await self._settle_cancelled(answer, self._judge(answer, broken_off(transport)))
+            raise
+
+    def _judge(self, answer: DueAnswer, result: Result) -> Settlement:
+        """Return what a result means for its answer; where it would meet all others, too, the run ends."""
+        self._delivery.note(result)
+        return settlement_of(
+            result, attempt_count=answer.attempt_count, doubt_count=answer.doubt_count, message_id=None
+        )
+
+    # Results
+
+    async def _settle(self, answer: DueAnswer, settlement: Settlement, message: Message | None) -> None:
+        """Store a result, patiently: a mail that was taken must not go out twice."""
+        sent = None if message is None else as_sent(answer, message)
+        state = await persist(lambda: self._rows.settle(answer, settlement, sent), SETTLE_LIMIT)
+        self._count(answer, settlement, state)
+
+    async def _settle_cancelled(self, answer: DueAnswer, settlement: Settlement) -> None:
+        try:
+            async with asyncio.timeout(SETTLE_LIMIT_CANCELLED):
+                self._count(answer, settlement, await self._rows.settle(answer, settlement, None))
+        except (*TRANSIENT, TimeoutError):
+            self._log.warning("%s: its state could not be stored; the next run frees it", answer.label)
+
+    def _count(self, answer: DueAnswer, settlement: Settlement, state: str | None) -> None:
+        match state or settlement.state:
+            case "Sent":
+                self.report.sent += 1
+                self._log.info("%s: sent to %s", answer.label, answer.recipient)
+            case "Failed":
+                self.report.failed += 1
+                self._log.warning("%s: it was not sent: %s", answer.label, settlement.reason)
+            case "Uncertain":
+                self.report.uncertain += 1
+                self._log.warning("%s: sent twice, in doubt both times: %s", answer.label, settlement.reason)
+            case "Waiting":
+                self.report.postponed += 1
+                self._log.info("%s: put off: %s", answer.label, settlement.reason)
