@@ -53,7 +53,7 @@ def plan(webhook: Webhook, rows: Sequence[Any], *, batch_size: int, max_body: in
     size = 2
     most = batch_size
     for row in rows:
-        octets = len(row["data"].encode()) + 1
+        octets = len(row["data"].encode()) + 1  # and a comma
         limit = min(most, row["batch_limit"] or batch_size)
         if together and (
             len(together) >= limit
@@ -97,4 +97,4 @@ def standard_body(row: Any) -> bytes:
 
 def timestamp(moment: datetime) -> str:
     """Return a moment in ISO 8601, in UTC: `2026-11-25T02:58:42.123456Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -16,6 +16,10 @@ SINGLES_AHEAD = 24
 BATCHES_AHEAD = 3
 OCTETS_AHEAD = 256 * 1024
 """Data that is read at once for a webhook, the first event apart."""
+LONGEST_LETTER = 4
+"""Octets of UTF-8."""
+FRAME = 300
+"""More than stands around the data of an event."""
 
 
 class Wanted(NamedTuple):
@@ -113,8 +117,8 @@ class Feeder:
             [one.message_id for _, one in plans],
             [one.rows[0]["event"] for _, one in plans],
             [id for id, one in plans for _ in one.rows],
-            [one.first for _, one in plans for _ in one.rows],
             [row["number"] for _, one in plans for row in one.rows],
+            [place for place, (_, one) in enumerate(plans, 1) for _ in one.rows],
         )
         return {(row["webhook_id"], row["number"]): row["batch_id"] for row in found}
 
@@ -123,6 +127,8 @@ class Feeder:
         refusal: str | None = row["refusal"]
         if refusal is not None:
             return refusal
+        if LONGEST_LETTER * len(row["data"]) + FRAME < self._max_body:
+            return None
         octets = len(standard_body(row)) if webhook.is_standard else len(row["data"].encode()) + 2
         if octets > self._max_body:
             return f"a body of {octets} bytes is over the limit of {self._max_body} (webhook_max_body)"

@@ -1,21 +1,22 @@
--- Stores what came of requests: deliveries, attempts and the health of webhooks, in one commit. $1 the run's token; the
+-- Stores what came of requests that failed, or of webhooks that had: deliveries, attempts and the health of webhooks, in
+-- one commit. $1 the run's token; the
 -- results, as columns: $2 webhooks, $3 batches, $4 which attempt, $5 what becomes of the deliveries (Success, Failed,
 -- Retry, Split), $6 delays before a Retry, $7 reasons, $8 durations in ms, $9 status codes, $10 kinds of error, $11 heads
 -- of answers, $12 addresses, $13 whether they were replayed, $14 how many may go together after a Split, $15 how long the
 -- webhook pauses, NULL for not at all, $16 whether the guard refused, $17 why it is disabled or NULL, $18 whether it had
--- failed before, $19 how it is called in a notice; the deliveries: $20 numbers, $21 batches; $22 after how long without a
+-- failed before, $19 how it is called in a notice; the deliveries: $20 numbers, $21 in which of the requests, from 1 on; $22 after how long without a
 -- success a webhook is disabled, $23 how many failures in a row are told.
 --
 -- May be run again where its answer was lost: what is counted depends on the attempt being new.
 WITH result AS MATERIALIZED (
-    SELECT *
+    SELECT r.*
     FROM unnest(
         $2::bigint[], $3::bigint[], $4::smallint[], $5::text[], $6::interval[], $7::text[], $8::integer[], $9::smallint[],
         $10::text[], $11::text[], $12::text[], $13::boolean[], $14::smallint[], $15::interval[], $16::boolean[], $17::text[],
         $18::boolean[], $19::text[]
-    ) AS r (
+    ) WITH ORDINALITY AS r (
         webhook_id, batch_id, attempt, outcome, delay, reason, duration_ms, status_code, error_kind, answer_head,
-        connected_ip, is_manual, batch_limit, pause, is_guard, disable, had_failed, label
+        connected_ip, is_manual, batch_limit, pause, is_guard, disable, had_failed, label, place
     )
 ), held AS MATERIALIZED (
     -- A success is one whoever has the webhook now; all else only counts while we have it.
@@ -54,12 +55,11 @@ WITH result AS MATERIALIZED (
         batch_id = CASE WHEN r.outcome <> 'Split' THEN d.batch_id END,
         batch_limit = CASE WHEN r.outcome = 'Split' THEN r.batch_limit ELSE d.batch_limit END,
         last_error = left(r.reason, 1000)
-    FROM unnest($20::bigint[], $21::bigint[]) AS m (number, batch_id)
-    JOIN result AS r ON r.batch_id = m.batch_id
+    FROM unnest($20::bigint[], $21::integer[]) AS m (number, place)
+    JOIN result AS r ON r.place = m.place
     WHERE d.event_number = m.number
-        AND d.event_number = ANY ($20::bigint[])
         AND d.webhook_id = r.webhook_id
-        AND d.batch_id = m.batch_id
+        AND d.batch_id = r.batch_id
         AND d.status = 'Pending'
         AND (r.outcome = 'Success' OR r.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h)))
     RETURNING d.batch_id
@@ -140,7 +140,7 @@ WITH result AS MATERIALIZED (
 SELECT
     w.id,
     w.revision,
-    w.sender_token = $1::bigint AS is_ours,
+    w.sender_token,
     (SELECT j.disable FROM judged AS j WHERE j.id = w.id) AS disabled,
     (SELECT count(*) FROM told) AS told
 FROM jobrunner.webhook AS w

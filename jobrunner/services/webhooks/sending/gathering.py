@@ -9,24 +9,24 @@ Answer = TypeVar("Answer")
 
 
 class Gatherer(Generic[Question, Answer]):
-    """Answers all questions that wait with one call, one call at a time.
+    """Answers all questions that wait with one call, and while one is under way, the next with another.
 
     So under load a commit is shared by many, and with little to do each is answered at once. When a call fails, so do
     all questions of then and later.
     """
 
-    def __init__(self, name: str, work: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
-        """`work` gets the questions in the order in which they came, and returns an answer to each."""
+    def __init__(self, name: str, *work: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
+        """Each of `work` makes one call at a time; it gets questions in the order in which they came, answers in that."""
         self._name = name
         self._work = work
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.error: Exception | None = None
 
     def start(self) -> None:
         """Begin to answer."""
-        self._task = asyncio.create_task(self._run(), name=self._name)
+        self._tasks = [asyncio.create_task(self._run(work), name=self._name) for work in self._work]
 
     async def ask(self, question: Question) -> Answer:
         """Return the answer to a question.
@@ -48,20 +48,23 @@ class Gatherer(Generic[Question, Answer]):
 
     async def close(self) -> None:
         """Answer no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         for _, answer in self._waiting:
             answer.cancel()
 
-    async def _run(self) -> None:
-        while True:
+    async def _run(self, work: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
+        while self.error is None:
             await self._wanted.wait()
             await asyncio.sleep(0)  # those who ask in the same moment come along
             asked, self._waiting = self._waiting, []
             self._wanted.clear()
+            if not asked:
+                continue
             try:
-                answers = await self._work([question for question, _ in asked])
+                answers = await work([question for question, _ in asked])
             except Exception as error:
                 self._fail(error, asked)
                 return

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
@@ -23,16 +24,23 @@ class Entry(NamedTuple):
     batch: Batch
     settlement: Settlement
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is to be said of the webhook itself."""
+        return self.settlement.outcome == "Success" and not self.settlement.had_failed
+
 
 class Ledger:
     """Writes entries; one that is answered is committed."""
 
-    def __init__(self, line: Queryable, token: int, disable_after: timedelta, log: logging.Logger) -> None:
-        self._line = line
+    def __init__(self, lines: Sequence[Queryable], token: int, disable_after: timedelta, log: logging.Logger) -> None:
+        """`lines`: on each it writes at the same time."""
         self._token = token
         self._disable_after = disable_after
         self._log = log
-        self.gatherer: Gatherer[Entry, bool] = Gatherer("ledger of webhooks", self._write)
+        self.gatherer: Gatherer[Entry, bool] = Gatherer(
+            "ledger of webhooks", *(partial(self._write, line) for line in lines)
+        )
 
     async def settle(self, webhook: Webhook, batch: Batch, settlement: Settlement) -> bool:
         """Store a result; return whether the webhook is still ours and as we know it.
@@ -42,34 +50,56 @@ class Ledger:
         """
         return await self.gatherer.ask(Entry(webhook, batch, settlement))
 
-    async def _write(self, entries: Sequence[Entry]) -> list[bool]:
-        columns = zip(*(entry.settlement for entry in entries), strict=True)
-        numbers = [(number, entry.batch.id) for entry in entries for number in entry.batch.numbers]
-        rows = await self._line.fetch(
+    async def _write(self, line: Queryable, entries: Sequence[Entry]) -> list[bool]:
+        plain = [entry for entry in entries if entry.is_plain]
+        others = [entry for entry in entries if not entry.is_plain]
+        found: dict[int, Any] = {}
+        if plain:
+            found |= await self._note_successes(line, plain)
+        if others:
+            found |= await self._finish(line, others)
+        return [
+            (row := found.get(entry.webhook.id)) is not None
+            and row["sender_token"] == self._token
+            and row["revision"] == entry.webhook.revision
+            for entry in entries
+        ]
+
+    async def _note_successes(self, line: Queryable, entries: Sequence[Entry]) -> dict[int, Any]:
+        results = [entry.settlement for entry in entries]
+        members = [(one.webhook_id, number, one.batch_id) for _, batch, one in entries for number in batch.numbers]
+        rows = await line.fetch(
+            load(__package__, "note_successes"),
+            [one.webhook_id for one in results],
+            [one.batch_id for one in results],
+            [one.attempt for one in results],
+            [one.duration_ms for one in results],
+            [one.status_code for one in results],
+            [one.answer_head for one in results],
+            [one.connected_ip for one in results],
+            [one.is_manual for one in results],
+            *zip(*members, strict=True),
+        )
+        return {row["id"]: row for row in rows}
+
+    async def _finish(self, line: Queryable, entries: Sequence[Entry]) -> dict[int, Any]:
+        members = [(number, place) for place, entry in enumerate(entries, 1) for number in entry.batch.numbers]
+        rows = await line.fetch(
             load(__package__, "finish_batches"),
             self._token,
-            *columns,
-            [number for number, _ in numbers],
-            [batch_id for _, batch_id in numbers],
+            *zip(*(entry.settlement for entry in entries), strict=True),
+            *zip(*members, strict=True),
             self._disable_after,
             TOLD_AFTER,
         )
         found = {row["id"]: row for row in rows}
-        answers = []
         for entry in entries:
             row = found.get(entry.webhook.id)
             if row is not None and row["disabled"] is not None:
-                await self._disabled(entry, row["disabled"])
-            answers.append(
-                row is not None
-                and row["is_ours"] is True
-                and row["revision"] == entry.webhook.revision
-                and entry.settlement.pause is None
-                and row["disabled"] is None
-            )
-        return answers
+                await self._disabled(line, entry, row["disabled"])
+        return found
 
-    async def _disabled(self, entry: Entry, reason: str) -> None:
+    async def _disabled(self, line: Queryable, entry: Entry, reason: str) -> None:
         self._log.warning("%s gets nothing any more: %s", entry.webhook.label, reason)
         if entry.settlement.disable is not None:  # gone for good: nothing waits for it
-            await self._line.fetch(load(__package__, "fail_pending_deliveries"), entry.webhook.id, reason)
+            await line.fetch(load(__package__, "fail_pending_deliveries"), entry.webhook.id, reason)

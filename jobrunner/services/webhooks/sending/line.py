@@ -23,8 +23,10 @@ LONGEST_PAUSE = 2.0
 class Line:
     """Runs one statement at a time; others wait in line. A statement may run twice where its answer was lost."""
 
-    def __init__(self, connect: Connect, *, patience: float = PATIENCE) -> None:
+    def __init__(self, connect: Connect, *, patience: float = PATIENCE, by_row: bool = False) -> None:
+        """`by_row`: its statements join arrays with tables, whose rows are to be looked up one by one."""
         self._connect = connect
+        self._by_row = by_row
         self._patience = patience
         self._stack = AsyncExitStack()
         self._connection: Any = None
@@ -52,7 +54,7 @@ class Line:
     async def _try(self, query: str, args: tuple[Any, ...]) -> list[Any]:
         if self._connection is None:
             connection = await self._stack.enter_async_context(self._connect())
-            await connection.fetch(load(__package__, "steady_session"), connection.get_server_pid())
+            await connection.fetch(load(__package__, "steady_session"), connection.get_server_pid(), self._by_row)
             self._connection = connection
         try:
             rows: list[Any] = await self._connection.fetch(query, *args, timeout=STATEMENT_LIMIT)

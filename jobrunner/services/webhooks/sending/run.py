@@ -27,6 +27,8 @@ from jobrunner.services.webhooks.settings import WebhookSettings, load_webhook_s
 
 TIME_SLICE = 60.0
 """Seconds after which a run begins nothing more, and leaves the rest to the next one."""
+RESULT_LINES = 2
+"""Connections on which results are stored: while one waits for the disk, the other fills."""
 RESULT_PATIENCE = 600.0
 """Seconds for which results are kept for a database that is away."""
 FORSAKEN_AFTER = timedelta(days=7)
@@ -75,7 +77,7 @@ class Run:
     """Sends what is due; `send` is called once.
 
     Args:
-        connect: lends an asyncpg connection; three are held while there is something to do.
+        connect: lends an asyncpg connection; four are held while there is something to do.
         configuration: where the keys are.
         job_id: the job on whose behalf webhooks are leased.
         cancelled: tells whether to come to an end; what is under way is finished.
@@ -96,8 +98,8 @@ class Run:
         self.report = Report()
         self._token = secrets.randbits(63)
         self._side = Line(self.connect)
-        self._feeding = Line(self.connect)
-        self._results = Line(self.connect, patience=RESULT_PATIENCE)
+        self._feeding = Line(self.connect, by_row=True)
+        self._results = [Line(self.connect, patience=RESULT_PATIENCE, by_row=True) for _ in range(RESULT_LINES)]
         self._watch = Watch(self._side, self._token)
         self._releases: Gatherer[int, None] = Gatherer("releases of webhooks", self._release)
         self._ends_at = time.monotonic() + self.time_slice
@@ -117,7 +119,7 @@ class Run:
             await self._send()
         finally:
             turns.end(self)
-            for line in (self._side, self._feeding, self._results):
+            for line in (self._side, self._feeding, *self._results):
                 await line.close()
         return self.report
 
