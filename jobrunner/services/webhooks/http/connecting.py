@@ -1,5 +1,6 @@
 """Connections: the guard at the socket, and what is known of the line an answer comes on."""
 
+import asyncio
 import socket
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from jobrunner.services.address_guard import AddressRefused, Guard
 
 HEAD_LIMIT = 64 * 1024
 """Octets of an answer's head, interim answers (1xx) included."""
-ANSWER_LIMIT = 1024 * 1024
-"""Octets of an answer as a whole that are taken from the line, whatever they are: a body comes to its own limit much
-sooner, but there may be no end of chunk extensions and trailers."""
+FRAME_LIMIT = 1024 * 1024
+"""Octets that are taken from the line beyond the limit of a body, which is left soon after that: but there may be no end
+of chunk extensions and trailers."""
 PIECE = 16 * 1024
 BROKEN = (ServerDisconnectedError, ClientOSError, ConnectionError)
 
@@ -34,12 +35,16 @@ class HeadTooLong(ClientError):
 
 
 class Line(ResponseHandler):
-    """A connection: counts what comes."""
+    """A connection: counts what comes; `most` is the limit of an answer as a whole, in octets."""
 
     received = 0
     """Octets since the last request was sent."""
     peer: str | None = None
     in_head = True
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
+        super().__init__(loop)
+        self._most = most
 
     def connection_made(self, transport: Any) -> None:
         """Note whom the connection leads to."""
@@ -64,7 +69,7 @@ class Line(ResponseHandler):
             return
         if self.in_head:
             self.set_exception(HeadTooLong())
-        elif self.received <= ANSWER_LIMIT:
+        elif self.received <= self._most:
             return
         if self.transport is not None:
             self.transport.abort()  # not `abort()`, of which the reader of a body would not hear
@@ -151,10 +156,10 @@ class GuardedSockets:
 
 
 class GuardedConnector(TCPConnector):
-    """A connector whose connections are `Line`s."""
+    """A connector whose connections are `Line`s; `answer` is the limit of an answer's body, in octets."""
 
-    def __init__(self, guard: Guard, **options: Any) -> None:
+    def __init__(self, guard: Guard, answer: int, **options: Any) -> None:
         super().__init__(socket_factory=GuardedSockets(guard), use_dns_cache=False, **options)
         # aiohttp has no public way to give a protocol of one's own. Without this nothing is sent a second time, and
         # a head is bounded by aiohttp's own limits alone.
-        self._factory: Any = partial(Line, loop=self._loop)
+        self._factory: Any = partial(Line, self._loop, answer + FRAME_LIMIT)

@@ -78,6 +78,7 @@ class Poster:
         self._targets: dict[str, Target] = {}
         connector = GuardedConnector(
             guard,
+            self._limits.answer,
             resolver=GuardedResolver(guard, self._limits.connect, look_up),
             limit=self._limits.connections,
             limit_per_host=self._limits.per_host,

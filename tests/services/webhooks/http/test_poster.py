@@ -187,7 +187,7 @@ async def test_there_is_one_second_try_and_no_third():
 
 async def test_aiohttp_makes_our_lines():
     """Else there would be no second try at all."""
-    connector = GuardedConnector(HOME)
+    connector = GuardedConnector(HOME, 1024)
     assert isinstance(connector._factory(), ClientLine)
     await connector.close()
 
