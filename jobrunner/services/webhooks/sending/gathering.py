@@ -16,7 +16,7 @@ class Gatherer(Generic[Question, Answer]):
     """
 
     def __init__(self, name: str, *work: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
-        """Each of `work` makes one call at a time; it gets questions in the order in which they came, answers in that."""
+        """Each of `work` makes one call at a time: it gets questions, and returns the answers in their order."""
         self._name = name
         self._work = work
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []

@@ -1,7 +1,7 @@
 """The ledger: stores what came of requests, for all webhooks together."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -70,15 +70,15 @@ class Ledger:
         members = [(one.webhook_id, number, one.batch_id) for _, batch, one in entries for number in batch.numbers]
         rows = await line.fetch(
             load(__package__, "note_successes"),
-            [one.webhook_id for one in results],
-            [one.batch_id for one in results],
-            [one.attempt for one in results],
-            [one.duration_ms for one in results],
-            [one.status_code for one in results],
+            _literal(one.webhook_id for one in results),
+            _literal(one.batch_id for one in results),
+            _literal(one.attempt for one in results),
+            _literal(one.duration_ms for one in results),
+            _literal(one.status_code for one in results),
             [one.answer_head for one in results],
             [one.connected_ip for one in results],
             [one.is_manual for one in results],
-            *zip(*members, strict=True),
+            *map(_literal, zip(*members, strict=True)),
         )
         return {row["id"]: row for row in rows}
 
@@ -103,3 +103,8 @@ class Ledger:
         self._log.warning("%s gets nothing any more: %s", entry.webhook.label, reason)
         if entry.settlement.disable is not None:  # gone for good: nothing waits for it
             await line.fetch(load(__package__, "fail_pending_deliveries"), entry.webhook.id, reason)
+
+
+def _literal(numbers: Iterable[int | None]) -> str:
+    """Return an array of numbers as PostgreSQL reads it; there is no None among them."""
+    return "{" + ",".join(map(str, numbers)) + "}"
