@@ -3,15 +3,23 @@
 from jobrunner.jobs import (
     check_email_accounts,
     check_inbound_emails,
+    follow_up_mail,
     process_mass_email,
+    process_webhook_queue,
+    send_auto_replies,
     send_email_notifications,
     send_email_reminders,
+    settle_mailing_report,
 )
 
 __all__ = [
     "check_email_accounts",
     "check_inbound_emails",
+    "follow_up_mail",
     "process_mass_email",
+    "process_webhook_queue",
+    "send_auto_replies",
     "send_email_notifications",
     "send_email_reminders",
+    "settle_mailing_report",
 ]
