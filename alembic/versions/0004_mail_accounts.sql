@@ -123,6 +123,8 @@ CREATE TABLE jobrunner.smtp_account (
     reply_to_address text CONSTRAINT reply_to_address_is_an_address CHECK (length(reply_to_address) <= 254 AND reply_to_address ~ '^[^[:cntrl:][:space:]@<>]+@[^[:cntrl:][:space:]@<>]+$'),
     for_mass_mail boolean NOT NULL DEFAULT false,
     is_shared boolean NOT NULL DEFAULT false,
+    -- Entered by somebody who is no administrator: its servers may not be in an internal network, unless that is allowed.
+    guarded boolean NOT NULL DEFAULT false,
 
     -- NULL: as many as the server takes.
     rate_per_minute integer CHECK (rate_per_minute BETWEEN 1 AND 10000000),

@@ -93,6 +93,7 @@ CREATE TABLE jobrunner.email_account (
     store_sent_emails boolean NOT NULL DEFAULT false,
     sent_folder text CHECK (length(sent_folder) BETWEEN 1 AND 1000 AND sent_folder !~ '[[:cntrl:]]'),
     smtp_account_id bigint REFERENCES jobrunner.smtp_account ON DELETE SET NULL,
+    guarded boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     modified_at timestamptz NOT NULL DEFAULT now(),
 
@@ -105,11 +106,41 @@ CREATE TABLE jobrunner.email_account (
     CONSTRAINT sent_folder_is_named CHECK (NOT store_sent_emails OR sent_folder IS NOT NULL)
 );
 COMMENT ON COLUMN jobrunner.email_account.assigned_user_id IS 'The owner, who gets its mail; it is not fetched while the owner is not active.';
+COMMENT ON COLUMN jobrunner.email_account.guarded IS 'Entered by somebody who is no administrator: its servers may not be in an internal network, unless that is allowed.';
 COMMENT ON COLUMN jobrunner.email_account.epoch IS 'Counts resets: a fetch that began before one stores nothing after it.';
 COMMENT ON COLUMN jobrunner.email_account.idle IS 'It is watched (IMAP IDLE) where the server can.';
 COMMENT ON COLUMN jobrunner.email_account.folder_map IS 'Folder at the server → id of the owner''s email_folder; goes before email_folder_id.';
 CREATE INDEX email_account_of_user ON jobrunner.email_account (assigned_user_id);
 CREATE INDEX email_account_by_address ON jobrunner.email_account (jobrunner.address_key(email_address));
+
+-- Public: the users who look after group accounts, and may have any number of personal ones; by default those of the
+-- setting `administrators`. Put a function of your own in its place (CREATE OR REPLACE FUNCTION) where users have roles.
+CREATE FUNCTION jobrunner.administrators() RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT w.id
+    FROM jobrunner.setting AS s
+    CROSS JOIN LATERAL pg_catalog.jsonb_array_elements_text(
+        CASE WHEN pg_catalog.jsonb_typeof(s.value) = 'array' THEN s.value ELSE '[]' END
+    ) AS w (id)
+    WHERE s.name = 'administrators'
+$$;
+
+-- Whether a user may have one more personal account: $2 is the most, NULL for any number; $3 one that does not count.
+-- Those who ask for one user at the same time wait for each other's commit.
+CREATE FUNCTION jobrunner.has_room_for_email_account(of_user text, most integer, but_for bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = '' AS $$
+BEGIN
+    IF most IS NULL OR of_user IN (SELECT a.id FROM jobrunner.administrators() AS a (id)) THEN
+        RETURN true;
+    END IF;
+    PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('jobrunner.email_account'), pg_catalog.hashtext(of_user));
+    RETURN (
+        SELECT count(*) < most
+        FROM jobrunner.email_account AS e
+        WHERE e.assigned_user_id = of_user AND e.id IS DISTINCT FROM but_for
+    );
+END;
+$$;
 
 CREATE TYPE jobrunner.case_distribution AS ENUM (
     'Direct-Assignment',  -- to the account's assign_to_user_id
@@ -145,6 +176,7 @@ CREATE TABLE jobrunner.inbound_email (
     store_sent_emails boolean NOT NULL DEFAULT false,
     sent_folder text CHECK (length(sent_folder) BETWEEN 1 AND 1000 AND sent_folder !~ '[[:cntrl:]]'),
     smtp_account_id bigint REFERENCES jobrunner.smtp_account ON DELETE SET NULL,
+    guarded boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now(),
     modified_at timestamptz NOT NULL DEFAULT now(),
 
@@ -174,6 +206,7 @@ CREATE TABLE jobrunner.inbound_email (
     CONSTRAINT sent_folder_is_named CHECK (NOT store_sent_emails OR sent_folder IS NOT NULL),
     CONSTRAINT reply_has_a_template CHECK (NOT reply OR reply_email_template_id IS NOT NULL)
 );
+COMMENT ON COLUMN jobrunner.inbound_email.guarded IS 'Entered by somebody who is no administrator: its servers may not be in an internal network, unless that is allowed.';
 COMMENT ON COLUMN jobrunner.inbound_email.epoch IS 'Counts resets: a fetch that began before one stores nothing after it.';
 COMMENT ON COLUMN jobrunner.inbound_email.add_all_team_users IS 'Every active user of its teams gets its mail.';
 COMMENT ON COLUMN jobrunner.inbound_email.case_distribution IS 'NULL: cases are assigned to nobody.';
@@ -203,6 +236,7 @@ CREATE TABLE jobrunner.mail_account_state (
     pause_reason text CHECK (length(pause_reason) <= 1000),
     paused_at timestamptz,
     failures integer NOT NULL DEFAULT 0,
+    failing_since timestamptz,
     retry_at timestamptz,
     last_trouble text CHECK (length(last_trouble) <= 1000),
     last_trouble_folder text CHECK (length(last_trouble_folder) <= 1000),
@@ -214,6 +248,8 @@ CREATE TABLE jobrunner.mail_account_state (
     CONSTRAINT pause_is_whole CHECK (num_nonnulls(paused_kind, pause_reason, paused_at) IN (0, 3))
 ) WITH (fillfactor = 50);
 COMMENT ON COLUMN jobrunner.mail_account_state.failures IS 'In a row; a success sets it to 0.';
+COMMENT ON COLUMN jobrunner.mail_account_state.failing_since IS 'When the first of them was.';
+COMMENT ON COLUMN jobrunner.mail_account_state.notified_at IS 'When its owner or the administrators were last told that it cannot be read.';
 COMMENT ON COLUMN jobrunner.mail_account_state.connected_at IS 'The end of the last run that succeeded.';
 COMMENT ON COLUMN jobrunner.mail_account_state.watched_at IS 'The last sign of life of a watching connection.';
 

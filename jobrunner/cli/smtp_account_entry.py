@@ -23,6 +23,7 @@ COLUMNS_OF_OPTIONS = {
     "reply_to": "reply_to_address",
     "for_mass_mail": "for_mass_mail",
     "shared": "is_shared",
+    "guarded": "guarded",
     "rate_per_minute": "rate_per_minute",
     "rate_per_hour": "rate_per_hour",
     "domain_rate_per_minute": "domain_rate_per_minute",

@@ -54,6 +54,13 @@ ForMassMail = Annotated[
     bool | None, typer.Option("--for-mass-mail/--not-for-mass-mail", help="Whether mass mail may go by it.")
 ]
 Shared = Annotated[bool | None, typer.Option("--shared/--not-shared", help="Whether others may send by it.")]
+Guarded = Annotated[
+    bool | None,
+    typer.Option(
+        "--guarded/--not-guarded",
+        help="Whether its servers must be outside this network, as for an account that a user has entered.",
+    ),
+]
 RatePerMinute = Annotated[int | None, typer.Option(help="Most mails a minute.", metavar="N")]
 RatePerHour = Annotated[int | None, typer.Option(help="Most mails an hour.", metavar="N")]
 DomainRatePerMinute = Annotated[

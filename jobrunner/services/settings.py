@@ -3,8 +3,10 @@
 The engine finds them by the entry point `jobrunner.settings`, so that it need not know what they are about.
 """
 
+from jobrunner.services.mail.settings import MAIL_SERVERS
 from jobrunner.services.mailbox.settings import MAIL_IN
 from jobrunner.services.massmail.settings import MASS_MAIL
 from jobrunner.services.notifications.settings import EMAIL_NOTIFICATIONS
+from jobrunner.services.webhooks.settings import WEBHOOKS
 
-GROUPS = (MASS_MAIL, MAIL_IN, EMAIL_NOTIFICATIONS)
+GROUPS = (MASS_MAIL, MAIL_SERVERS, MAIL_IN, EMAIL_NOTIFICATIONS, WEBHOOKS)

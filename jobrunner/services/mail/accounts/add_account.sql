@@ -19,6 +19,7 @@ INSERT INTO jobrunner.smtp_account (
     reply_to_address,
     for_mass_mail,
     is_shared,
+    guarded,
     rate_per_minute,
     rate_per_hour,
     domain_rate_per_minute,
@@ -57,6 +58,7 @@ SELECT
     r.reply_to_address,
     r.for_mass_mail,
     r.is_shared,
+    r.guarded,
     r.rate_per_minute,
     r.rate_per_hour,
     r.domain_rate_per_minute,
@@ -74,5 +76,5 @@ SELECT
     r.oauth_refresh_token,
     r.dkim_key,
     r.dkim_second_key
-FROM jsonb_populate_record(NULL::jobrunner.smtp_account, $1::jsonb) AS r
+FROM jsonb_populate_record(NULL::jobrunner.smtp_account, $1::text::jsonb) AS r
 RETURNING id

@@ -7,6 +7,7 @@ import socket
 
 from jobrunner.services.mail.accounts.loading import SendingAccount
 from jobrunner.services.mail.smtp import Outcome, Phase, Result
+from jobrunner.services.mail.smtp.opening import INTERNAL
 
 PROBE_LIMIT = 10.0
 """Seconds for finding out why a server cannot be reached."""
@@ -75,6 +76,11 @@ async def _about_connecting(account: SendingAccount, result: Result) -> str:
     smtp, text = account.smtp, result.text
     if text.startswith("the certificate of"):
         return _about_certificate(account, text)
+    if INTERNAL in text:
+        return (
+            "It was entered as an account of a user, who may not reach into this network: an administrator lets the "
+            f"server through by `jobrunner settings set email_server_allowed_address_list {smtp.host}:{smtp.port}`."
+        )
     if text.startswith("no TLS could be agreed"):
         if smtp.security == "ssl":
             return (
@@ -153,7 +159,8 @@ async def _probe(account: SendingAccount) -> str:
         )
     except TimeoutError:
         return "The DNS does not answer: check the network of this machine."
-    failures = [await _connect(address[4][0], port) for address in found]
+    permits = account.smtp.permits or (lambda *_: True)
+    failures = [await _connect(address[4][0], port) for address in found if permits(str(address[4][0]), port)]
     if None in failures:
         return (
             f"Something answers on port {port}, but not as a mail server does in time: check "

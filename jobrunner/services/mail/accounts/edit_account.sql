@@ -20,6 +20,7 @@ SET
     reply_to_address = r.reply_to_address,
     for_mass_mail = r.for_mass_mail,
     is_shared = r.is_shared,
+    guarded = r.guarded,
     rate_per_minute = r.rate_per_minute,
     rate_per_hour = r.rate_per_hour,
     domain_rate_per_minute = r.domain_rate_per_minute,
@@ -38,7 +39,7 @@ SET
     dkim_key = CASE WHEN 'dkim_key' = ANY ($4::text[]) THEN r.dkim_key ELSE a.dkim_key END,
     dkim_second_key = CASE WHEN 'dkim_second_key' = ANY ($4::text[]) THEN r.dkim_second_key ELSE a.dkim_second_key END,
     modified_at = greatest(clock_timestamp(), a.modified_at + interval '1 us')
-FROM jsonb_populate_record(NULL::jobrunner.smtp_account, $2::jsonb) AS r
+FROM jsonb_populate_record(NULL::jobrunner.smtp_account, $2::text::jsonb) AS r
 WHERE a.id = $1
     AND a.modified_at = $3
 RETURNING a.id

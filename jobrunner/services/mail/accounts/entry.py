@@ -71,6 +71,8 @@ class AccountEntry:
     reply_to_address: str | None = None
     for_mass_mail: bool = False
     is_shared: bool = False
+    guarded: bool = False
+    """Entered by somebody who is no administrator: its servers may not be internal ones, unless that is allowed."""
     rate_per_minute: int | None = None
     rate_per_hour: int | None = None
     domain_rate_per_minute: int | None = None

@@ -22,6 +22,8 @@ SELECT
     a.reply_to_address,
     a.for_mass_mail,
     a.is_shared,
+    a.guarded,
+    CASE WHEN a.guarded THEN (SELECT s.value::text FROM jobrunner.setting AS s WHERE s.name = 'email_server_allowed_address_list') END AS allowed_addresses,
     a.rate_per_minute,
     a.rate_per_hour,
     a.domain_rate_per_minute,

@@ -19,6 +19,7 @@ SELECT
     a.reply_to_address,
     a.for_mass_mail,
     a.is_shared,
+    a.guarded,
     a.rate_per_minute,
     a.rate_per_hour,
     a.domain_rate_per_minute,

@@ -17,6 +17,8 @@ from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.dkim.key import read_key
 from jobrunner.services.mail.composing.dkim.signer import Signer
 from jobrunner.services.mail.composing.text import one_line
+from jobrunner.services.mail.permit import Permit, place_of_url
+from jobrunner.services.mail.settings import read_allowed_addresses
 from jobrunner.services.mail.smtp import Account
 from jobrunner.services.mail.smtp.oauth import OAuth
 
@@ -143,6 +145,7 @@ def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
         if (key := opened(column)) is not None
     ]
     reply_to = row["reply_to_address"]
+    allowed = read_allowed_addresses(row["allowed_addresses"]) if row["guarded"] else None
     return SendingAccount(
         key=str(row["id"]),
         name=row["name"],
@@ -155,7 +158,8 @@ def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
             password=opened("password"),
             local_hostname=row["local_hostname"],
             mechanism=None if row["login"] in ("auto", "xoauth2") else row["login"],
-            oauth=_oauth(row, opened) if row["login"] == "xoauth2" else None,
+            oauth=oauth_of(row, opened, allowed) if row["login"] == "xoauth2" else None,
+            permits=None if allowed is None else Permit(row["host"], allowed),
             row=row["name"],
         ),
         sender=Mailbox(parse_address(row["from_address"]), row["from_name"]),
@@ -179,7 +183,8 @@ def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
     )
 
 
-def _oauth(row: Any, opened: Callable[[str], SecretStr | None]) -> OAuth:
+def oauth_of(row: Any, opened: Callable[[str], SecretStr | None], allowed: tuple[str, ...] | None) -> OAuth:
+    """Return how the account of a row has access tokens; `allowed` is what a guarded account may be led to."""
     refresh_token = opened("oauth_refresh_token")
     assert refresh_token is not None  # a rule of the table
     return OAuth(
@@ -188,6 +193,7 @@ def _oauth(row: Any, opened: Callable[[str], SecretStr | None]) -> OAuth:
         refresh_token=refresh_token,
         client_secret=opened("oauth_client_secret"),
         scope=row["oauth_scope"],
+        permits=None if allowed is None else Permit(place_of_url(row["oauth_token_url"])[0], allowed),
     )
 
 

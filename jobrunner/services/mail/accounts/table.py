@@ -17,6 +17,7 @@ from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
 from jobrunner.services.mail.accounts.entry import SECRETS, AccountEntry
 from jobrunner.services.mail.accounts.loading import place_of
 from jobrunner.services.mail.accounts.state import resume
+from jobrunner.services.mail.permit import check_server, check_token_server
 
 ADD_ACCOUNT = load(__package__, "add_account")
 EDIT_ACCOUNT = load(__package__, "edit_account")
@@ -28,6 +29,7 @@ DRAW_ACCOUNT_ID = load(__package__, "draw_account_id")
 CONNECTING = {
     "host",
     "port",
+    "guarded",
     "security",
     "local_hostname",
     "username",
@@ -63,6 +65,7 @@ class AccountRecord:
     reply_to_address: str | None
     for_mass_mail: bool
     is_shared: bool
+    guarded: bool
     rate_per_minute: int | None
     rate_per_hour: int | None
     domain_rate_per_minute: int | None
@@ -102,6 +105,7 @@ async def add_account(connection: Queryable, keyring: Keyring, entry: AccountEnt
         ConfigurationError: it has a secret, and there is no key to seal it with.
     """
     entry.check()
+    await check_servers(connection, entry)
     id: int = (await connection.fetch(DRAW_ACCOUNT_ID))[0]["id"]
     row = {"id": id, **_row(entry), **_sealed(keyring, id, entry.secrets)}
     with refusals_in_words():
@@ -136,6 +140,7 @@ async def edit_account(
         raise InvalidInput(f"an account has no {min(unknown)!r}{nearest(min(unknown), former.columns())}")
     entry = AccountEntry(**(former.columns() | plain), secrets=secrets)
     entry.check()
+    await check_servers(connection, entry)
     changed_secrets = [column for column in SECRETS if column in changes]
     row = {**_row(entry), **_sealed(keyring, before.id, secrets)}
     with refusals_in_words():
@@ -148,6 +153,13 @@ async def edit_account(
     if (changed | set(changed_secrets)) & CONNECTING:
         await resume(connection, before.key, even_by_person=False)
     return before, await find_account(connection, before.key)
+
+
+async def check_servers(connection: Queryable, entry: AccountEntry) -> None:
+    """Refuse internal servers of an account that no administrator has entered, but for those that are allowed."""
+    if entry.guarded:
+        await check_server(connection, "the host", entry.host, entry.port)
+        await check_token_server(connection, entry.oauth_token_url)
 
 
 async def find_account(connection: Queryable, name: str) -> AccountRecord:

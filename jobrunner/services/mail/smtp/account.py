@@ -4,6 +4,7 @@ import re
 import shlex
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal, Self
@@ -42,6 +43,8 @@ class Account:
     """How to log in with the password; None for the first of these that the server offers."""
     oauth: OAuth | None = None
     """Log in by XOAUTH2 with access tokens from there, in place of a password."""
+    permits: Callable[[str, int], bool] | None = None
+    """Asked for each address that the host's name led to, and the port, before it is connected to; None permits all."""
     row: str | None = field(default=None, compare=False)
     """The account's name in the table of accounts; None for that of the configuration. It says where to change it."""
 

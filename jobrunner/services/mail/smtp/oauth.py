@@ -13,7 +13,7 @@ told as such, and pauses the account.
 import logging
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,6 +61,8 @@ class OAuth:
     scope: str | None = None
     tls_context: ssl.SSLContext | None = None
     """Instead of the machine's own certificates."""
+    permits: Callable[[str, int], bool] | None = None
+    """Asked for each address that the endpoint's name led to, before it is connected to; None permits all."""
 
     def __post_init__(self) -> None:
         url = urlsplit(self.token_url)

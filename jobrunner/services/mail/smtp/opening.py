@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 from collections.abc import Awaitable
 from typing import TypeVar, cast
@@ -17,6 +18,9 @@ from jobrunner.services.mail.smtp.oauth import forget_token
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase, judge
 
 T = TypeVar("T")
+
+INTERNAL = "is at an internal address that may not be connected to"
+"""What a guarded account's server is (`permits`)."""
 
 
 async def open_line(account: Account, position: Position) -> tuple[Line, Extensions]:
@@ -63,9 +67,11 @@ class _Opening:
         account = self._account
         if account.security != "none":
             self._context = account.tls_context or await asyncio.to_thread(machine_certificates)
+        connection = await self._permitted_connection() if account.permits is not None else None
         self._client = client = aiosmtplib.SMTP(
             hostname=account.host,
-            port=account.port,
+            port=account.port if connection is None else None,
+            sock=connection,
             use_tls=account.security == "ssl",
             start_tls=False,
             timeout=None,  # our own limits: those of the library lose cancellations (failures F38)
@@ -84,6 +90,34 @@ class _Opening:
         except BaseException:
             self._drop()
             raise
+
+    async def _permitted_connection(self) -> socket.socket:
+        """Return a connection to the first address that is permitted and there, checked right before it is made."""
+        account = self._account
+        loop = asyncio.get_running_loop()
+        permits = account.permits
+        assert permits is not None
+        phase = Phase.CONNECT
+        found = await self._step(
+            phase, account.connect_limit, loop.getaddrinfo(account.host, account.port, type=socket.SOCK_STREAM)
+        )
+        permitted = [one for one in found if permits(str(one[4][0]), account.port)]
+        if not permitted:
+            addresses = ", ".join(dict.fromkeys(str(one[4][0]) for one in found))
+            raise broken(phase, f"{account.place} {INTERNAL}: {addresses}")
+        limit = account.connect_limit / len(permitted)
+        for family, kind, protocol, _, address in permitted:
+            connection = socket.socket(family, kind, protocol)
+            connection.setblocking(False)
+            try:
+                await self._step(phase, limit, loop.sock_connect(connection, address))
+            except BaseException as error:
+                connection.close()
+                if not isinstance(error, Ended) or address == permitted[-1][4]:
+                    raise
+            else:
+                return connection
+        raise AssertionError  # pragma: no cover
 
     async def _hello(self) -> None:
         client = self._client

@@ -1,8 +1,10 @@
 """One question to a login provider's token endpoint: an access token for a refresh token (RFC 6749, 6)."""
 
 import asyncio
+import errno
 import json
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +83,9 @@ async def _post(oauth: "OAuth", form: Mapping[str, str]) -> tuple[int, bytes]:
     import aiohttp  # takes a while to load, and few accounts need it
 
     try:
-        async with asyncio.timeout(FETCH_LIMIT), aiohttp.ClientSession() as http:
+        sockets = None if oauth.permits is None else _permitted_sockets(oauth.place, oauth.permits)
+        connector = aiohttp.TCPConnector(socket_factory=sockets)
+        async with asyncio.timeout(FETCH_LIMIT), aiohttp.ClientSession(connector=connector) as http:
             request = http.post(
                 oauth.token_url,
                 data=form,
@@ -96,6 +100,19 @@ async def _post(oauth: "OAuth", form: Mapping[str, str]) -> tuple[int, bytes]:
         raise TokenNotFetched(f"{oauth.place} gave no answer within the limit of {FETCH_LIMIT:g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise TokenNotFetched(f"{oauth.place} cannot be reached: {str(error) or type(error).__name__}") from None
+
+
+def _permitted_sockets(place: str, permits: Callable[[str, int], bool]) -> Callable[[Any], socket.socket]:
+    """Return what makes the socket for the very address that is connected to next, if that is permitted."""
+
+    def make(info: Any) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if not permits(address[0], address[1]):
+            words = f"{place} is at an internal address that may not be connected to: {address[0]}"
+            raise PermissionError(errno.EACCES, words)
+        return socket.socket(family, kind, protocol)
+
+    return make
 
 
 async def _read_limited(oauth: "OAuth", response: "aiohttp.ClientResponse") -> bytes:

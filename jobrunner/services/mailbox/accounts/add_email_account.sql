@@ -1,4 +1,4 @@
--- Adds a personal account: $1 its row as JSON, with id and sealed secrets
+-- Adds a personal account: $1 its row as JSON, with id and sealed secrets; nothing where its owner has $2 of them already
 INSERT INTO jobrunner.email_account (
     id,
     name,
@@ -20,6 +20,7 @@ INSERT INTO jobrunner.email_account (
     store_sent_emails,
     sent_folder,
     smtp_account_id,
+    guarded,
     assigned_user_id,
     email_folder_id,
     folder_map,
@@ -48,11 +49,13 @@ SELECT
     r.store_sent_emails,
     r.sent_folder,
     r.smtp_account_id,
+    r.guarded,
     r.assigned_user_id,
     r.email_folder_id,
     r.folder_map,
     r.password,
     r.oauth_client_secret,
     r.oauth_refresh_token
-FROM jsonb_populate_record(NULL::jobrunner.email_account, $1::jsonb) AS r
+FROM jsonb_populate_record(NULL::jobrunner.email_account, $1::text::jsonb) AS r
+WHERE jobrunner.has_room_for_email_account(r.assigned_user_id, $2::integer, NULL)
 RETURNING id

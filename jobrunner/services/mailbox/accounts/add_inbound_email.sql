@@ -21,6 +21,7 @@ WITH added AS (
         store_sent_emails,
         sent_folder,
         smtp_account_id,
+        guarded,
         add_all_team_users,
         group_email_folder_id,
         assign_to_user_id,
@@ -62,6 +63,7 @@ WITH added AS (
         r.store_sent_emails,
         r.sent_folder,
         r.smtp_account_id,
+        r.guarded,
         r.add_all_team_users,
         r.group_email_folder_id,
         r.assign_to_user_id,
@@ -81,7 +83,7 @@ WITH added AS (
         r.password,
         r.oauth_client_secret,
         r.oauth_refresh_token
-    FROM jsonb_populate_record(NULL::jobrunner.inbound_email, $1::jsonb) AS r
+    FROM jsonb_populate_record(NULL::jobrunner.inbound_email, $1::text::jsonb) AS r
     RETURNING id
 ),
 
@@ -89,7 +91,7 @@ teams AS (
     INSERT INTO jobrunner.inbound_email_team (inbound_email_id, team_id)
     SELECT a.id, t.id
     FROM added AS a
-    CROSS JOIN jsonb_array_elements_text($1::jsonb -> 'teams') AS t (id)
+    CROSS JOIN jsonb_array_elements_text($1::text::jsonb -> 'teams') AS t (id)
 )
 
 SELECT a.id

@@ -22,6 +22,7 @@ SET
     store_sent_emails = r.store_sent_emails,
     sent_folder = r.sent_folder,
     smtp_account_id = r.smtp_account_id,
+    guarded = r.guarded,
     assigned_user_id = r.assigned_user_id,
     email_folder_id = r.email_folder_id,
     folder_map = r.folder_map,
@@ -30,7 +31,7 @@ SET
     oauth_refresh_token = CASE WHEN 'oauth_refresh_token' = ANY ($4::text[]) THEN r.oauth_refresh_token ELSE a.oauth_refresh_token END,
     epoch = a.epoch + ((a.host, a.username) IS DISTINCT FROM (r.host, r.username))::integer,
     modified_at = greatest(clock_timestamp(), a.modified_at + interval '1 us')
-FROM jsonb_populate_record(NULL::jobrunner.email_account, $2::jsonb) AS r
+FROM jsonb_populate_record(NULL::jobrunner.email_account, $2::text::jsonb) AS r
 WHERE a.id = $1
     AND a.modified_at = $3
 RETURNING a.id

@@ -23,6 +23,7 @@ WITH edited AS (
         store_sent_emails = r.store_sent_emails,
         sent_folder = r.sent_folder,
         smtp_account_id = r.smtp_account_id,
+        guarded = r.guarded,
         add_all_team_users = r.add_all_team_users,
         group_email_folder_id = r.group_email_folder_id,
         assign_to_user_id = r.assign_to_user_id,
@@ -44,7 +45,7 @@ WITH edited AS (
         oauth_refresh_token = CASE WHEN 'oauth_refresh_token' = ANY ($4::text[]) THEN r.oauth_refresh_token ELSE a.oauth_refresh_token END,
         epoch = a.epoch + ((a.host, a.username) IS DISTINCT FROM (r.host, r.username))::integer,
         modified_at = greatest(clock_timestamp(), a.modified_at + interval '1 us')
-    FROM jsonb_populate_record(NULL::jobrunner.inbound_email, $2::jsonb) AS r
+    FROM jsonb_populate_record(NULL::jobrunner.inbound_email, $2::text::jsonb) AS r
     WHERE a.id = $1
         AND a.modified_at = $3
     RETURNING a.id
@@ -53,7 +54,7 @@ WITH edited AS (
 given AS (
     SELECT e.id AS account_id, t.id
     FROM edited AS e
-    CROSS JOIN jsonb_array_elements_text($2::jsonb -> 'teams') AS t (id)
+    CROSS JOIN jsonb_array_elements_text($2::text::jsonb -> 'teams') AS t (id)
 ),
 
 left_teams AS (

@@ -58,6 +58,8 @@ class MailboxEntry:
     store_sent_emails: bool = False
     sent_folder: str | None = None
     smtp_account_id: int | None = None
+    guarded: bool = False
+    """Entered by somebody who is no administrator: its servers may not be internal ones, unless that is allowed."""
     secrets: dict[str, SecretStr | Literal[True]] = field(default_factory=dict, repr=False)
     """By their columns (`SECRETS`); True for one that stands sealed in the row and stays."""
 

@@ -20,9 +20,10 @@ SELECT
     a.store_sent_emails,
     a.sent_folder,
     a.smtp_account_id,
+    a.guarded,
     a.assigned_user_id,
     a.email_folder_id,
-    a.folder_map,
+    a.folder_map::text AS folder_map,
     array_remove(ARRAY[
         CASE WHEN a.password IS NOT NULL THEN 'password' END,
         CASE WHEN a.oauth_client_secret IS NOT NULL THEN 'oauth_client_secret' END,

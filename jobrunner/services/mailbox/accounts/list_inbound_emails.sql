@@ -20,6 +20,7 @@ SELECT
     a.store_sent_emails,
     a.sent_folder,
     a.smtp_account_id,
+    a.guarded,
     a.add_all_team_users,
     a.group_email_folder_id,
     a.assign_to_user_id,

@@ -1,6 +1,6 @@
 """Accounts as they are when mail is fetched: from their rows, with their secrets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -11,9 +11,11 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, NotFound
+from jobrunner.services.mail.accounts.loading import oauth_of
 from jobrunner.services.mail.imap import Account
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Kind
-from jobrunner.services.mail.smtp.oauth import OAuth
+from jobrunner.services.mail.permit import Permit
+from jobrunner.services.mail.settings import read_allowed_addresses
 
 LOAD_ACCOUNTS = load(__package__, "load_accounts")
 TABLES: dict[Kind, Literal["email_account", "inbound_email"]] = {"Personal": "email_account", "Group": "inbound_email"}
@@ -87,6 +89,7 @@ def account_of(row: Any, keyring: Keyring) -> FetchAccount:
         return None if sealed is None else keyring.open(sealed, place=place_of(kind, row["id"], column))
 
     is_xoauth2 = row["login"] == "xoauth2"
+    allowed = read_allowed_addresses(row["allowed_addresses"]) if row["guarded"] else None
     return FetchAccount(
         ref=AccountRef(kind, row["id"], row["epoch"]),
         name=row["name"],
@@ -98,7 +101,8 @@ def account_of(row: Any, keyring: Keyring) -> FetchAccount:
             password=opened("password"),
             security=row["security"],
             mechanism=None if is_xoauth2 or row["login"] == "auto" else row["login"],
-            oauth=_oauth(row, opened) if is_xoauth2 else None,
+            oauth=oauth_of(row, opened, allowed) if is_xoauth2 else None,
+            permits=None if allowed is None else Permit(row["host"], allowed),
         ),
         folders=tuple(row["monitored_folders"]),
         fetch_since=row["fetch_since"],
@@ -106,18 +110,6 @@ def account_of(row: Any, keyring: Keyring) -> FetchAccount:
         idle=row["idle"],
         sent_folder=row["sent_folder"],
         user_id=row["user_id"],
-    )
-
-
-def _oauth(row: Any, opened: Callable[[str], SecretStr | None]) -> OAuth:
-    refresh_token = opened("oauth_refresh_token")
-    assert refresh_token is not None  # a rule of the table
-    return OAuth(
-        token_url=row["oauth_token_url"],
-        client_id=row["oauth_client_id"],
-        refresh_token=refresh_token,
-        client_secret=opened("oauth_client_secret"),
-        scope=row["oauth_scope"],
     )
 
 

@@ -14,6 +14,7 @@ WHERE EXISTS (SELECT FROM jobrunner.email_account AS e WHERE $1 = 'Personal' AND
 ON CONFLICT (account_kind, account_id) DO UPDATE
 SET
     failures = 0,
+    failing_since = NULL,
     retry_at = NULL,
     connected_at = excluded.connected_at,
     last_trouble = coalesce(excluded.last_trouble, s.last_trouble),

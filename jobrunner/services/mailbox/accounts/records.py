@@ -36,6 +36,7 @@ class MailboxRecord:
     store_sent_emails: bool
     sent_folder: str | None
     smtp_account_id: int | None
+    guarded: bool
     secrets: tuple[str, ...]
     """The columns in which something is sealed."""
     epoch: int

@@ -5,6 +5,7 @@ SET
     pause_reason = NULL,
     paused_at = NULL,
     failures = 0,
+    failing_since = NULL,
     retry_at = NULL
 WHERE s.account_kind = $1::jobrunner.mail_account_kind
     AND s.account_id = $2::bigint

@@ -12,7 +12,6 @@ from jobrunner.services.mail.importing.storing.outcome import AccountRef, Kind
 LIST_DUE = load(__package__, "list_due")
 NOTE_FAILURE = load(__package__, "note_failure")
 NOTE_SUCCESS = load(__package__, "note_success")
-TELL_OWNER = load(__package__, "tell_owner")
 READ_STATES = load(__package__, "read_states")
 PAUSE_ACCOUNT = load(__package__, "pause_account")
 RESUME_ACCOUNT = load(__package__, "resume_account")
@@ -56,8 +55,8 @@ class Held:
 
     retry_at: datetime
     paused: bool
-    tell: bool
-    """Whether it was time to tell somebody."""
+    told: int
+    """How many users were told."""
 
 
 async def list_due(connection: Queryable, kind: Kind, *, even_held: bool = False) -> list[int]:
@@ -74,7 +73,8 @@ async def note_failure(
 ) -> Held | None:
     """Note that an account could not be read, so that it waits; None where there is no such account any more.
 
-    The owner of a personal account is notified, once a day, if it was not read for ten minutes.
+    Where it was not read for ten minutes, the owner of a personal account is notified, and of a group account the
+    administrators, once a day; in the same statement, so that who is noted as told is.
     """
     delays, pause = delays_for(fault)
     rows = await connection.fetch(
@@ -82,10 +82,7 @@ async def note_failure(
     )
     if not rows:
         return None
-    held = Held(rows[0]["retry_at"], rows[0]["paused_kind"] is not None, bool(rows[0]["tell"]))
-    if held.tell and account.kind == "Personal":
-        await connection.fetch(TELL_OWNER, account.id, reason[:TEXT_LIMIT], folder, held.retry_at, held.paused)
-    return held
+    return Held(rows[0]["retry_at"], rows[0]["paused_kind"] is not None, rows[0]["told"])
 
 
 def delays_for(fault: Fault | None) -> tuple[tuple[timedelta, ...], Pause | None]:

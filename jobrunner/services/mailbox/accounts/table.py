@@ -15,18 +15,22 @@ from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
 from jobrunner.services.mail.importing.storing.outcome import Kind
-from jobrunner.services.mailbox.accounts.entry import SECRETS, GroupEntry, MailboxEntry
+from jobrunner.services.mail.permit import check_server, check_token_server
+from jobrunner.services.mail.settings import load_mail_server_settings
+from jobrunner.services.mailbox.accounts.entry import SECRETS, GroupEntry, MailboxEntry, PersonalEntry
 from jobrunner.services.mailbox.accounts.loading import COMMANDS, TABLES, place_of
 from jobrunner.services.mailbox.accounts.records import RECORDS, MailboxRecord
 from jobrunner.services.mailbox.accounts.state import read_states, resume
 
 DRAW_ACCOUNT_ID = load(__package__, "draw_account_id")
 HAS_BEGUN = load(__package__, "has_begun")
+HAS_ROOM_FOR_ACCOUNT = load(__package__, "has_room_for_account")
 RESET_ACCOUNT = load(__package__, "reset_account")
 
 CONNECTING = {
     "host",
     "port",
+    "guarded",
     "security",
     "username",
     "login",
@@ -60,15 +64,19 @@ async def add_account(connection: Queryable, keyring: Keyring, entry: MailboxEnt
 
     Raises:
         InvalidInput: a value is refused, or refers to what is not there; nothing was written.
-        Conflict: there is one of that name.
+        Conflict: there is one of that name, or its owner has as many as may be.
         ConfigurationError: it has a secret, and there is no key to seal it with.
     """
     kind: Kind = "Group" if isinstance(entry, GroupEntry) else "Personal"
     entry.check()
+    await _check_servers(connection, entry)
     id: int = (await connection.fetch(DRAW_ACCOUNT_ID, TABLES[kind]))[0]["id"]
     row = {"id": id, **_row(entry), **_sealed(keyring, kind, id, entry.secrets)}
+    most = await _most_accounts(connection, entry)
     with refusals_in_words(WORDS[kind]):
-        await connection.fetch(STATEMENTS[kind].add, json.dumps(row))
+        added = await connection.fetch(STATEMENTS[kind].add, json.dumps(row), *most)
+    if not added:
+        raise _no_room(entry, *most)
     return await find_account(connection, kind, str(id))
 
 
@@ -100,6 +108,7 @@ async def edit_account(
         raise InvalidInput(f"an account has no {min(unknown)!r}{nearest(min(unknown), former.columns())}")
     entry = type(former)(**(former.columns() | plain), secrets=secrets)
     entry.check()
+    await _check_servers(connection, entry)
     if entry.fetch_since != before.fetch_since and await _has_begun(connection, before):
         raise Conflict(
             f"the {WORDS[kind]} {before.name!r} has been read already: `jobrunner {COMMANDS[kind]} reset {before.id} "
@@ -107,6 +116,7 @@ async def edit_account(
         )
     changed_secrets = [column for column in SECRETS if column in changes]
     row = {**_row(entry), **_sealed(keyring, kind, before.id, secrets)}
+    await _check_room_of_new_owner(connection, before, entry)
     with refusals_in_words(WORDS[kind]):
         rows = await connection.fetch(
             STATEMENTS[kind].edit, before.id, json.dumps(row), before.modified_at, changed_secrets
@@ -167,6 +177,37 @@ async def remove_account(connection: Queryable, kind: Kind, name: str) -> Mailbo
     account = await find_account(connection, kind, name)
     await connection.fetch(STATEMENTS[kind].remove, account.id)
     return account
+
+
+async def _check_servers(connection: Queryable, entry: MailboxEntry) -> None:
+    """Refuse internal servers of an account that no administrator has entered, but for those that are allowed."""
+    if entry.guarded and entry.host is not None:
+        await check_server(connection, "the host", entry.host, entry.port)
+        await check_token_server(connection, entry.oauth_token_url)
+
+
+async def _most_accounts(connection: Queryable, entry: MailboxEntry) -> tuple[int, ...]:
+    """Return how many accounts the owner may have, as the statement takes it; nothing for a group account."""
+    if not isinstance(entry, PersonalEntry):
+        return ()
+    return ((await load_mail_server_settings(connection)).max_email_account_count,)
+
+
+async def _check_room_of_new_owner(connection: Queryable, before: MailboxRecord, entry: MailboxEntry) -> None:
+    if not isinstance(entry, PersonalEntry) or getattr(before, "assigned_user_id", None) == entry.assigned_user_id:
+        return
+    most = await _most_accounts(connection, entry)
+    (row,) = await connection.fetch(HAS_ROOM_FOR_ACCOUNT, entry.assigned_user_id, *most)
+    if not row["has_room"]:
+        raise _no_room(entry, *most)
+
+
+def _no_room(entry: MailboxEntry, most: int = 0) -> Conflict:
+    owner = entry.assigned_user_id if isinstance(entry, PersonalEntry) else ""
+    return Conflict(
+        f"the user {owner} may have {most} personal accounts and no more: `jobrunner settings set "
+        "max_email_account_count NUMBER` changes that; administrators (the setting of that name) may have any number"
+    )
 
 
 async def _has_begun(connection: Queryable, account: MailboxRecord) -> bool:

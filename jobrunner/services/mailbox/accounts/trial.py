@@ -114,7 +114,11 @@ def explain(account: FetchAccount, error: MailboxError) -> str:
                 "look up names."
             )
         case Fault.FORBIDDEN:
-            return "The host's name leads to an address inside this network: check it, or have the address allowed."
+            return (
+                "The host's name leads to an address inside this network, and the account was entered as one of a "
+                "user: an administrator lets the server through by `jobrunner settings set "
+                f"email_server_allowed_address_list {imap.host}:{imap.port}`."
+            )
         case Fault.REFUSED:
             return (
                 f"Nobody listens on port {imap.port}: the usual ones are 993 with ssl and 143 with tls "

@@ -171,14 +171,3 @@ async def test_a_certificate_that_cannot_be_trusted_is_told_and_no_password_sent
         assert refused.value.fault is Fault.CERTIFICATE
         assert "certificate" in (await office.state(id))["last_trouble"]
         assert server.commands == []
-
-
-async def test_the_owner_is_told_once_a_day(office: PostOffice):
-    async with ScriptedServer({"SELECT": CLOSE}) as server:
-        id = await office.account("ann", port=server.port)
-        for _ in range(3):
-            with pytest.raises(MailboxError):
-                await office.fetch(id)
-    (row,) = await office.connection.fetch("SELECT user_id, type, data FROM jobrunner.notification")
-    assert (row["user_id"], row["type"]) == ("ann", "EmailAccountTrouble")
-    assert "was lost at the opening" in row["data"]
