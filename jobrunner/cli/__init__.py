@@ -46,6 +46,8 @@ MODULES: dict[str, str | None] = {
     "group_email_folder": "group-email-folder",
     "team": "team",
     "emails": "emails",
+    "webhook": "webhook",
+    "emit": None,
     "secrets": "secrets",
     "crontab": "crontab",
     "migrate": None,

@@ -1,4 +1,4 @@
-"""The client: how an application enqueues jobs, asks after them and cancels them.
+"""The client: how an application enqueues jobs, asks after them and cancels them, and tells webhooks of events.
 
     async with Client("postgresql://…") as client:
         job_id = await client.enqueue("SendGreeting", {"name": "Ada"})
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jobrunner.definitions import Definition, Target
 from jobrunner.queue.carrier import portion_for, run
 from jobrunner.queue.control import cancel_job
+from jobrunner.queue.emit import emit_event
 from jobrunner.queue.enqueue import PORTION, Batch, enqueue_all, enqueue_one
 from jobrunner.queue.lines import Line, Lines, OwnConnections, PoolOfApplication
 from jobrunner.queue.new_job import NO_DATA, NewJob
@@ -149,6 +150,33 @@ class Client:
                 return await run(connection, enqueue_all(jobs, portion=portion_for(connection)))
         batch = Batch(jobs)
         return await self._lines.work(lambda line: _add(line, batch))
+
+    async def emit(
+        self,
+        event: str,
+        data: Mapping[str, Any] = NO_DATA,
+        *,
+        target: Target | tuple[str | None, str | int | None] | None = None,
+        user: str | int | None = None,
+        connection: Any = None,
+    ) -> int | None:
+        """Tell the webhooks that listen of an event and return its number; None, and nothing written, where none do.
+
+        Args:
+            event: what has happened: `Account.create`.
+            data: what is told of it.
+            target: the record it is about, a `Target` or (type, id).
+            user: id of who caused it.
+            connection: the caller's own, of asyncpg or psycopg 3: the event is told when its transaction commits.
+
+        Raises:
+            InvalidInput: the name or the data cannot be; nothing was written.
+            DatabaseUnavailable, LimitExceeded: where only the answer was lost, the event may be told all the same.
+        """
+        if connection is not None:
+            with refusals():
+                return await run(connection, emit_event(event, data, target, user))
+        return await self._lines.work(lambda line: run(line, emit_event(event, data, target, user)))
 
     async def cancel(self, job_id: int, *, by: str | None = None) -> Literal["Cancelled", "Requested"]:
         """Cancel a job: a Pending one is Cancelled at once, the daemon of a Running one is asked to stop it.

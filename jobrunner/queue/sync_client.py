@@ -14,6 +14,7 @@ from jobrunner.definitions import Definition, Target
 from jobrunner.errors import InvalidInput
 from jobrunner.queue.carrier import portion_for, run_blocking
 from jobrunner.queue.client import LIMIT, POOL_SIZE, Client
+from jobrunner.queue.emit import emit_event
 from jobrunner.queue.enqueue import enqueue_all, enqueue_one
 from jobrunner.queue.new_job import NO_DATA, NewJob
 from jobrunner.queue.record import JobRecord
@@ -93,6 +94,21 @@ class SyncClient:
                 return run_blocking(connection, enqueue_all(jobs, portion=portion_for(connection)))
         new_jobs = list(jobs)  # an iterator of the caller runs in the caller's thread
         return self._wait_for(lambda client: client.enqueue_many(new_jobs))
+
+    def emit(
+        self,
+        event: str,
+        data: Mapping[str, Any] = NO_DATA,
+        *,
+        target: Target | tuple[str | None, str | int | None] | None = None,
+        user: str | int | None = None,
+        connection: Any = None,
+    ) -> int | None:
+        """Tell webhooks of an event: see `Client.emit`. A connection is one of psycopg 3."""
+        if connection is not None:
+            with refusals():
+                return run_blocking(connection, emit_event(event, data, target, user))
+        return self._wait_for(lambda client: client.emit(event, data, target=target, user=user))
 
     def cancel(self, job_id: int, *, by: str | None = None) -> Literal["Cancelled", "Requested"]:
         """Cancel a job: see `Client.cancel`."""

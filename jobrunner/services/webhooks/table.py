@@ -13,7 +13,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound
-from jobrunner.services.address_guard import Guard
+from jobrunner.services.webhooks.client import guard_of
 from jobrunner.services.webhooks.http.url import check_url
 from jobrunner.services.webhooks.naming import check_event, label
 from jobrunner.services.webhooks.settings import WebhookSettings
@@ -66,7 +66,7 @@ class WebhookEntry:
             )
         url = self.url
         if settings is not None:
-            url = check_url(url, Guard(settings.webhook_allowed_hosts), settings.webhook_https_only)
+            url = check_url(url, guard_of(settings), settings.webhook_https_only)
         return replace(self, event=check_event(self.event), url=url)
 
 

@@ -12,8 +12,7 @@ from jobrunner.config import Configuration
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.services.address_guard import Guard
-from jobrunner.services.webhooks.http.poster import Limits, Poster
+from jobrunner.services.webhooks.client import poster_of
 from jobrunner.services.webhooks.sending import turns
 from jobrunner.services.webhooks.sending.feeder import Feeder
 from jobrunner.services.webhooks.sending.gathering import Gatherer
@@ -23,7 +22,7 @@ from jobrunner.services.webhooks.sending.ledger import Ledger
 from jobrunner.services.webhooks.sending.line import PATIENCE, Line
 from jobrunner.services.webhooks.sending.watch import Watch
 from jobrunner.services.webhooks.sending.webhook import Webhook
-from jobrunner.services.webhooks.settings import WebhookSettings, load_webhook_settings
+from jobrunner.services.webhooks.settings import load_webhook_settings
 
 TIME_SLICE = 60.0
 """Seconds after which a run begins nothing more, and leaves the rest to the next one."""
@@ -237,17 +236,3 @@ class Run:
         self.report.delivered = counts.deliveries["Success"]
         self.report.failed = counts.deliveries["Failed"] + feeder.failed
         self.report.put_off = counts.deliveries["Retry"]
-
-
-def poster_of(settings: WebhookSettings) -> Poster:
-    """Return the client that the settings mean; entries of the list that cannot be read are left out."""
-    return Poster(
-        Guard(settings.webhook_allowed_hosts),
-        Limits(
-            connect=settings.webhook_connect_timeout,
-            total=settings.webhook_timeout,
-            connections=settings.webhook_concurrency,
-            per_host=settings.webhook_host_concurrency,
-            answer=1024 * settings.webhook_max_answer,
-        ),
-    )
