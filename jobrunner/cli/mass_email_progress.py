@@ -86,7 +86,7 @@ class _Seen:
 
 def _print(seen: _Seen) -> None:
     from jobrunner.cli.campaign import shown_figures
-    from jobrunner.cli.output import record, table
+    from jobrunner.cli.output import record, sentence, table
 
     found, counts = seen.mass_email, seen.counts
     shown: dict[str, Any] = {"name": found.name, "status": found.status}
@@ -94,13 +94,15 @@ def _print(seen: _Seen) -> None:
         shown["reason"] = found.reason
     record({**shown, "start_at": found.start_at, "finished_at": found.finished_at})
     for hold in seen.holds:
-        typer.echo(f"\n{_in_words(hold)}")
+        typer.echo()
+        sentence(_in_words(hold))
     typer.echo("\nItems")
     record(seen.items)
     if counts.uncertain:
         command = f"jobrunner mass-email settle {shlex.quote(found.name)}"
-        typer.echo(
-            f"\n{counts.uncertain:,} uncertain: it is not known whether the mail server took them. `{command} --retry` "
+        typer.echo()
+        sentence(
+            f"{counts.uncertain:,} uncertain: it is not known whether the mail server took them. `{command} --retry` "
             "sends them once more, `--sent` counts them as sent"
         )
     if found.left_out:
@@ -118,7 +120,8 @@ def _print(seen: _Seen) -> None:
 def _in_words(hold: "Hold") -> str:
     from jobrunner.cli.output import cell
 
-    until = f" until {cell(hold.until)}" if hold.until is not None else ""
+    moment = cell(hold.until)
+    until = f" until {moment}" if moment and moment not in hold.reason else ""
     return f"Nothing goes out{until}: {cell(hold.reason)}"
 
 

@@ -147,6 +147,13 @@ def record(row: Mapping[str, Any], columns: Sequence[str] | None = None, *, json
             print(f"{'':{margin}}{line}")
 
 
+def sentence(text: str) -> None:
+    """Print a text of one line; on a terminal it is broken between words."""
+    line = clean(text)
+    width = get_terminal_size().columns
+    print("\n".join(_wrapped(line, width)) if sys.stdout.isatty() and width >= grid.NARROW else line)
+
+
 def _wrapped(line: str, width: int) -> list[str]:
     """Break a line between words only: a word in one piece can be copied, and the terminal wraps it anyway."""
     return wrap(line, max(width, 20), break_long_words=False, break_on_hyphens=False) or [""]

@@ -79,11 +79,11 @@ def _print(view: "Overview") -> None:
     from dataclasses import asdict
 
     from jobrunner.cli.grid import Column
-    from jobrunner.cli.output import clean, table
+    from jobrunner.cli.output import sentence, table
 
-    typer.echo(clean(view.sentence))
+    sentence(view.sentence)
     for one in view.exceptions[1:]:  # the sentence begins with the first
-        typer.echo(clean(f"{one.level}: {one.sentence}"))
+        sentence(f"{one.level}: {one.sentence}")
     print()
     numbers = {
         name: f"{'about ' if name in view.jobs.estimated else ''}{getattr(view.jobs, name):,}"

@@ -155,3 +155,19 @@ async def test_mistakes_with_templates_are_refused(call, tmp_path, arguments, se
     done = await call("email-template", *arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"Error: {sentence}")
+
+
+async def test_an_edit_is_whole_or_nothing(call):
+    """Fields and lists are one change."""
+    await call("target-list", "add", "L")
+    await call("campaign", "add", "Spring", "--list", "L", "--team", "Sales")
+    before = (await call("campaign", "list", "--json")).json
+    done = await call("campaign", "edit", "Spring", "--name", "Autumn", "--clear", "list", "--excluding", "Nowhere")
+    assert (done.code, "there is no target list 'Nowhere'" in done.err) == (2, True)
+    await call("campaign", "add", "Autumn")
+    done = await call("campaign", "edit", "Spring", "--name", "Autumn", "--clear", "list")
+    assert (done.code, "there is a campaign of that name already" in done.err) == (1, True)
+    assert [one for one in (await call("campaign", "list", "--json")).json if one["name"] == "Spring"] == before
+    await call("campaign", "edit", "Spring", "--clear", "team", "--clear", "list", "--excluding", "L")
+    (after,) = [one for one in (await call("campaign", "list", "--json")).json if one["name"] == "Spring"]
+    assert (after["teams"], after["target_lists"], after["excluding_lists"]) == ([], [], ["L"])

@@ -2,8 +2,10 @@
 
 import pytest
 
+from jobrunner.services.mail.accounts import cool_down, pause, reserve, resume
 from jobrunner.services.massmail.mass_emails.building import build_mailing
 from tests.cli.calling import caller
+from tests.queue.stage import Stage
 
 
 @pytest.fixture
@@ -188,6 +190,8 @@ async def test_what_it_lacks_is_said_when_it_is_resumed(call, ready, monkeypatch
         (("items", "M", "--status", "done"), 2, "there is no status of an item 'done'"),
         (("show", "Emm"), 2, "there is no mass e-mail 'Emm'"),
         (("edit", "M"), 2, "nothing to change"),
+        (("edit", "M", "--from-name", ""), 2, "--from-name is empty: give what it is to be, or `--clear from-name`"),
+        (("edit", "M", "--clear", "name"), 2, "'name' cannot be emptied; did you mean"),
     ],
 )
 async def test_mistakes_are_refused(call, ready, arguments, code, sentence):
@@ -195,3 +199,88 @@ async def test_mistakes_are_refused(call, ready, arguments, code, sentence):
     done = await call("mass-email", *arguments)
     assert (done.code, done.out) == (code, "")
     assert done.err.startswith(f"Error: {sentence}")
+
+
+async def held_by(call, *options):
+    return [hold["reason"] for hold in (await call("mass-email", "status", "M", "--json", *options)).json["held_by"]]
+
+
+@pytest.fixture
+async def started(call, connection, ready):
+    """The mass e-mail M of two leads, under way by the account News; and a daemon that lives."""
+    await Stage(connection).daemon("one")
+    await connection.execute(
+        """
+        INSERT INTO jobrunner.smtp_account (name, kind, host, from_address, for_mass_mail)
+        VALUES ('News', 'Group', 'mail.example.com', 'c@example.com', true)
+        """
+    )
+    await call("mass-email", "edit", "M", "--account", "News")
+    await call("mass-email", "start", "M")
+    assert (await build_mailing(connection, ready)).queued == 2
+    return str(await connection.fetchval("SELECT id FROM jobrunner.smtp_account"))
+
+
+async def test_a_held_account_is_said(call, connection, started):
+    """By start and resume in one line, by status with what helps; --follow does not go on for ever."""
+    assert await held_by(call) == []
+    await pause(connection, started, "authentication", "535 5.7.8 no")
+    reason = (
+        "the SMTP account 'News' is held back: paused: 535 5.7.8 no; mend it, then "
+        "`jobrunner smtp-account test News --to ADDRESS` ends that"
+    )
+    assert await held_by(call, "--follow") == [reason]
+    done = await call("mass-email", "status", "M")
+    assert f"\nNothing goes out: {reason}\n" in done.out
+    assert (await call("mass-email", "pause", "M", "--reason", "typo")).err == ""
+    (paused,) = await held_by(call)
+    assert paused.startswith("paused by ")
+    assert paused.endswith(": typo; `jobrunner mass-email resume M` lets it go on")
+    assert (await call("mass-email", "resume", "M")).err == f"Warning: {reason}\n"
+    await call("mass-email", "abort", "M")
+    assert await held_by(call) == []
+    assert (await call("mass-email", "start", "M", "--rest")).err == f"Warning: {reason}\n"
+    assert (await call("status")).code == 1
+
+
+async def test_why_nothing_goes_out(call, connection, started):
+    await cool_down(connection, started, "421 too much")
+    done = await call("mass-email", "status", "M")
+    assert "Nothing goes out: the SMTP account 'News' is held back: cools down until " in done.out
+    await resume(connection, started)
+    await call("settings", "set", "mass_email_max_per_hour_count", "1")
+    await connection.execute("UPDATE jobrunner.smtp_account SET rate_per_hour = 1")
+    await reserve(connection, started, 5)
+    await connection.execute(
+        "UPDATE jobrunner.queue_item SET next_attempt_at = now() + interval '1 day' WHERE target_id = 'a'"
+    )
+    await connection.execute(
+        "UPDATE jobrunner.queue_item SET status = 'Sent', sent_at = now(), finished_at = now() WHERE target_id = 'b'"
+    )
+    await call("settings", "set", "paused", "yes")
+    await connection.execute("UPDATE jobrunner.daemon SET expires_at = now() - interval '1 hour'")
+    holds = (await call("mass-email", "status", "M", "--json")).json["held_by"]
+    assert [hold["reason"].partition(":")[0].partition(" by ")[0] for hold in holds] == [
+        "processing is paused",
+        "no daemon is running",
+        "the SMTP account 'News' sent as many as its rate allows",
+        "in the last hour 1 mail was sent, and the setting mass_email_max_per_hour_count is 1",
+        "the mail that is left waits for another attempt",
+    ]
+    assert [hold["until"] is not None for hold in holds] == [False, False, True, True, True]
+    status = (await call("mass-email", "status", "M", "--json")).json
+    assert status["items"]["next_attempt_at"] == holds[-1]["until"]
+
+
+async def test_an_edit_is_whole_or_nothing(call, connection, ready):
+    """Fields and lists are one change."""
+    before = (await call("mass-email", "show", "M", "--json")).json
+    done = await call("mass-email", "edit", "M", "--name", "N", "--list", "L", "--excluding", "Nowhere")
+    assert (done.code, "there is no target list 'Nowhere'" in done.err) == (2, True)
+    await call("mass-email", "add", "Other")
+    done = await call("mass-email", "edit", "M", "--clear", "list", "--name", "Other")
+    assert (done.code, "there is a mass e-mail of that name already" in done.err) == (1, True)
+    assert (await call("mass-email", "show", "M", "--json")).json == before
+    await call("mass-email", "edit", "M", "--name", "N", "--clear", "list", "--excluding", "L")
+    after = (await call("mass-email", "show", "N", "--json")).json
+    assert (after["target_lists"], after["excluding_lists"]) == ([], ["L"])

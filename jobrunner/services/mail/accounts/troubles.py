@@ -28,4 +28,4 @@ def sentence(name: str, state: State) -> str:
         helps = f"`jobrunner smtp-account resume {shlex.quote(name)}` ends that"
     else:
         helps = f"mend it, then `jobrunner smtp-account test {shlex.quote(name)} --to ADDRESS` ends that"
-    return f"the SMTP account {name!r} sends nothing: {state.why_held}; {helps}"
+    return f"the SMTP account {name!r} is held back: {state.why_held}; {helps}"

@@ -1,0 +1,45 @@
+"""Services tell their troubles: how they are found, and what a bad one does to the others."""
+
+import pytest
+
+from jobrunner.queue import troubles
+from jobrunner.queue.troubles import ENTRY_POINT_GROUP, OWN, list_troubles
+
+
+async def wrong(connection):
+    raise LookupError("no such\ntable")
+
+
+async def full(connection):
+    return ["the disk is full"]
+
+
+LOOKS = (wrong, full)
+NONE = None
+
+
+@pytest.fixture
+def declare(monkeypatch):
+    """Installed packages declare these."""
+
+    def set_points(*values):
+        points = [troubles.EntryPoint("x", value, ENTRY_POINT_GROUP) for value in values]
+        monkeypatch.setattr(troubles, "entry_points", lambda group: points)
+        troubles._declared.cache_clear()
+
+    yield set_points
+    troubles._declared.cache_clear()
+
+
+async def test_one_that_fails_is_told_and_hides_no_other(connection, declare):
+    declare("tests.queue.test_troubles:LOOKS", "tests.queue.test_troubles:NONE", "tests.nowhere:LOOKS")
+    told = await list_troubles(connection)
+    assert "the disk is full" in told
+    assert "whether a service is in trouble could not be seen (tests.queue.test_troubles, wrong): no such table" in told
+    assert sum("could not be loaded" in one for one in told) == 2
+
+
+async def test_ours_are_there_without_being_installed(connection, declare):
+    declare()
+    assert await list_troubles(connection) == []
+    assert [name.partition(",")[0] for name, _ in troubles._declared()[0]] == [OWN.partition(":")[0]] * 2
