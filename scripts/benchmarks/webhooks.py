@@ -1,0 +1,19 @@
+"""Webhooks beside a bare loop of the same HTTP client: `scripts/bench webhooks [--quick] [--json]`.
+
+What each figure is, and why it is measured so, stands in docs/benchmarks.md.
+"""
+
+import sys
+from pathlib import Path
+
+# This file's own folder would hide the standard library's `queue`.
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+if __name__ == "__main__":
+    import uvloop
+
+    from scripts.benchmarks.delivering.run import main
+    from scripts.benchmarks.report import options
+
+    chosen = options("webhooks", "Compare deliveries with a bare loop of aiohttp, and measure what an emit costs.")
+    uvloop.run(main(quick=chosen.quick, as_json=chosen.json, database_url=chosen.database_url))
