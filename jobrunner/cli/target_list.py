@@ -268,15 +268,19 @@ def export_file(
     name: Name,
     file: Annotated[str, typer.Argument(help="Where to; - for standard output.", metavar="FILE")] = "-",
 ) -> None:
-    """Write the members of a target list as CSV. No cell of it is taken for a formula by a spreadsheet."""
+    """Write the members of a target list with their fields as CSV, which `import` reads back.
+
+    No cell of it is taken for a formula by a spreadsheet.
+    """
     from jobrunner.cli.output import note
     from jobrunner.errors import InvalidInput
     from jobrunner.services.massmail.lists.exporting import export_members
-    from jobrunner.services.massmail.lists.members import list_members
+    from jobrunner.services.massmail.lists.members import list_fields, list_members
     from jobrunner.services.massmail.lists.rows import find_target_list
 
     async def write(line: "Connection", out: TextIO) -> int:
-        return await export_members(list_members(line, (await find_target_list(line, name)).id), out)
+        found = await find_target_list(line, name)
+        return await export_members(list_members(line, found.id), out, await list_fields(line, found.id))
 
     if file == "-":
         sys.stdout.flush()

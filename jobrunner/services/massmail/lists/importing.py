@@ -23,9 +23,9 @@ MOST_BAD_LINES = 1000
 """Bad lines that a report names; more are only counted."""
 
 TABLES: dict[TargetType, tuple[str, str]] = {
-    "Account": ("account", "import_accounts"),
-    "Contact": ("contact", "import_contacts"),
-    "Lead": ("lead", "import_leads"),
+    "Account": ("account", "add_imported_accounts"),
+    "Contact": ("contact", "add_imported_contacts"),
+    "Lead": ("lead", "add_imported_leads"),
 }
 """Where persons of a type are added, and the statement that does so. Users are never added by an import."""
 
@@ -42,8 +42,8 @@ class Transact(Protocol):
 class Report:
     """What an import did, or would do."""
 
-    read: int = 0
-    """Lines that were persons."""
+    persons: int = 0
+    """Lines that are persons."""
     persons_added: int = 0
     members_added: int = 0
     bad: int = 0
@@ -51,9 +51,14 @@ class Report:
     """The first of them."""
 
     @property
+    def read(self) -> int:
+        """All lines that hold something: persons and bad ones."""
+        return self.persons + self.bad
+
+    @property
     def members_before(self) -> int:
         """Lines of whoever was a member already, or stood in the file before."""
-        return self.read - self.members_added
+        return self.persons - self.members_added
 
     def refuse(self, line: BadLine) -> None:
         """Count a bad line."""
@@ -113,7 +118,7 @@ async def _store(
 ) -> None:
     """Store a portion; of one that the database refuses, halves, down to the line that is at fault."""
     try:
-        row = await transact(lambda connection: _write(connection, list_id, kind, portion, adds))
+        stored = await transact(lambda connection: _write(connection, list_id, kind, portion, adds))
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.RaiseError) as error:
         if len(portion) == 1:
             report.refuse(BadLine(portion[0].line, f"the database refuses it: {error}"))
@@ -122,40 +127,54 @@ async def _store(
         await _store(transact, list_id, kind, portion[:middle], adds, report)
         await _store(transact, list_id, kind, portion[middle:], adds, report)
         return
-    unknown: list[int] = row["unknown"]
-    report.read += len(portion) - len(unknown)
-    report.persons_added += row["persons_added"]
-    report.members_added += row["members_added"]
-    for place in unknown:
-        report.refuse(BadLine(portion[place - 1].line, f"no {kind.lower()} has this address"))
+    report.persons += len(portion) - len(stored.unknown)
+    report.persons_added += stored.persons_added
+    report.members_added += stored.members_added
+    for record in stored.unknown:
+        report.refuse(BadLine(record.line, f"no {kind.lower()} has this address"))
 
 
-async def _write(connection: Any, list_id: int, kind: TargetType, portion: list[Record], adds: bool) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    persons_added: int
+    members_added: int
+    unknown: list[Record]
+    """Those whom nobody is, and who are not added."""
+
+
+async def _write(connection: Any, list_id: int, kind: TargetType, portion: list[Record], adds: bool) -> _Stored:
     await connection.execute(load(__package__, "lock_imports"), kind)
-    row = await _add(connection, list_id, kind, portion, adds)
+    emails = [record.email for record in portion]
+    rows = await connection.fetch(load(__package__, "find_unknown_addresses"), emails, kind)
+    unknown = [portion[row["place"] - 1] for row in rows]
+    added = 0
+    if adds:
+        first = {row["key"]: record for row, record in reversed(list(zip(rows, unknown, strict=True)))}
+        added, unknown = await _add(connection, kind, sorted(first.values(), key=lambda record: record.line)), []
+    joined = await connection.fetch(load(__package__, "join_by_address"), list_id, emails, kind)
     for record in portion:
         if record.opted_out:
             await connection.fetchrow(load(__package__, "opt_out_of_list"), list_id, record.email)
-    return row
+    return _Stored(added, len(joined), unknown)
 
 
-async def _add(connection: Any, list_id: int, kind: TargetType, portion: list[Record], adds: bool) -> Any:
-    emails = [record.email for record in portion]
-    if not adds:
-        return await connection.fetchrow(load(__package__, "import_known"), list_id, emails, kind)
+async def _add(connection: Any, kind: TargetType, records: list[Record]) -> int:
+    """Add persons and return how many."""
+    if not records:
+        return 0
     _, statement = TABLES[kind]
-    names = [_names(record) for record in portion]
-    return await connection.fetchrow(
+    names = [_names(record) for record in records]
+    rows = await connection.fetch(
         load(__package__, statement),
-        list_id,
-        emails,
+        [record.email for record in records],
         [name for name, _, _ in names],
         [first for _, first, _ in names],
         [last for _, _, last in names],
-        [record.company for record in portion],
-        [record.language for record in portion],
-        [json.dumps(record.fields) for record in portion],
+        [record.company for record in records],
+        [record.language for record in records],
+        [json.dumps(record.fields) for record in records],
     )
+    return len(rows)
 
 
 def _names(record: Record) -> tuple[str | None, str | None, str | None]:

@@ -8,6 +8,8 @@ SELECT
     t.last_name,
     t.email,
     t.language,
+    CASE WHEN m.target_type <> 'Account' THEN t.account_name END AS company,
+    coalesce(t.fields, '{}')::text AS fields,
     m.opted_out OR o.address_key IS NOT NULL AS opted_out,
     coalesce(m.opted_out_at, o.opted_out_at) AS opted_out_at,
     coalesce(e.opted_out, jobrunner.starts_opted_out()) AS address_opted_out,

@@ -1,9 +1,10 @@
 """Members of a target list, and their opt-outs of it."""
 
-from collections.abc import AsyncIterator, Iterable
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
@@ -26,6 +27,10 @@ class Member:
     last_name: str | None
     email: str | None
     language: str | None
+    company: str | None
+    """Whom a lead works for."""
+    fields: Mapping[str, Any]
+    """Whatever else a template may say of them."""
     opted_out: bool
     """Of this list."""
     opted_out_at: datetime | None
@@ -81,12 +86,17 @@ async def list_members(connection: Queryable, list_id: int, *, limit: int | None
         wanted = PORTION if left is None else min(PORTION, left)
         rows = await connection.fetch(load(__package__, "list_members"), list_id, after_type, after_position, wanted)
         for row in rows:
-            yield Member(**row)
+            yield Member(**{**row, "fields": json.loads(row["fields"])})
         if len(rows) < wanted:
             return
         after_type, after_position = rows[-1]["target_type"], rows[-1]["position"]
         if left is not None:
             left -= len(rows)
+
+
+async def list_fields(connection: Queryable, list_id: int) -> list[str]:
+    """Return the names of all fields that members have."""
+    return [row["name"] for row in await connection.fetch(load(__package__, "list_fields_of_members"), list_id)]
 
 
 async def opt_out_of_list(connection: Queryable, list_id: int, email: str) -> tuple[int, bool]:

@@ -54,7 +54,10 @@ OPTED_OUT = ("yes", "true", "1")
 """What in the column `opted out` means that somebody is, in whatever capitals."""
 
 LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
-DEFUSED = re.compile(r"'[=+\-@\t\r]")
+DEFUSED = re.compile(r"'+[=+\-@\t\r]")
+"""What an export makes of a cell that begins like a formula; one `'` is taken away again."""
+OWN_FIELD = "fields."
+"""Before a heading that would mean something else, in an export: `fields.name` is a field of the name `name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,7 @@ class _Header:
         ours: dict[str, str] = {}
         fields: dict[str, str] = {}
         for column, text in zip(self.columns, cells, strict=True):
-            value = text.strip()
-            if DEFUSED.match(value):
-                value = value[1:]
+            value = restored(text)
             if not value:
                 continue
             if column.startswith("."):
@@ -153,6 +154,12 @@ class _Header:
         if "language" in ours and not LANGUAGE.fullmatch(ours["language"]):
             raise InvalidInput(f"the language must be a tag such as en or de_AT, got {ours['language'][:40]!r}")
         return Record(line, **ours, opted_out=opted_out, fields=fields)
+
+
+def restored(cell: str) -> str:
+    """Return a cell as it was before an export made it harmless, without blanks around it."""
+    text = cell.strip()
+    return text[1:] if DEFUSED.match(text) else text
 
 
 def _value(column: str, value: str) -> str:
@@ -179,7 +186,7 @@ def _read_header(lines: "_Lines") -> _Header:
     if first is None:
         raise InvalidInput("the file is empty: its first line names the columns, as `email,first name,last name` does")
     found: list[tuple[int, str, list[str]]] = []
-    for delimiter in DELIMITERS:
+    for delimiter in reversed(DELIMITERS):  # of those that fit equally the first in that row
         try:
             cells = next(csv.reader([first], delimiter=delimiter, strict=True))
         except csv.Error:
@@ -187,13 +194,15 @@ def _read_header(lines: "_Lines") -> _Header:
         found.append((len(cells), delimiter, cells))
     if not found:
         raise InvalidInput("the first line has a quote that is not closed")
-    _, delimiter, cells = max(found, key=lambda one: (one[0], -DELIMITERS.index(one[1])))
+    # The name of a column may hold what delimits elsewhere: where the addresses are found, that is it.
+    found.sort(key=lambda one: (any(restored(cell).lower() == "email" for cell in one[2]), one[0]))
+    _, delimiter, cells = found[-1]
     while cells and not cells[-1].strip():
         cells.pop()
-    headings = [cell.strip() for cell in cells]
+    headings = [restored(cell) for cell in cells]
     if len(headings) > MOST_COLUMNS:
         raise InvalidInput(f"the first line names {len(headings)} columns, and {MOST_COLUMNS} are allowed")
-    if any("@" in heading for heading in headings):
+    if any("@" in heading and not heading.startswith(OWN_FIELD) for heading in headings):
         raise InvalidInput("the first line must name the columns, and it holds an address: add such a line on top")
     columns = [_meaning(heading) for heading in headings]
     for column in columns:
@@ -205,14 +214,27 @@ def _read_header(lines: "_Lines") -> _Header:
 
 
 def _meaning(heading: str) -> str:
+    if heading.startswith(OWN_FIELD):
+        return f".{_own(heading.removeprefix(OWN_FIELD))}"
     word = re.sub(r"[\s_-]+", "", heading).lower()
     if word in COLUMNS:
         return COLUMNS[word]
     if word in EXPORTED or not word:
         return ""
+    return f".{_own(heading)}"
+
+
+def _own(heading: str) -> str:
     if len(heading) > LONGEST_VALUE or not heading.isprintable() or not _is_text(heading):
         raise InvalidInput(f"{heading[:60]!r} is no name of a column")
-    return f".{heading}"
+    return heading
+
+
+def heading_of(field: str) -> str:
+    """Return the heading under which an import finds a field of that name."""
+    word = re.sub(r"[\s_-]+", "", field).lower()
+    is_plain = word and word not in COLUMNS and word not in EXPORTED and field == field.strip() and "@" not in field
+    return field if is_plain and not field.startswith(OWN_FIELD) else f"{OWN_FIELD}{field}"
 
 
 def _is_text(text: str) -> bool:
