@@ -309,7 +309,7 @@ CREATE FUNCTION jobrunner.emit(
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     octets integer;
-    most integer := 65536;  -- the least that the setting can be
+    most integer;
     new_number bigint;
 BEGIN
     IF jobrunner.is_event(event) IS NOT TRUE THEN
@@ -324,7 +324,7 @@ BEGIN
         RETURN NULL;
     END IF;
     octets := octet_length(data::text);
-    IF octets > most THEN
+    IF octets > 65000 THEN  -- below the least that the limit can be
         SELECT 1024 * s.value::integer INTO most FROM jobrunner.setting AS s WHERE s.name = 'webhook_max_body';
         most := coalesce(most, 1048576);
         IF octets + 200 > most THEN  -- what stands around it in a body

@@ -35,6 +35,8 @@ class Ledger:
 
     def __init__(self, lines: Sequence[Queryable], token: int, disable_after: timedelta, log: logging.Logger) -> None:
         """`lines`: on each it writes at the same time."""
+        self.given_up = 0
+        """Deliveries that were given up with their webhook."""
         self._token = token
         self._disable_after = disable_after
         self._log = log
@@ -102,7 +104,8 @@ class Ledger:
     async def _disabled(self, line: Queryable, entry: Entry, reason: str) -> None:
         self._log.warning("%s gets nothing any more: %s", entry.webhook.label, reason)
         if entry.settlement.disable is not None:  # gone for good: nothing waits for it
-            await line.fetch(load(__package__, "fail_pending_deliveries"), entry.webhook.id, reason)
+            rows = await line.fetch(load(__package__, "fail_pending_deliveries"), entry.webhook.id, reason)
+            self.given_up += len(rows)
 
 
 def _literal(numbers: Iterable[int | None]) -> str:

@@ -153,7 +153,7 @@ class Run:
                 await lanes.cancel()
                 for part in parts:
                     await part.close()
-                self._sum_up(lanes, feeder)
+                self._sum_up(lanes, feeder.failed + ledger.given_up)
         if lanes.error is not None:
             raise lanes.error
 
@@ -230,9 +230,9 @@ class Run:
     def _is_over(self, lanes: Lanes) -> bool:
         return self.cancelled() or time.monotonic() >= self._ends_at or lanes.error is not None
 
-    def _sum_up(self, lanes: Lanes, feeder: Feeder) -> None:
+    def _sum_up(self, lanes: Lanes, given_up: int) -> None:
         counts = lanes.counts
         self.report.requests = counts.requests
         self.report.delivered = counts.deliveries["Success"]
-        self.report.failed = counts.deliveries["Failed"] + feeder.failed
+        self.report.failed = counts.deliveries["Failed"] + given_up
         self.report.put_off = counts.deliveries["Retry"]
