@@ -8,8 +8,7 @@ from jobrunner.definitions import JobContext
 async def importer_of(ctx: JobContext) -> Any:
     """Return an importer with all that belongs to it: ids of our own, reports about mass mail, what follows."""
     from jobrunner.db.secrets import Keyring, signing_keys
-    from jobrunner.services.mail.importing.storing import Importer, RecordIds
-    from jobrunner.services.mail.importing.storing.record_ids import PURPOSE
+    from jobrunner.services.mail.importing.storing import Importer, load_record_ids
     from jobrunner.services.mailbox.fetching import files_root
     from jobrunner.services.mailbox.follow_ups.enqueue import enqueue_follow_ups
     from jobrunner.services.massmail.reports.claimant import MailingReports
@@ -18,7 +17,7 @@ async def importer_of(ctx: JobContext) -> Any:
 
     keyring = Keyring.from_configuration(ctx.configuration)
     async with ctx.connection() as connection:
-        record_ids = RecordIds(await signing_keys(connection, keyring, PURPOSE))
+        record_ids = await load_record_ids(connection, keyring, ctx.configuration.site_url)
         tokens = Tokens(await signing_keys(connection, keyring, LINKS))
     return Importer(
         files_root(ctx.configuration),

@@ -2,11 +2,13 @@
 
 from base64 import b32encode
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
 from jobrunner.services.mail.accounts import SendingAccount
 from jobrunner.services.mail.address import Mailbox
+from jobrunner.services.mail.importing.storing.record_ids import RecordIds
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,28 @@ class Letterhead:
     """The application's address; links to records are made from it."""
     reply_to: Mailbox | None = None
     """Where answers go that do not belong to a record with an address of its own."""
+    record_ids: RecordIds | None = None
+    """By which its mails name their records; None where there is no key to sign them with."""
 
     @classmethod
-    def of(cls, account: SendingAccount, site_url: str) -> Self:
+    def of(cls, account: SendingAccount, site_url: str, record_ids: RecordIds | None = None) -> Self:
         """Return that of an account."""
         reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
-        return cls(account.sender, site_url, reply_to)
+        return cls(account.sender, site_url, reply_to, record_ids)
+
+    def message_id(self, kind: str, about: tuple[str, str], moment: datetime, *parts: str) -> str:
+        """Return the Message-ID of a mail to a user of ours: the same on every attempt, and not imported by us.
+
+        Args:
+            kind: as for `stable_id`.
+            about: type and id of the record, which an answer to the mail is then about, too.
+            moment: of what it tells; whole seconds of it are kept.
+            parts: what tells it from others.
+        """
+        if self.record_ids is None:
+            return self.stable_id(kind, *parts)
+        domain = self.sender.address.domain
+        return self.record_ids.make_stable(*about, moment, domain, self.site_url, kind, *parts, notification=True)
 
     def stable_id(self, kind: str, *parts: str) -> str:
         """Return a Message-ID that depends on the kind, the site and these parts only: the same on every attempt."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ MOST_ENTRIES = 50
 """Notifications that one mail tells of in full; of more it says how many."""
 POSTS_LIMIT = 50_000
 """Characters after which a mail shows no further posts: who wrote when, and the link, is enough then."""
+EPOCH = datetime.fromtimestamp(0, UTC)
 PATH = re.compile(r"[/#?][^\x00-\x20\x7f]*")
 
 PAGE = """\
@@ -115,7 +117,11 @@ def record_url(one: Notification, letterhead: Letterhead) -> str:
 
 def message_id(one: Notification, letterhead: Letterhead) -> str:
     """Return the Message-ID, which depends on site, user and first notification: the same on every attempt."""
-    return letterhead.stable_id("notification", one.user_id, str(one.mail_group))
+    about = ("User", one.user_id)
+    if one.parent_type is not None and one.parent_id is not None:
+        about = (one.parent_type, one.parent_id)
+    # No moment: the oldest of a group may be read, and left out, before the next attempt.
+    return letterhead.message_id("notification", about, EPOCH, one.user_id, str(one.mail_group))
 
 
 def thread_id(one: Notification, letterhead: Letterhead) -> str | None:

@@ -16,6 +16,7 @@ from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError
 from jobrunner.services.mail.accounts import Outgoing, SendingAccount
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
+from jobrunner.services.mail.importing.storing import load_record_ids
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.settling import (
@@ -138,7 +139,7 @@ class Run:
         self._due = await self._rows.count_due(self._room)
         if self._due:
             self._outgoing = await self._require_account()
-            self._letterhead = Letterhead.of(self._outgoing.account, self._configuration.site_url)
+            self._letterhead = await self._require_letterhead()
             self._delivery = Delivery(
                 self._outgoing, self._ends_at, self._goes_on, subject="no notification can be mailed"
             )
@@ -157,6 +158,12 @@ class Run:
             return await Outgoing.load(self._connect, self._configuration, pools=self._pools)
         except JobrunnerError as error:
             raise ConfigurationError(f"{_are(self._due, self._room)} due and cannot be mailed: {error}") from None
+
+    async def _require_letterhead(self) -> Letterhead:
+        keyring, site_url = Keyring.from_configuration(self._configuration), self._configuration.site_url
+        async with self._connect() as connection:
+            record_ids = await load_record_ids(connection, keyring, site_url)
+        return Letterhead.of(self._outgoing.account, site_url, record_ids)
 
     async def _leave_rest(self) -> None:
         """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""

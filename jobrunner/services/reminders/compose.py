@@ -90,4 +90,5 @@ def record_url(site_url: str, entity_type: str, entity_id: str) -> str:
 def message_id(reminder: DueReminder, letterhead: Letterhead) -> str:
     """Return the Message-ID, which depends on site, user, record and moment only: the same on every attempt."""
     moment = reminder.remind_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return letterhead.stable_id("reminder", reminder.entity_type, reminder.entity_id, reminder.user_id, moment)
+    about = (reminder.entity_type, reminder.entity_id)
+    return letterhead.message_id("reminder", about, reminder.remind_at, *about, reminder.user_id, moment)

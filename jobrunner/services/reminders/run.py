@@ -15,6 +15,7 @@ from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
 from jobrunner.services.mail.accounts import Outgoing, SendingAccount
 from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
+from jobrunner.services.mail.importing.storing import load_record_ids
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.settling import (
@@ -107,7 +108,7 @@ class Run:
         await self._rows.delete_old()
         if due := await self._rows.count_due():
             self._outgoing = await self._require_account(due)
-            self._letterhead = Letterhead.of(self._outgoing.account, self._configuration.site_url)
+            self._letterhead = await self._require_letterhead()
             self._delivery = Delivery(self._outgoing, self._ends_at, self._goes_on, subject="no reminder can be sent")
             await self._delivery.send(due, self._send_next)
             await self._leave_rest()
@@ -132,6 +133,12 @@ class Run:
         raise ConfigurationError(
             f"{_reminders(due)} due and {reason}; they are sent then, up to an hour after the start"
         )
+
+    async def _require_letterhead(self) -> Letterhead:
+        keyring, site_url = Keyring.from_configuration(self._configuration), self._configuration.site_url
+        async with self._connect() as connection:
+            record_ids = await load_record_ids(connection, keyring, site_url)
+        return Letterhead.of(self._outgoing.account, site_url, record_ids)
 
     async def _leave_rest(self) -> None:
         """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""

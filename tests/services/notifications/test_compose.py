@@ -1,7 +1,7 @@
 """The mail as its reader gets it: words, language, zone, thread, links; hostile values are literal text."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from email.message import EmailMessage
 from string import Formatter
@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from jobrunner.db.secrets import SigningKeys
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import Mailbox, parse_address
+from jobrunner.services.mail.importing.storing import RecordIds
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.notifications.compose import MOST_ENTRIES, POSTS_LIMIT, compose
 from jobrunner.services.notifications.rows import Notification
@@ -123,6 +125,18 @@ def test_mails_about_a_record_are_one_thread_whoever_gets_them(parse: Parse):
     assert str(first["References"]).startswith("<record.")
     assert str(first["References"]).endswith("@example.com>")
     assert len({str(one["Message-ID"]) for one in (first, second, other)}) == 3
+
+
+def test_its_id_names_the_record_where_it_can_be_signed():
+    """So an answer to it is about the record, and what comes back to a mailbox of ours is not imported."""
+    ids = RecordIds(SigningKeys(1, {1: b"k" * 32}), LETTERHEAD.site_url)
+    letterhead = replace(LETTERHEAD, record_ids=ids)
+    first, second = (compose(some, letterhead).message_id for some in ([post(1), post(2)], [post(2, mail_group=1)]))
+    assert first == second
+    assert ids.is_own_notification(first)
+    said = ids.read(first)
+    assert said is not None
+    assert (said.entity_type, said.entity_id) == ("Case", "c1")
 
 
 def test_the_message_id_is_that_of_its_first_notification_whatever_else_is_in_it(parse: Parse):

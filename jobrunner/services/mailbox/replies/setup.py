@@ -55,7 +55,7 @@ async def set_up(
         if not rows or not rows[0]["reply"] or rows[0]["subject"] is None:
             return None
         files = await connection.fetch(READ_TEMPLATE_FILES, rows[0]["email_template_id"])
-        record_ids = RecordIds(await signing_keys(connection, keyring, PURPOSE))
+        record_ids = RecordIds(await signing_keys(connection, keyring, PURPOSE), configuration.site_url)
     attachments = [
         Attachment(file["name"], file["content"], file["content_type"], file["content_id"]) for file in files
     ]

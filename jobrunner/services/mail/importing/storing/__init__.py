@@ -18,7 +18,7 @@ from jobrunner.services.mail.importing.storing.files import FileAudit, audit_fil
 from jobrunner.services.mail.importing.storing.importer import Claimant, EpochChanged, Importer, import_batch
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Fetched, FolderRef, Outcome
 from jobrunner.services.mail.importing.storing.reading_again import Troubled, list_troubled, read_again
-from jobrunner.services.mail.importing.storing.record_ids import RecordId, RecordIds
+from jobrunner.services.mail.importing.storing.record_ids import RecordId, RecordIds, load_record_ids
 
 __all__ = [
     "AccountRef",
@@ -35,6 +35,7 @@ __all__ = [
     "audit_files",
     "import_batch",
     "list_troubled",
+    "load_record_ids",
     "read_again",
     "settle_files",
     "sweep_files",

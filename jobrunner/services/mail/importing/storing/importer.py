@@ -158,10 +158,8 @@ class _Import:
         if message.uid <= last_uid:
             return Outcome(message.uid, "Known", mail)
         ids = self.importer.record_ids
-        if ids is not None and mail.message_id is not None:
-            said = ids.read(mail.message_id)
-            if said is not None and said.is_notification:
-                return Outcome(message.uid, "Dropped", mail)
+        if ids is not None and mail.message_id is not None and ids.is_own_notification(mail.message_id):
+            return Outcome(message.uid, "Dropped", mail)
         if await self._is_claimed(mail):
             return Outcome(message.uid, "Claimed", mail)
         filter = first_match(filters, mail)

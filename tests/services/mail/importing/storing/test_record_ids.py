@@ -12,6 +12,8 @@ from tests.services.mail.importing.storing.conftest import Office
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 OURS = RecordIds(SigningKeys(2, {1: b"a" * 32, 2: b"b" * 32}))
 THEIRS = RecordIds(SigningKeys(2, {2: b"c" * 32}))
+COPY = RecordIds(SigningKeys(2, {2: b"b" * 32}), "https://staging.example.org")
+"""An installation that began as a copy of our database."""
 
 
 def test_they_come_back():
@@ -19,6 +21,18 @@ def test_they_come_back():
     assert id.endswith("@example.org>")
     assert OURS.read(id) == RecordId(False, "Case", "4711", NOW)
     assert OURS.make("Case", "4711", NOW, "example.org") != id
+
+
+def test_one_that_may_go_twice_has_the_same_id_each_time():
+    first, second = (OURS.make_stable("Case", "1", NOW, "x", "ann", "7", notification=True) for _ in range(2))
+    assert first == second
+    assert OURS.read(first) == RecordId(True, "Case", "1", NOW)
+    assert OURS.make_stable("Case", "1", NOW, "x", "ann", "8", notification=True) != first
+
+
+def test_of_a_copy_of_ours_the_record_is_known_and_no_more():
+    said = OURS.read(COPY.make("Case", "1", NOW, "x", notification=True))
+    assert said == RecordId(True, "Case", "1", NOW, is_of_instance=False)
 
 
 def test_former_keys_read():
@@ -46,8 +60,10 @@ async def test_only_notifications_of_ours_are_dropped(office: Office):
         account,
         letter(message_id=OURS.make("Note", "1", NOW, "example.org", notification=True)),
         letter(message_id=THEIRS.make("Note", "1", NOW, "example.org", notification=True)),
+        letter(message_id=COPY.make("Note", "1", NOW, "example.org", notification=True)),
+        letter(message_id=OURS.make("Note", "1", NOW, "example.org")),
     )
-    assert [outcome.result for outcome in outcomes] == ["Dropped", "Imported"]
+    assert [outcome.result for outcome in outcomes] == ["Dropped", "Imported", "Imported", "Imported"]
 
 
 async def test_an_answer_finds_its_record(office: Office):
