@@ -8,9 +8,9 @@ from jobrunner.definitions import JobContext, job
 # The import enqueues it; attempts and pauses reach over half a day, since nobody else comes back to the report.
 @job("SettleMailingReport", max_attempts=20, deadline=120)
 async def settle_mailing_report(ctx: JobContext, report_id: int) -> dict[str, Any]:
-    """Write a report about a mail of a mailing to its item, log and address; once, together with the job's success."""
+    """Write a report about a mail of a mailing to its item, log and address; once, however often it is tried."""
     from jobrunner.services.massmail.reports.settling import settle_report
 
-    async with ctx.complete_in_transaction() as connection:
+    async with ctx.connection() as connection, connection.transaction():
         settled = await settle_report(connection, report_id)
     return {"done": False} if settled is None else settled.as_dict()
