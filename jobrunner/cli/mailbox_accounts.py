@@ -181,10 +181,12 @@ def _cleared(names: "list[str] | tuple[str, ...]", clearable: Mapping[str, tuple
 async def _connected() -> AsyncIterator[Here]:
     from jobrunner.cli.database import connected
     from jobrunner.cli.session import load_configuration
-    from jobrunner.db.secrets import Keyring
+    from jobrunner.db.secrets import Keyring, check_key_file
 
     async with connected("mail-in") as connection:
-        yield Here(connection, Keyring.from_configuration(load_configuration()))
+        keyring = Keyring.from_configuration(load_configuration())
+        await check_key_file(connection, keyring)
+        yield Here(connection, keyring)
 
 
 def _report(verb: str, account: "MailboxRecord", *, json: bool) -> None:

@@ -53,13 +53,15 @@ def rotate(json: AsJson = False) -> None:
     from jobrunner.cli.database import connected
     from jobrunner.cli.output import note, print_json, run
     from jobrunner.cli.session import load_configuration
-    from jobrunner.db.secrets import Keyring
+    from jobrunner.db.secrets import Keyring, check_key_file
     from jobrunner.db.secrets.rotation import Rotation
     from jobrunner.db.secrets.rotation import rotate as rotate_keys
 
     async def work() -> Rotation:
         async with connected("secrets") as connection:
-            return await rotate_keys(connection, Keyring.from_configuration(load_configuration()))
+            keyring = Keyring.from_configuration(load_configuration())
+            await check_key_file(connection, keyring)
+            return await rotate_keys(connection, keyring)
 
     done = run(work())
     if json:
@@ -80,10 +82,12 @@ def new_signing_key(
     from jobrunner.cli.database import connected
     from jobrunner.cli.output import run
     from jobrunner.cli.session import load_configuration
-    from jobrunner.db.secrets import Keyring, renew_signing_key
+    from jobrunner.db.secrets import Keyring, check_key_file, renew_signing_key
 
     async def work() -> int:
         async with connected("secrets") as connection:
-            return await renew_signing_key(connection, Keyring.from_configuration(load_configuration()), purpose)
+            keyring = Keyring.from_configuration(load_configuration())
+            await check_key_file(connection, keyring)
+            return await renew_signing_key(connection, keyring, purpose)
 
     typer.echo(f"signing key {run(work())} of {purpose}")

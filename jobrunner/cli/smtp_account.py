@@ -303,11 +303,13 @@ class _Here:
 async def _connected() -> AsyncIterator[_Here]:
     from jobrunner.cli.database import connected
     from jobrunner.cli.session import load_configuration
-    from jobrunner.db.secrets import Keyring
+    from jobrunner.db.secrets import Keyring, check_key_file
 
     async with connected("smtp-account") as connection:
         configuration = load_configuration()
-        yield _Here(connection, configuration, Keyring.from_configuration(configuration))
+        keyring = Keyring.from_configuration(configuration)
+        await check_key_file(connection, keyring)
+        yield _Here(connection, configuration, keyring)
 
 
 async def _key(here: _Here, name: str) -> str:

@@ -38,10 +38,12 @@ def with_webhooks(work: Callable[[Here], Awaitable[Result]]) -> Result:
     from jobrunner.cli.database import opened
     from jobrunner.cli.output import run
     from jobrunner.cli.session import session
+    from jobrunner.db.secrets import Keyring, check_key_file
     from jobrunner.services.webhooks.settings import load_webhook_settings
 
     async def whole() -> Result:
         async with session() as here, opened(here, "webhook") as connection:
+            await check_key_file(connection, Keyring.from_configuration(here.configuration))
             return await work(Here(connection, here.configuration, await load_webhook_settings(connection)))
 
     return run(whole())

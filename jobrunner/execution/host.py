@@ -10,6 +10,7 @@ from typing import Any
 from jobrunner.config import Configuration
 from jobrunner.db.connection import STEADY_PLANS, TRANSIENT, Connection, is_pooled
 from jobrunner.db.pool import Pool
+from jobrunner.db.secrets import Keyring, check_key_file
 from jobrunner.definitions import Registry
 from jobrunner.execution.attempt import Attempt
 from jobrunner.execution.loglines import LogLine
@@ -71,6 +72,7 @@ class Host(Service):
         self.claiming = self.connection("claim", **STEADY_PLANS, synchronous_commit="off")
         self.finishing = self.connection("finish", **STEADY_PLANS)
         self.upkeep = self.connection("upkeep")
+        await check_key_file(self.upkeep, Keyring.from_configuration(configuration))
         self.pool = Pool(
             self.dsn,
             size=configuration.pool_size,

@@ -79,7 +79,7 @@ async def test_a_wrong_key_is_refused_in_a_sentence(call, monkeypatch, variables
 async def test_signing_keys_are_added(call, connection, monkeypatch):
     key = Key.new()
     monkeypatch.setenv("JOBRUNNER_SECRET_KEY", key.text)
-    assert (await call("secrets", "new-signing-key", "links")).out == "signing key 2 of links\n"
+    assert (await call("secrets", "new-signing-key", "links")).out == "signing key 1 of links\n"
     assert set((await signing_keys(connection, Keyring([key]), "links")).keys) == {1, 2}
 
 

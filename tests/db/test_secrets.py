@@ -14,7 +14,14 @@ import asyncpg
 import pytest
 
 from jobrunner.config import Configuration
-from jobrunner.db.secrets import Key, Keyring, SecretUnreadable, renew_signing_key, signing_keys
+from jobrunner.db.secrets import (
+    Key,
+    Keyring,
+    SecretUnreadable,
+    check_key_file,
+    renew_signing_key,
+    signing_keys,
+)
 from jobrunner.db.secrets.key_file import make_key_file, read_keys, replace_key_file
 from jobrunner.db.secrets.rotation import key_uses, rotate
 from jobrunner.errors import ConfigurationError
@@ -195,6 +202,51 @@ async def test_a_signing_key_is_made_once_and_lasts(connection, database_url):
     assert renewed.current == 2
     assert renewed.keys[1] == made[0].keys[1]
     assert repr(renewed) == "SigningKeys(current=2)"
+
+
+async def test_a_key_file_that_is_gone_is_not_made_anew(connection, tmp_path):
+    """H22: said with what is lost and what helps, as long as something is sealed that nothing else opens."""
+    keyring = Keyring(file=tmp_path / "secret.key", own_file=True)
+    await check_key_file(connection, keyring)
+    await signing_keys(connection, keyring, "links")
+    lost = (tmp_path / "secret.key").read_text()
+    (tmp_path / "secret.key").unlink()
+    with pytest.raises(ConfigurationError) as refused:
+        await check_key_file(connection, keyring)
+    assert str(refused.value).startswith(
+        f"the key file {tmp_path}/secret.key is gone, and nothing else opens 1 sealed password or key in the database: "
+        "put it back from your copy"
+    )
+    with pytest.raises(ConfigurationError, match="is gone"):  # nor in a process that runs on
+        await signing_keys(connection, keyring, "other")
+    assert not (tmp_path / "secret.key").exists()
+    former = Keyring([Key.parse(lost.splitlines()[-1], "the lost key")], file=tmp_path / "secret.key", own_file=True)
+    await check_key_file(connection, former)  # it opens them
+    # A new key on purpose: what the lost one signed is not known any more.
+    make_key_file(tmp_path / "secret.key")
+    await check_key_file(connection, keyring)
+    with pytest.raises(SecretUnreadable, match=r"`jobrunner secrets new-signing-key links`"):
+        await signing_keys(connection, Keyring(file=tmp_path / "secret.key", own_file=True), "links")
+    anew = Keyring(file=tmp_path / "secret.key", own_file=True)
+    assert await renew_signing_key(connection, anew, "links") == 2
+    assert list((await signing_keys(connection, anew, "links")).keys) == [2]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda path: None, "is not there: `jobrunner secrets new-key` prints a key for it"),
+        (lambda path: path.mkdir(), "is not a file"),
+        (lambda path: path.touch(0o600), "holds no key: `jobrunner secrets new-key` makes one"),
+        (lambda path: path.symlink_to(path), "cannot be read (Too many levels of symbolic links)"),
+    ],
+)
+async def test_a_key_file_that_cannot_be_used(connection, tmp_path, make, sentence):
+    make(tmp_path / "key")
+    with pytest.raises(ConfigurationError) as refused:
+        await check_key_file(connection, Keyring(file=tmp_path / "key"))
+    assert sentence in str(refused.value)
+    assert str(tmp_path / "key") in str(refused.value)
 
 
 async def test_two_rows_whose_ciphertexts_were_swapped(connection):

@@ -6,11 +6,21 @@ such as `smtp_account/12/password`, is bound to it: put into another row or colu
 such values are of the type `jobrunner.sealed`, which refuses clear text; `rotate` finds them by that type.
 
 The keys come from the configuration (`JOBRUNNER_SECRET_KEY`, or a file), or with the embedded server from a file in its
-data folder, which is made when the first secret is to be sealed. No error tells a secret.
+data folder, which is made when the first secret is to be sealed. Where that file is gone though something is sealed,
+neither daemon nor command goes on (`check_key_file`): a new key would open nothing. No error tells a secret.
 """
 
 from jobrunner.db.secrets.key import Key
 from jobrunner.db.secrets.keyring import Keyring, SecretUnreadable
+from jobrunner.db.secrets.presence import check_key_file
 from jobrunner.db.secrets.signing import SigningKeys, renew_signing_key, signing_keys
 
-__all__ = ["Key", "Keyring", "SecretUnreadable", "SigningKeys", "renew_signing_key", "signing_keys"]
+__all__ = [
+    "Key",
+    "Keyring",
+    "SecretUnreadable",
+    "SigningKeys",
+    "check_key_file",
+    "renew_signing_key",
+    "signing_keys",
+]

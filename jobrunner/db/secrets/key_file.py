@@ -34,10 +34,11 @@ def read_keys(path: Path) -> list[Key] | None:
         return None
     except OSError as error:
         raise ConfigurationError(f"the key file {path} cannot be read ({error.strerror})") from None
+    seen = os.fstat(descriptor)
+    if not stat.S_ISREG(seen.st_mode):
+        os.close(descriptor)
+        raise ConfigurationError(f"the key file {path} is not a file")
     with open(descriptor, "rb") as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise ConfigurationError(f"the key file {path} is not a file")
         if seen.st_mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
             raise ConfigurationError(
                 f"the key file {path} may be read by everybody or written by others: `chmod 600 {path}`, and if "

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobrunner.db.queryable import Queryable
-from jobrunner.db.secrets.keyring import Keyring
+from jobrunner.db.secrets.keyring import Keyring, SecretUnreadable
+from jobrunner.db.secrets.presence import check_key_file
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict
 
@@ -32,33 +33,42 @@ class SigningKeys:
 async def signing_keys(connection: Queryable, keyring: Keyring, purpose: str) -> SigningKeys:
     """Return the keys of a purpose; the first is made when first asked for, by one daemon for all.
 
+    Former ones that cannot be opened any more are left out: what they have signed is no longer known.
+
     Raises:
         ConfigurationError: there is no key to seal with.
-        SecretUnreadable: a key cannot be opened.
+        SecretUnreadable: the one to sign with cannot be opened.
         Conflict: the caller's transaction is older than the first key, and cannot see it.
     """
     rows = await connection.fetch(LIST_SIGNING_KEYS, purpose)
     if not rows:
         await _add(connection, keyring, purpose, 1)
         rows = await connection.fetch(LIST_SIGNING_KEYS, purpose)
-    keys = {
-        row["number"]: base64.b64decode(
-            keyring.open(row["key"], place=f"signing_key/{row['id']}/key").get_secret_value()
-        )
-        for row in rows
-    }
-    if not keys:  # only where the caller's transaction cannot see what others commit
+    if not rows:  # only where the caller's transaction cannot see what others commit
         raise Conflict(f"the first signing key for {purpose} was made by somebody else at this moment: try again")
-    return SigningKeys(max(keys), keys)
+    current = max(row["number"] for row in rows)
+    keys: dict[int, bytes] = {}
+    for row in rows:
+        place = f"signing_key/{row['id']}/key"
+        try:
+            keys[row["number"]] = base64.b64decode(keyring.open(row["key"], place=place).get_secret_value())
+        except SecretUnreadable as error:
+            if row["number"] == current:
+                raise SecretUnreadable(
+                    f"{error}: that is `jobrunner secrets new-signing-key {purpose}`, and what went out before is no "
+                    "longer known"
+                ) from None
+    return SigningKeys(current, keys)
 
 
 async def renew_signing_key(connection: Queryable, keyring: Keyring, purpose: str) -> int:
     """Add a key that signs from now on, and return its number. What was signed by the others stays valid.
 
     Raises:
+        ConfigurationError: there is no key to seal with.
         Conflict: there are as many as there can be, or somebody else does the same at this moment.
     """
-    number = (await signing_keys(connection, keyring, purpose)).current + 1
+    number = max((row["number"] for row in await connection.fetch(LIST_SIGNING_KEYS, purpose)), default=0) + 1
     if number > MOST:
         raise Conflict(f"there are {MOST} signing keys for {purpose} already, and no more are possible")
     if not await _add(connection, keyring, purpose, number):
@@ -67,6 +77,7 @@ async def renew_signing_key(connection: Queryable, keyring: Keyring, purpose: st
 
 
 async def _add(connection: Queryable, keyring: Keyring, purpose: str, number: int) -> bool:
+    await check_key_file(connection, keyring)
     key = base64.b64encode(secrets.token_bytes(LENGTH)).decode()
     id = (await connection.fetch(DRAW_SIGNING_KEY_ID))[0]["id"]
     sealed = keyring.seal(key, place=f"signing_key/{id}/key")
