@@ -67,7 +67,7 @@ WITH locked AS MATERIALIZED (
     CROSS JOIN mailing AS m
     WHERE m.campaign_id IS NOT NULL AND (s.status = 'Sent' OR s.bounce IS NOT NULL)
     ON CONFLICT (queue_item_id, action) WHERE action IN ('Sent', 'Bounced') AND queue_item_id IS NOT NULL DO NOTHING
-), judged AS (
+), judged AS MATERIALIZED (  -- its reasons are read more than once
     -- What may have changed since its queue was built. Where the address is another one by now, the item is not marked.
     SELECT
         k.id,
@@ -136,9 +136,9 @@ SELECT
     ARRAY(SELECT s.id FROM settled AS s) AS settled,
     ARRAY(SELECT k.id FROM marked AS k WHERE k.reason IS NULL) AS going,
     ARRAY(SELECT k.id FROM marked AS k WHERE k.reason IS NOT NULL) AS skipped,
-    CASE
-        WHEN EXISTS (SELECT FROM settled AS s WHERE s.bounce = 'Hard') THEN jobrunner.invalidate_addresses(
-            ARRAY(SELECT s.address_key FROM settled AS s WHERE s.bounce = 'Hard' ORDER BY s.id),
-            ARRAY(SELECT s.reason FROM settled AS s WHERE s.bounce = 'Hard' ORDER BY s.id)
-        )
-    END AS invalidated
+    (
+        SELECT jobrunner.invalidate_addresses(array_agg(s.address_key), array_agg(s.reason))
+        FROM settled AS s
+        WHERE s.bounce = 'Hard'
+        HAVING count(*) > 0
+    ) AS invalidated
