@@ -24,8 +24,8 @@ from jobrunner.services.address_guard import AddressRefused, Guard
 HEAD_LIMIT = 64 * 1024
 """Octets of an answer's head, interim answers (1xx) included."""
 FRAME_LIMIT = 1024 * 1024
-"""Octets that are taken from the line beyond the limit of a body, which is left soon after that: but there may be no end
-of chunk extensions and trailers."""
+"""Octets that are taken from the line beyond the limit of a body, which is left soon after that: but there may be no
+end of chunk extensions and trailers."""
 PIECE = 16 * 1024
 BROKEN = (ServerDisconnectedError, ClientOSError, ConnectionError)
 
