@@ -9,6 +9,7 @@ VALUES
     ('CheckEmailAccounts'),
     ('CheckInboundEmails'),
     ('ProcessMassEmail'),
+    ('ProcessWebhookQueue'),
     ('SendEmailNotifications'),
     ('SendEmailReminders')
 ON CONFLICT DO NOTHING

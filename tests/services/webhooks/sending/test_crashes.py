@@ -1,0 +1,215 @@
+"""Runs that are broken off, lost or late: nothing is lost, what is doubled has the same id, nothing counts twice."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from aiohttp import web
+
+from jobrunner.db.pool import prepare
+from jobrunner.services.webhooks.sending.run import Run
+from tests.services.webhooks.stage import Arrival, Stage, answers
+from tests.support.proxy import Proxy
+
+
+async def broken_off(stage: Stage, task: "asyncio.Task[Any]", arrivals: int) -> None:
+    """Cancel a run once so many requests have arrived."""
+    await stage.endpoints.until(lambda: len(stage.endpoints.arrivals) >= arrivals)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_broken_off_amid_a_request_that_goes_again_with_the_same_id(stage: Stage):
+    stage.endpoints.answers["/a"] = stage.endpoints.hang
+    await stage.webhook()
+    await stage.emit(1, 2)
+    await broken_off(stage, asyncio.create_task(stage.run()), 1)
+    stage.endpoints.answers.clear()
+    await stage.emit(3)
+    await stage.run()
+    first, again, later = stage.endpoints.arrivals
+    assert (first.message_id, first.body) == (again.message_id, again.body)
+    assert (again.headers["webhook-attempt"], later.numbers) == ("1", [3])
+
+
+async def test_what_a_lost_run_has_is_taken_at_once(stage: Stage):
+    """Its job does not run any more: its time need not run out."""
+    await stage.webhook()
+    await stage.emit(1)
+    await stage.pool.execute(
+        "UPDATE jobrunner.webhook SET sender_token = 5, sender_job = 77, sender_claim = 78,"
+        " sender_until = now() + interval '10 minutes'"
+    )
+    await stage.run()
+    assert stage.endpoints.numbers("/a") == [1]
+
+
+async def test_what_another_has_is_left_alone(stage: Stage):
+    await stage.webhook()
+    await stage.emit(1)
+    await stage.pool.execute(
+        "UPDATE jobrunner.webhook SET sender_token = 5, sender_until = now() + interval '1 minute'"
+    )
+    await stage.pool.execute("DELETE FROM jobrunner.job")
+    assert (await stage.run()).requests == 0
+    at = await stage.pool.fetchval(
+        "SELECT j.execute_at - w.sender_until FROM jobrunner.job AS j, jobrunner.webhook AS w"
+    )
+    assert timedelta() <= at < timedelta(seconds=1), "the job comes when the lease is over"
+    await stage.pool.execute("UPDATE jobrunner.webhook SET sender_until = now() - interval '1 second'")
+    await stage.run()
+    assert stage.endpoints.numbers("/a") == [1]
+
+
+async def test_a_failure_that_is_late_changes_nothing(stage: Stage):
+    """Frozen amid a request, and meanwhile another has the webhook: what it brings is not its business any more."""
+
+    async def steal(arrival: Arrival) -> web.Response:
+        await stage.pool.execute("UPDATE jobrunner.webhook SET sender_token = 5")
+        return web.Response(status=500)
+
+    stage.endpoints.answers["/a"] = steal
+    webhook = await stage.webhook(format="standard")
+    await stage.emit(1, 2)
+    await stage.run()
+    assert len(stage.endpoints.arrivals) == 1
+    assert await stage.statuses() == ["Pending", "Pending"]
+    assert await stage.of(webhook, "failures", "health::text", "sender_token") == (0, "healthy", 5)
+    assert await stage.attempts() == []
+
+
+async def test_a_success_that_is_late_is_one(stage: Stage):
+    async def steal(arrival: Arrival) -> web.Response:
+        await stage.pool.execute("UPDATE jobrunner.webhook SET sender_token = 5")
+        return web.Response()
+
+    stage.endpoints.answers["/a"] = steal
+    await stage.webhook(format="standard")
+    await stage.emit(1, 2)
+    await stage.run()
+    assert await stage.statuses() == ["Success", "Pending"]
+    assert len(stage.endpoints.arrivals) == 1, "the next one is the other's"
+
+
+async def test_results_that_are_written_twice_count_once(stage: Stage):
+    """The answer of the database was lost: the same statement goes again."""
+    await stage.user("ann")
+    stage.endpoints.answers["/a"] = answers(500)
+    webhook = await stage.webhook(owner_id="ann")
+    await stage.webhook(path="/b")
+    await stage.emit(1)
+
+    class Twice:
+        def __init__(self, connection: Any) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._connection, name)
+
+        async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
+            if query.startswith("-- Stores what came"):
+                await self._connection.fetch(query, *arguments, **options)
+            return await self._connection.fetch(query, *arguments, **options)
+
+    @asynccontextmanager
+    async def connect() -> Any:
+        async with stage.connect() as connection:
+            yield Twice(connection)
+
+    await Run(connect, stage.configuration).send()
+    assert await stage.of(webhook, "failures") == 1
+    assert await stage.deliveries("status::text", "attempts") == [("Pending", 1), ("Success", 1)]
+    assert len(await stage.attempts()) == 2
+
+
+async def test_two_lay_out_the_same_events_once(stage: Stage):
+    await stage.webhook(format="standard")
+    await stage.webhook("E.*", "/b")
+    await stage.emit(*range(200))
+    await stage.setting("webhook_event_portion", 7)
+    two = Stage(stage.pool, stage.url, stage.endpoints)
+
+    def loop() -> None:
+        asyncio.run(in_another_process())
+
+    async def in_another_process() -> None:
+        async with asyncpg.create_pool(stage.url, init=prepare, min_size=0, max_size=8) as pool:
+            two.pool = pool
+            await two.run()
+
+    await asyncio.gather(stage.run(), asyncio.to_thread(loop))
+    await stage.run()
+    assert stage.endpoints.numbers("/a") == list(range(200))
+    assert stage.endpoints.numbers("/b") == list(range(200))
+
+
+async def test_broken_off_while_it_lays_out_nothing_is_half_done(stage: Stage):
+    await stage.webhook()
+    await stage.emit(*range(30))
+    other = await asyncpg.connect(stage.url)
+    try:
+        async with other.transaction():
+            await other.execute("LOCK TABLE jobrunner.webhook_delivery IN EXCLUSIVE MODE")
+            task = asyncio.create_task(stage.run())
+            async with asyncio.timeout(10):
+                while not await stage.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                    await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.wait([task])
+    finally:
+        await other.close()
+    assert await stage.statuses() == []
+    await stage.run()
+    assert stage.endpoints.numbers("/a") == list(range(30))
+
+
+async def test_a_result_outlives_the_database_that_is_away(stage: Stage):
+    """The endpoint has it, then all connections break: the result is kept, and stored when the database is back."""
+    async with Proxy(stage.url) as proxy:
+
+        def cut(arrival: Arrival) -> web.Response:
+            for line in proxy.lines:
+                line.cut()
+            return web.Response()
+
+        stage.endpoints.answers["/a"] = cut
+        await stage.webhook(format="standard")
+        await stage.emit(1, 2, 3)
+        async with asyncpg.create_pool(proxy.url, init=prepare, min_size=0, max_size=8) as pool:
+
+            @asynccontextmanager
+            async def connect() -> Any:
+                async with pool.acquire() as connection:
+                    yield connection
+
+            await Run(connect, stage.configuration).send()
+    assert stage.endpoints.numbers("/a") == [1, 2, 3], "none of them twice"
+    assert await stage.statuses() == ["Success"] * 3
+
+
+async def test_events_of_transactions_that_commit_late_are_seen(stage: Stage):
+    """It saw a run awake and therefore woke nobody, and commits when that has fallen asleep: the run still looks."""
+    await stage.webhook()
+    await stage.emit(0)
+    other = await asyncpg.connect(stage.url)
+    try:
+        transaction = other.transaction()
+        running = asyncio.create_task(stage.run())
+        async with asyncio.timeout(10):
+            while not await stage.pool.fetchval("SELECT count(*) FROM jobrunner.webhook_run"):
+                await asyncio.sleep(0.001)
+        await transaction.start()
+        await other.fetchval("SELECT jobrunner.emit('E.create', '{\"n\": 1}')")
+        await stage.pool.execute("DELETE FROM jobrunner.job")
+        async with asyncio.timeout(10):
+            while await stage.pool.fetchval("SELECT count(*) FROM jobrunner.webhook_run"):
+                await asyncio.sleep(0.01)
+        assert stage.endpoints.numbers("/a") == [0]
+        await transaction.commit()
+        async with asyncio.timeout(10):
+            await running
+    finally:
+        await other.close()
+    assert stage.endpoints.numbers("/a") == [0, 1]
