@@ -189,6 +189,9 @@ def test_no_password_without_encryption(monkeypatch: pytest.MonkeyPatch):
     [
         ("leese = 3", "'leese' in FILE is not a setting of jobrunner; did you mean lease?"),
         ("imports = ['a']", "'imports' in FILE is not a setting of jobrunner; did you mean import?"),
+        ("[smpt]\nhost = 'x'", "'smpt.host' in FILE is not a setting of jobrunner; did you mean smtp.host?"),
+        ("smpt.host = 'x'", "'smpt.host' in FILE is not a setting of jobrunner; did you mean smtp.host?"),
+        ("[smpt]", "'smpt' in FILE is not a setting of jobrunner; did you mean smtp?"),
         ("[smtp]\nprt = 3", "'smtp.prt' in FILE is not a setting of jobrunner; did you mean smtp.port?"),
         ("smtp = 3", "'smtp' in FILE must be a table: write its settings below a line [smtp]"),
         ("smtp = 'a'", "'smtp' in FILE must be a table: write its settings below a line [smtp]"),

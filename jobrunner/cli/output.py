@@ -61,7 +61,7 @@ def cell(value: Any, *, lines: bool = False) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:g}"
+            return f"{value:g}" if abs(value) < 1_000_000 else f"{value:.15g}"
         case datetime():
             return local(value).isoformat(sep=" ", timespec="seconds")
         case timedelta():

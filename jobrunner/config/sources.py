@@ -94,14 +94,14 @@ def read_file(catalogue: Catalogue, path: Path) -> dict[str, Any]:
             raise ConfigurationError(f"{table!r} in {path} must be a table: write its settings below a line [{table}]")
     for key, value in _flat(content, tables):
         if key not in by_key:
-            raise ConfigurationError(unknown(f"{key!r} in {path}", key, by_key))
+            raise ConfigurationError(unknown(f"{key!r} in {path}", key, [*by_key, *tables]))
         _place(values, by_key[key].path, value)
     return values
 
 
 def _flat(content: Mapping[str, Any], tables: set[str]) -> Iterator[tuple[str, Any]]:
     for name, value in content.items():
-        if name in tables and isinstance(value, Mapping):
+        if isinstance(value, Mapping) and (value or name in tables):  # also a table that is misspelt
             yield from ((f"{name}.{inner}", inner_value) for inner, inner_value in value.items())
         else:
             yield name, value

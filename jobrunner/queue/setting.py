@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from jobrunner.errors import InvalidInput, nearest
+from jobrunner.queue.wording import figure
 
 Value: TypeAlias = bool | int | float | str | tuple[str, ...]
 Kind = Literal["yes or no", "whole number", "number", "time zone", "text", "choice", "words"]
@@ -72,7 +73,7 @@ class Setting:
                 return " or ".join(filter(None, (", ".join(self.choices[:-1]), self.choices[-1])))
             case "words":
                 return f"words with commas between them{': ' if self.choices else ''}{', '.join(self.choices)}"
-        return f"from {self.minimum:g} to {self.maximum:g}{' ' if self.unit else ''}{self.unit}"
+        return f"from {figure(self.minimum)} to {figure(self.maximum)}{' ' if self.unit else ''}{self.unit}"
 
     def check(self, value: object) -> Value:
         """Return the value of the right type; a text is read as the command line gives it.

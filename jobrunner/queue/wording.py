@@ -29,6 +29,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def figure(number: float) -> str:
+    """Return a number as a sentence says it: `0.5`, `3600`, `10,000,000`."""
+    return f"{number:g}" if abs(number) < 1_000_000 else f"{number:,.15g}"
+
+
 def listed(names: list[str], limit: int = 5) -> str:
     """Return names as a sentence lists them; of many the first few."""
     if len(names) > limit:

@@ -115,3 +115,8 @@ async def test_a_package_that_is_no_good_is_named_and_left_out(connection, decla
     assert "there is a setting motto already" in again
     assert "Wardrobe" in [group.name for group in setting_groups.declared_groups()]
     assert "Mass mail" in [group.name for group in setting_groups.declared_groups()]
+
+
+def test_a_large_number_is_written_out():
+    setting = Setting("most", "Most", "whole number", 1, "", "mails", 0, 10_000_000)
+    assert setting.range == "from 0 to 10,000,000 mails"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from jobrunner.errors import ConfigurationError, InvalidInput
+from jobrunner.queue.wording import figure
 from jobrunner.services.mail.smtp.oauth import OAuth
 
 STATUSES = ("Active", "Inactive")
@@ -35,7 +36,7 @@ def check_choice(column: str, value: Any, allowed: tuple[str, ...]) -> None:
 def check_range(column: str, value: float | None, least: float, most: float) -> None:
     """Refuse a number outside of these."""
     if value is not None and not least <= value <= most:
-        raise InvalidInput(f"{words_of(column)} must be from {least} to {most}, got {value:g}")
+        raise InvalidInput(f"{words_of(column)} must be from {figure(least)} to {figure(most)}, got {figure(value)}")
 
 
 def check_line(column: str, text: str | None, longest: int, *, may_be_empty: bool = False) -> None:

@@ -9,6 +9,8 @@ from jobrunner.services.notifications.rows import Notification
 from jobrunner.services.notifications.settings import NOTE_TYPES, NotificationSettings
 from jobrunner.services.records.addresses import address_key
 
+GONE = "the record does not exist"
+
 
 def decide(
     notifications: Sequence[Notification], settings: NotificationSettings
@@ -46,7 +48,7 @@ def reason_to_skip(one: Notification, settings: NotificationSettings) -> str | N
             reason = f"notifications of the type {kind} are not mailed"
     return reason or _first(
         (
-            (one.record_is_gone, "the record is gone"),
+            (one.record_is_gone, GONE),
             (not one.may_see, "the user may not see the record"),
             (one.is_known, "the user was mailed of it already"),
         )
@@ -63,6 +65,7 @@ def _about_assignment(one: Notification, settings: NotificationSettings) -> str 
             (one.parent_type not in listed, f"assignments of the type {one.parent_type} are not mailed"),
             (not one.wants_assignments, "the user wants no assignment mails"),
             (one.parent_type in one.ignored_types, f"the user wants no assignment mails of the type {one.parent_type}"),
+            (one.record_is_gone, GONE),
             (assigned is not None and one.user_id not in assigned, "it is not assigned to the user any more"),
         )
     )

@@ -35,7 +35,7 @@ FILTERS: dict[str, tuple[dict[str, Any], dict[str, Any], str | None]] = {
     "own assignment": ({}, ASSIGNMENT | {"actor_id": "ann"}, "it is the user's own act"),
     "nobody's act": ({}, {"actor_id": None, "actor_name": None}, None),
     "another type": ({}, {"type": "System"}, "notifications of the type System are not mailed"),
-    "record gone": ({}, {"record_is_gone": True}, "the record is gone"),
+    "record gone": ({}, {"record_is_gone": True}, "the record does not exist"),
     "no access": ({}, {"may_see": False}, "the user may not see the record"),
     "no access to what mentions": ({}, MENTION | {"may_see": False}, "the user may not see the record"),
     "mailed already": ({}, {"is_known": True}, "the user was mailed of it already"),

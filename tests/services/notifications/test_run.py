@@ -152,7 +152,7 @@ async def test_each_notification_keeps_the_reason_why_it_was_not_mailed(database
         "the user is gone",
         "the user is not active",
         "it is the user's own act",
-        "the record is gone",
+        "the record does not exist",
         "notifications of the type System are not mailed",
     ]
 
