@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from jobrunner.definitions import JobContext, Target
 from jobrunner.errors import Conflict, InvalidInput
+from jobrunner.imports import imported
 
 DEADLINE = 900.0
 """Seconds; a run ends by its own budget before."""
@@ -13,6 +14,7 @@ DEADLINE = 900.0
 
 async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> AsyncIterator[Target]:
     """Yield the accounts of a kind that are to be read now."""
+    await imported("jobrunner.services.mailbox.fetching")
     from jobrunner.services.mailbox.accounts.state import list_due
     from jobrunner.services.mailbox.fetching.waking import TARGETS
 
@@ -24,6 +26,7 @@ async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> A
 
 async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str, Any] | None:
     """Fetch from the account that the job is about."""
+    await imported("jobrunner.services.mailbox.fetching", "jobrunner.jobs.importing")
     from jobrunner.jobs.importing import importer_of
     from jobrunner.services.mailbox.fetching import FetchRun, wake_fetch
 

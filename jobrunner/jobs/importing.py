@@ -1,23 +1,24 @@
-"""How mail is imported by the jobs: with what claims it before, and what follows from it."""
+"""How mail is imported by the jobs: with what claims it before, and what follows from it.
 
-from typing import Any
+It imports much, and is itself imported when the first mail is fetched.
+"""
 
+from jobrunner.db.secrets import Keyring, signing_keys
 from jobrunner.definitions import JobContext
+from jobrunner.services.mail.importing.storing import Importer, RecordIds
+from jobrunner.services.mail.importing.storing.record_ids import PURPOSE
+from jobrunner.services.mailbox.fetching import files_root
+from jobrunner.services.mailbox.follow_ups.enqueue import enqueue_follow_ups
+from jobrunner.services.massmail.reports.claimant import MailingReports
+from jobrunner.services.massmail.tokens import PURPOSE as LINKS
+from jobrunner.services.massmail.tokens import Tokens
 
 
-async def importer_of(ctx: JobContext) -> Any:
+async def importer_of(ctx: JobContext) -> Importer:
     """Return an importer with all that belongs to it: ids of our own, reports about mass mail, what follows."""
-    from jobrunner.db.secrets import Keyring, signing_keys
-    from jobrunner.services.mail.importing.storing import Importer, load_record_ids
-    from jobrunner.services.mailbox.fetching import files_root
-    from jobrunner.services.mailbox.follow_ups.enqueue import enqueue_follow_ups
-    from jobrunner.services.massmail.reports.claimant import MailingReports
-    from jobrunner.services.massmail.tokens import PURPOSE as LINKS
-    from jobrunner.services.massmail.tokens import Tokens
-
     keyring = Keyring.from_configuration(ctx.configuration)
     async with ctx.connection() as connection:
-        record_ids = await load_record_ids(connection, keyring, ctx.configuration.site_url)
+        record_ids = RecordIds(await signing_keys(connection, keyring, PURPOSE))
         tokens = Tokens(await signing_keys(connection, keyring, LINKS))
     return Importer(
         files_root(ctx.configuration),

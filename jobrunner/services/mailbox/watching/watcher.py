@@ -13,6 +13,7 @@ from jobrunner.db.connection import TRANSIENT, Connection
 from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
+from jobrunner.imports import imported
 from jobrunner.lifecycle import cancel
 from jobrunner.queue.claim import new_token
 from jobrunner.services.mailbox.settings import load_mail_in_settings
@@ -101,6 +102,7 @@ class Watcher(DatabaseLoop):
             await self._connection.fetch(NOTE_WATCHED, [kind for kind, _ in alive], [id for _, id in alive])
 
     async def _begin(self, place: Place, modified_at: datetime, renew: float) -> None:
+        await imported("jobrunner.services.mailbox.fetching", "jobrunner.services.mailbox.watching.watch")
         from jobrunner.services.mailbox.fetching.readers import files_root, shared_reader
         from jobrunner.services.mailbox.watching.watch import Watch
 
