@@ -7,6 +7,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
 from jobrunner.services.notifications.notify import refusals_in_words
+from jobrunner.services.notifications.settings import load_notification_settings
 
 LIST_PREFERENCES = load(__package__, "list_preferences")
 SET_PREFERENCES = load(__package__, "set_preferences")
@@ -62,16 +63,26 @@ async def set_preferences(
     Raises:
         NotFound: there is no such user.
         Conflict: several are called so.
-        InvalidInput: a type is no word.
+        InvalidInput: assignments of a type are not mailed anyway; with the nearest that are.
     """
-    for word in ignored_types or ():
-        if not (word.isascii() and word.isalnum() and word[0].isupper() and len(word) <= 64):
-            raise InvalidInput(f"a type of records is a word such as Task, got {word[:64]!r}")
     id = await find_user(connection, user)
-    types = None if ignored_types is None else list(dict.fromkeys(ignored_types))
+    types = None
+    if ignored_types is not None:
+        known = (await load_notification_settings(connection)).assignment_email_notifications_entity_list
+        already = (await find_preferences(connection, id)).ignored_types
+        types = list(dict.fromkeys(_type(word, [*known, *already]) for word in ignored_types))
     with refusals_in_words():
         await connection.fetch(SET_PREFERENCES, id, mentions, stream, assignments, types, grouping)
     return await find_preferences(connection, id)
+
+
+def _type(text: str, known: Sequence[str]) -> str:
+    """Return the type that is meant, in whatever capitals."""
+    for one in known:
+        if one.lower() == text.strip().lower():
+            return one
+    setting, near = "assignment_email_notifications_entity_list", nearest(text[:64], set(known))
+    raise InvalidInput(f"assignments of the type {text[:64]!r} are not mailed anyway ({setting}){near}")
 
 
 async def find_user(connection: Queryable, user: str) -> str:

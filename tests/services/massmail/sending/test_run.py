@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Any
 
+from jobrunner.services.massmail.sending.dispatch import LEASED_PER_CONNECTION
 from tests.services.mail.smtp.scripted_server import ScriptedServer
 from tests.services.massmail.sending.stage import SITE, HoldingServer, Stage, to
 
@@ -183,6 +184,21 @@ async def test_a_rate_of_the_account_is_kept_and_the_rest_follows(stage: Stage):
     assert await stage.state() == ("In Process", None)
     assert await stage.pool.fetchval("SELECT count(*) FROM jobrunner.queue_item WHERE sender_token IS NOT NULL") == 0
     assert await stage.wakes() >= 2, "started, and planned for when there is allowance again"
+
+
+async def test_a_rate_that_is_lowered_amid_a_run_counts_at_the_next_allowance(stage: Stage):
+    async with HoldingServer("DOT") as server:
+        await stage.add_mailing(server.port, 60, account={"max_connections": 1, "rate_per_hour": 360_000})
+        run = asyncio.create_task(stage.run())
+        await server.held.wait()
+        await stage.pool.execute("UPDATE jobrunner.smtp_account SET rate_per_hour = 1")
+        server.goes_on.set()
+        report = await run
+
+    # What was leased at the old rate goes, and at most one of the new one.
+    assert 1 <= report.items["Sent"] == len(server.messages) <= 2 * LEASED_PER_CONNECTION + 1
+    assert (await stage.counts())["Pending"] == 60 - len(server.messages)
+    assert await stage.state() == ("In Process", None)
 
 
 async def test_a_domain_that_may_get_no_more_does_not_hold_up_the_others(stage: Stage):
