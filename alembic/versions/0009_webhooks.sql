@@ -290,13 +290,6 @@ FOR EACH ROW WHEN (
 )
 EXECUTE FUNCTION jobrunner.wake_for_webhook();
 
--- Public: what an application puts in its place decides whether the owner of a webhook may be told of a record. (It sets
--- no search_path: so PostgreSQL puts its body in the place of its calls.)
-CREATE FUNCTION jobrunner.webhook_may_tell(owner_id text, event text, target_type text, target_id text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT true
-$$;
-
 -- Public: tells of an event, in the caller's transaction, and returns its number; NULL, and nothing is written, where
 -- nobody listens.
 CREATE FUNCTION jobrunner.emit(

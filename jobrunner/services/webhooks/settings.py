@@ -182,7 +182,7 @@ WEBHOOKS = SettingGroup(
             "Webhook HTTPS Only",
             "yes or no",
             False,
-            "New URLs must begin with https://; else there is a warning for http://.",
+            "New URLs must be of HTTPS; else there is a warning for those of HTTP.",
         ),
     ),
 )

@@ -76,7 +76,7 @@ SELECT
     m.data::text AS data,
     CASE
         WHEN u.active IS FALSE THEN 'its owner is not active'
-        WHEN w.owner_id IS NOT NULL AND NOT jobrunner.webhook_may_tell(w.owner_id, m.event, m.target_type, m.target_id)
+        WHEN w.owner_id IS NOT NULL AND m.target_type IS NOT NULL AND NOT jobrunner.may_see(w.owner_id, m.target_type, m.target_id)
             THEN 'its owner has no access to the record'
     END AS refusal
 FROM measured AS m

@@ -280,9 +280,8 @@ async def test_a_record_that_is_gone_is_told_of_all_the_same(stage: Stage):
 
 async def test_its_owner_must_have_access(stage: Stage):
     await stage.pool.execute(
-        "CREATE OR REPLACE FUNCTION jobrunner.webhook_may_tell"
-        "(owner_id text, event text, target_type text, target_id text) RETURNS boolean"
-        " LANGUAGE sql STABLE AS $$ SELECT target_id <> 'secret' $$"
+        "CREATE OR REPLACE FUNCTION jobrunner.may_see(user_id text, entity_type text, entity_id text) RETURNS boolean"
+        " LANGUAGE sql STABLE AS $$ SELECT entity_id <> 'secret' $$"
     )
     await stage.user("ann")
     await stage.webhook(owner_id="ann")
