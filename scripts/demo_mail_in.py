@@ -77,7 +77,7 @@ WHERE w.expires_at > now()
     AND s.connected_at >= to_timestamp($1)
 """
 FIND_MAIL = "SELECT e.id FROM jobrunner.email AS e WHERE e.message_id = $1"
-NEWER = "SELECT e.id FROM jobrunner.email AS e WHERE e.id > $1 ORDER BY e.id"
+NEWER = "SELECT e.id FROM jobrunner.email AS e WHERE e.id > $1 AND e.status = 'Archived' ORDER BY e.id"
 NEWEST = "SELECT coalesce(max(e.id), 0) AS id FROM jobrunner.email AS e"
 NAMES = """
 SELECT u.name
@@ -137,7 +137,7 @@ class MailIn:
             await connection.close()
         say(f"It listens on 127.0.0.1, port {self.dovecot.port}. Two accounts are read there:")
         say("  email-account ada:   of Ada Lovelace, ada@example.com")
-        say("  inbound-email help:  of the team Support, help@example.com; its mail opens cases")
+        say("  inbound-email help:  of the team Support, help@example.com; its mail opens cases, and is answered")
         if many:
             say(f"From former times {many} mails are here.")
 

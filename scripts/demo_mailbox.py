@@ -38,7 +38,8 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         if "List-Unsubscribe" not in mail:
             after = time.monotonic() - self._started
-            self._print(mail, f"A mail has arrived, {after:.0f} seconds after the start")
+            what = "An automatic answer" if mail["Auto-Submitted"] == "auto-replied" else "A mail"
+            self._print(mail, f"{what} has arrived, {after:.0f} seconds after the start")
             self.single_arrived.set()
         elif not self.links:
             self.first_of_mailing = str(mail["To"])
