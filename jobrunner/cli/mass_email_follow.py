@@ -33,7 +33,7 @@ async def follow(line: "Connection", name: str) -> "MassEmail":
     from jobrunner.services.massmail.mass_emails.holding import holds_of
     from jobrunner.services.massmail.mass_emails.items import count_items
     from jobrunner.services.massmail.mass_emails.rows import find_mass_email
-    from jobrunner.services.massmail.sending.pace import words_for
+    from jobrunner.services.massmail.sending.pace import progress_in_words
 
     seen: deque[tuple[float, int]] = deque(maxlen=LOOKS)
     told = ""
@@ -45,7 +45,7 @@ async def follow(line: "Connection", name: str) -> "MassEmail":
             done = counts.total - counts.pending - counts.sending
             seen.append((time.monotonic(), done))
             holds = await holds_of(line, found, counts)
-            words = f"{found.name}: {_state(found, counts, holds)}{words_for(done, counts.total, _rate(seen))}"
+            words = f"{found.name}: {_state(found, counts, holds)}{progress_in_words(done, counts.total, _rate(seen))}"
             progress.update(bar, completed=done / counts.total if counts.total else 0.0, description=words)
             if progress.disable and words != told:
                 typer.echo(words, err=True)

@@ -9,13 +9,14 @@ from starlette.responses import PlainTextResponse, Response
 
 from jobrunner.db.connection import Connection
 from jobrunner.db.secrets import Keyring
+from jobrunner.services.mail.languages import words_in
 from jobrunner.services.massmail.tracking import HitLog, TrackingUrls
 from jobrunner.services.massmail.unsubscribe import Unsubscribing
 from jobrunner.web.health import health_routes
 from jobrunner.web.public.pages import COMMON_HEADERS, unknown_page
 from jobrunner.web.public.routes import Public
 from jobrunner.web.public.signed import SignedLinks
-from jobrunner.web.public.words import words_for
+from jobrunner.web.public.words import LANGUAGES
 
 
 def make_app(
@@ -41,7 +42,7 @@ def make_app(
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return unknown_page(words_for(request.headers.get("accept-language")))
+        return unknown_page(words_in(LANGUAGES, request.headers.get("accept-language")))
     return PlainTextResponse(f"{error.detail}\n", error.status_code, {**COMMON_HEADERS, **(error.headers or {})})
 
 

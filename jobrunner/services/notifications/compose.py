@@ -10,11 +10,12 @@ from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import AUTOMATIC
 from jobrunner.services.mail.composing.message import Message
+from jobrunner.services.mail.languages import words_in
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.templates.formatting import Style
 from jobrunner.services.notifications.entries import Entry, entry_of, name_of_actor, one_text
 from jobrunner.services.notifications.rows import Notification
-from jobrunner.services.notifications.words import Words, words_for
+from jobrunner.services.notifications.words import LANGUAGES, Words
 
 MOST_ENTRIES = 50
 """Notifications that one mail tells of in full; of more it says how many."""
@@ -55,7 +56,7 @@ def compose(notifications: Sequence[Notification], letterhead: Letterhead) -> Me
         InvalidInput: the user's address is none.
     """
     first = notifications[0]
-    words = words_for(first.language)
+    words = words_in(LANGUAGES, first.language)
     entries = _entries(notifications[:MOST_ENTRIES], words)
     subject, heading = _subject(notifications, words), _heading(notifications, words)
     user = one_text(first.user_name)

@@ -9,9 +9,10 @@ from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import AUTOMATIC
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.composing.text import one_line
+from jobrunner.services.mail.languages import words_in
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.reminders.rows import DueReminder
-from jobrunner.services.reminders.words import Words, words_for
+from jobrunner.services.reminders.words import LANGUAGES, Words
 
 NAME_LIMIT = 200
 """Characters of a record's or user's name that a mail shows."""
@@ -36,7 +37,7 @@ def compose(reminder: DueReminder, letterhead: Letterhead) -> Message:
     Raises:
         InvalidInput: the user's address is none.
     """
-    words = words_for(reminder.language)
+    words = words_in(LANGUAGES, reminder.language)
     name = one_line(reminder.record_name or "", NAME_LIMIT) or words.nameless
     user = one_line(reminder.user_name or "", NAME_LIMIT)
     subject = words.subjects[reminder.entity_type].format(name=name)

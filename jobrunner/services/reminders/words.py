@@ -91,9 +91,3 @@ ENGLISH = Words(
 )
 
 LANGUAGES: Mapping[str, Words] = {"en": ENGLISH}
-
-
-def words_for(language: str | None) -> Words:
-    """Return the words for a tag such as `de_AT`: of that variety, of the language, else English."""
-    tag = (language or "").replace("-", "_")
-    return LANGUAGES.get(tag) or LANGUAGES.get(tag.partition("_")[0].lower()) or ENGLISH

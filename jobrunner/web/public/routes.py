@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.secrets import SecretUnreadable
+from jobrunner.services.mail.languages import words_in
 from jobrunner.services.massmail.links import CLICK, OPEN, UNSUBSCRIBE
 from jobrunner.services.massmail.tokens import TokenKind
 from jobrunner.services.massmail.tracking import HitLog, TrackingUrls
@@ -18,7 +19,7 @@ from jobrunner.services.massmail.unsubscribe import Subscription, Unsubscribing
 from jobrunner.services.massmail.visitor import Visitor
 from jobrunner.web.public import pages
 from jobrunner.web.public.signed import SignedLinks
-from jobrunner.web.public.words import Words, words_for
+from jobrunner.web.public.words import LANGUAGES, Words
 
 PIXEL = bytes.fromhex(
     "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
@@ -155,7 +156,7 @@ def _asks_to_return(body: bytes) -> bool:
 
 def _words(request: Request, subscription: Subscription | None = None) -> Words:
     wish = request.headers.get("accept-language")
-    return words_for(subscription.language if subscription is not None else None, wish)
+    return words_in(LANGUAGES, subscription.language if subscription is not None else None, wish)
 
 
 def _visitor(request: Request) -> Visitor:

@@ -1,6 +1,5 @@
 """What the public pages say, by language; another language is one more entry of `LANGUAGES`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -74,22 +73,3 @@ GERMAN = Words(
 )
 
 LANGUAGES: Mapping[str, Words] = {"en": ENGLISH, "de": GERMAN}
-
-
-def words_for(*wishes: str | None) -> Words:
-    """Return the words for the first wish that can be met: a tag such as `de_AT`, or an Accept-Language header."""
-    for wish in wishes:
-        for tag in _tags(wish or ""):
-            if found := LANGUAGES.get(tag):
-                return found
-    return ENGLISH
-
-
-def _tags(wish: str) -> list[str]:
-    """Return languages by preference, without their varieties."""
-    weighted: list[tuple[float, str]] = []
-    for part in wish[:500].split(","):
-        match = re.fullmatch(r"\s*([A-Za-z]{2,3})(?:[-_][\w-]*)?\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?", part)
-        if match:
-            weighted.append((-float(match[2] or 1), match[1].lower()))
-    return [tag for weight, tag in sorted(weighted, key=lambda entry: entry[0]) if weight < 0]

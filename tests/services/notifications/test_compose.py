@@ -13,10 +13,11 @@ from jobrunner.db.secrets import SigningKeys
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.importing.storing import RecordIds
+from jobrunner.services.mail.languages import words_in
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.notifications.compose import MOST_ENTRIES, POSTS_LIMIT, compose
 from jobrunner.services.notifications.rows import Notification
-from jobrunner.services.notifications.words import ENGLISH, LANGUAGES, words_for
+from jobrunner.services.notifications.words import ENGLISH, LANGUAGES
 from tests.services.notifications.conftest import MOMENT, notification
 from tests.services.notifications.test_markdown import harmful
 
@@ -262,7 +263,7 @@ def test_long_posts_are_shown_up_to_a_limit(parse: Parse):
     ],
 )
 def test_the_language(tag: str | None, language: str):
-    assert words_for(tag).tag == language
+    assert words_in(LANGUAGES, tag).tag == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

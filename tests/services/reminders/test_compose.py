@@ -13,10 +13,11 @@ from jobrunner.config import Configuration
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.accounts.loading import system_account
 from jobrunner.services.mail.address import Mailbox, parse_address
+from jobrunner.services.mail.languages import words_in
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.reminders.compose import compose
 from jobrunner.services.reminders.rows import DueReminder
-from jobrunner.services.reminders.words import ENGLISH, LANGUAGES, words_for
+from jobrunner.services.reminders.words import ENGLISH, LANGUAGES
 
 Parse = Callable[[bytes], EmailMessage]
 
@@ -229,7 +230,7 @@ def test_a_wrong_address_is_a_fault_of_this_mail(parse: Parse):
 
 @pytest.mark.parametrize("tag", ["en", "en_US", "en-GB", "EN", "xx", "", None])
 def test_the_language_falls_back_to_english(tag: str | None):
-    assert words_for(tag) is ENGLISH
+    assert words_in(LANGUAGES, tag) is ENGLISH
 
 
 def test_a_language_is_one_more_entry(parse: Parse, monkeypatch: pytest.MonkeyPatch):
@@ -240,7 +241,7 @@ def test_a_language_is_one_more_entry(parse: Parse, monkeypatch: pytest.MonkeyPa
         months=("Januar", "Februar", "März", *ENGLISH.months[3:]),
         day="{weekday}, {day}. {month} {year}",
     )
-    monkeypatch.setattr("jobrunner.services.reminders.words.LANGUAGES", {**LANGUAGES, "de": german})
+    monkeypatch.setattr("jobrunner.services.reminders.compose.LANGUAGES", {**LANGUAGES, "de": german})
     mail = Mail(parse, language="de_AT")
 
     assert mail.message["Subject"] == "Erinnerung: Budget"

@@ -14,7 +14,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
-from jobrunner.services.mail.templates.words import words_for
+from jobrunner.services.mail.languages import words_in
+from jobrunner.services.mail.templates.words import LANGUAGES
 
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """What no mail may hold; tab and line ends stay."""
@@ -42,7 +43,7 @@ class Style:
             case Enum():
                 return self.write(value.value)
             case bool():
-                words = words_for(str(self.locale))
+                words = words_in(LANGUAGES, str(self.locale))
                 return words.yes if value else words.no
             case int():
                 return str(value)

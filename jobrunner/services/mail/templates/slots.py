@@ -6,8 +6,9 @@ from html import escape
 from typing import Any, Literal
 
 from jobrunner.services.mail.composing.text import one_line
+from jobrunner.services.mail.languages import words_in
 from jobrunner.services.mail.templates.values import Values
-from jobrunner.services.mail.templates.words import words_for
+from jobrunner.services.mail.templates.words import LANGUAGES
 
 Kind = Literal["html", "text", "subject"]
 
@@ -55,7 +56,7 @@ class OptOutLink:
     def fill(self, values: Values) -> str:
         """Return a link in HTML, a word and the address in text; nothing where the mailing has no such link."""
         url = values.names.get("optOutUrl", "")
-        word = words_for(values.language).unsubscribe
+        word = words_in(LANGUAGES, values.language).unsubscribe
         if not url:
             return ""
         return f'<a href="{escape(url)}">{escape(word)}</a>' if self.kind == "html" else f"{word}: {url}"

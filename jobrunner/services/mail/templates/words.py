@@ -26,8 +26,3 @@ LANGUAGES: Mapping[str, Words] = {
     "pl": Words("Wypisz się", "Tak", "Nie"),
     "pt": Words("Cancelar a inscrição", "Sim", "Não"),
 }
-
-
-def words_for(language: str) -> Words:
-    """Return the words for a tag such as `de_AT`, else the English ones."""
-    return LANGUAGES.get(language.replace("-", "_").partition("_")[0].lower(), ENGLISH)

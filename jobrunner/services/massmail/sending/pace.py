@@ -36,10 +36,10 @@ class Pace:
         """`1,200 of 10,000 mails, 2,100/s, 4 s left`."""
         passed = time.monotonic() - self._began
         rate = (self._done - self._before) / passed if passed > 0 else 0.0
-        return words_for(self._done, self._total, rate)
+        return progress_in_words(self._done, self._total, rate)
 
 
-def words_for(done: int, total: int, rate: float) -> str:
+def progress_in_words(done: int, total: int, rate: float) -> str:
     """Return how far something is, at so many a second."""
     text = f"{done:,} of {total:,} mails"
     if rate <= 0 or done >= total:
