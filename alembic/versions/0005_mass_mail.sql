@@ -688,6 +688,7 @@ CREATE TABLE jobrunner.campaign_log (
     mass_email_id bigint REFERENCES jobrunner.mass_email ON DELETE SET NULL,
     queue_item_id bigint,
     tracking_url_id bigint REFERENCES jobrunner.tracking_url ON DELETE SET NULL,
+    hit_id uuid,
     action jobrunner.campaign_action NOT NULL,
     source jobrunner.hit_source NOT NULL DEFAULT 'Unknown',
     target_type jobrunner.target_type,
@@ -702,6 +703,7 @@ CREATE TABLE jobrunner.campaign_log (
     CHECK (action <> 'Bounced' OR string_additional_data IN ('Hard', 'Soft'))
 );
 COMMENT ON COLUMN jobrunner.campaign_log.queue_item_id IS 'Stays when the item is thinned away, for figures to count by.';
+COMMENT ON COLUMN jobrunner.campaign_log.hit_id IS 'Of an open or a click, drawn as it was noted, so that it is stored once; an open that a click implies has that of the click.';
 COMMENT ON COLUMN jobrunner.campaign_log.object_id IS 'What was sent: the stored e-mail or the template, by object_type.';
 COMMENT ON COLUMN jobrunner.campaign_log.string_data IS 'The address.';
 COMMENT ON COLUMN jobrunner.campaign_log.ip_prefix IS '/24 or /48 of whoever made the hit, never the whole address.';
@@ -710,6 +712,7 @@ CREATE INDEX campaign_log_of_mass_email ON jobrunner.campaign_log (mass_email_id
 CREATE INDEX campaign_log_of_item ON jobrunner.campaign_log (queue_item_id, action) WHERE queue_item_id IS NOT NULL;
 CREATE INDEX campaign_log_of_url ON jobrunner.campaign_log (tracking_url_id) WHERE tracking_url_id IS NOT NULL;
 CREATE UNIQUE INDEX campaign_log_once ON jobrunner.campaign_log (queue_item_id, action) WHERE action IN ('Sent', 'Bounced') AND queue_item_id IS NOT NULL;
+CREATE UNIQUE INDEX campaign_log_hit_once ON jobrunner.campaign_log (hit_id, action) WHERE hit_id IS NOT NULL;
 
 -- What is left of mailings and items that were removed, so that the links of their mails work for ever.
 CREATE TABLE jobrunner.former_mass_email (

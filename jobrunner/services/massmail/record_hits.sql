@@ -3,10 +3,13 @@
 -- taken for a person's within these 2 s is a machine's, too, and so is what follows within 2 s: whoever fetches all links
 -- fetches the image, too. A click by a person is an open by a person, where opens are
 -- tracked. Of one item at most 100 hits of each kind are kept, so that nobody fills the log by following a link for ever.
+-- It may be run again where its answer was lost: what is stored already is left out by its id, and where the first one is
+-- still under way the index of ids makes it wait for that.
 -- One element a hit: $1 token of the item, $2 action, $3 tracking URL, $4 age in seconds, $5 machine, $6 user agent,
--- $7 network.
+-- $7 network, $8 id.
 WITH hit AS (
     SELECT
+        h.id,
         h.place,
         h.action,
         h.tracking_url_id,
@@ -23,10 +26,11 @@ WITH hit AS (
         l.is_test,
         l.sent_at,
         coalesce((SELECT q.status IN ('Pending', 'Sending') FROM jobrunner.queue_item AS q WHERE q.id = l.queue_item_id), false) AS is_under_way
-    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::double precision[], $5::boolean[], $6::text[], $7::text[])
-        WITH ORDINALITY AS h (token, action, tracking_url_id, age, is_machine, user_agent, network, place)
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::double precision[], $5::boolean[], $6::text[], $7::text[], $8::uuid[])
+        WITH ORDINALITY AS h (token, action, tracking_url_id, age, is_machine, user_agent, network, id, place)
     CROSS JOIN LATERAL jobrunner.find_link(h.token) AS l
     WHERE NOT l.is_informational
+        AND NOT EXISTS (SELECT FROM jobrunner.campaign_log AS stored WHERE stored.hit_id = h.id)
         AND (h.tracking_url_id IS NULL OR EXISTS (SELECT FROM jobrunner.tracking_url AS t WHERE t.id = h.tracking_url_id))
 ), click AS (
     SELECT h.queue_item_id, h.tracking_url_id, h.at
@@ -88,7 +92,7 @@ WITH hit AS (
         )
     ORDER BY j.queue_item_id, j.place
 ), kept AS (
-    SELECT j.place, j.action, j.tracking_url_id, j.at, j.source, j.user_agent, j.network, j.queue_item_id, j.campaign_id, j.mass_email_id, j.target_type, j.target_id, j.email_address, j.is_test
+    SELECT j.id, j.place, j.action, j.tracking_url_id, j.at, j.source, j.user_agent, j.network, j.queue_item_id, j.campaign_id, j.mass_email_id, j.target_type, j.target_id, j.email_address, j.is_test
     FROM judged AS j
     WHERE j.nth + (
             SELECT count(*)
@@ -96,11 +100,11 @@ WITH hit AS (
             WHERE l.queue_item_id = j.queue_item_id AND l.action = j.action::jobrunner.campaign_action
         ) <= 100
     UNION ALL
-    SELECT i.place, 'Opened', NULL, i.at, i.source, i.user_agent, i.network, i.queue_item_id, i.campaign_id, i.mass_email_id, i.target_type, i.target_id, i.email_address, i.is_test
+    SELECT i.id, i.place, 'Opened', NULL, i.at, i.source, i.user_agent, i.network, i.queue_item_id, i.campaign_id, i.mass_email_id, i.target_type, i.target_id, i.email_address, i.is_test
     FROM implied AS i
 )
 INSERT INTO jobrunner.campaign_log AS log (
-    action_date, campaign_id, mass_email_id, queue_item_id, tracking_url_id, action, source, target_type, target_id, is_test, string_data, user_agent, ip_prefix
+    action_date, campaign_id, mass_email_id, queue_item_id, tracking_url_id, hit_id, action, source, target_type, target_id, is_test, string_data, user_agent, ip_prefix
 )
 SELECT
     k.at,
@@ -108,6 +112,7 @@ SELECT
     k.mass_email_id,
     k.queue_item_id,
     k.tracking_url_id,
+    k.id,
     k.action::jobrunner.campaign_action,
     k.source,
     k.target_type,
@@ -119,4 +124,5 @@ SELECT
 FROM kept AS k
 WHERE k.campaign_id IS NOT NULL OR k.mass_email_id IS NOT NULL
 ORDER BY k.place
+ON CONFLICT (hit_id, action) WHERE hit_id IS NOT NULL DO NOTHING
 RETURNING log.id

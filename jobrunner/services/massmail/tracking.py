@@ -1,7 +1,8 @@
 """Opens and clicks: answered at once, stored a moment later in batches, each with who made it.
 
-Every hit is stored but those of HEAD requests. Which of them count as a person's is said beside each, and may be said
-anew when more is known (`record_hits.sql`).
+Every hit is stored but those of HEAD requests, and once: each has an id, by which a batch whose answer was lost is
+offered again. Which of them count as a person's is said beside each, and may be said anew when more is known
+(`record_hits.sql`).
 """
 
 import asyncio
@@ -9,10 +10,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from jobrunner.db.connection import TRANSIENT, Connection
 from jobrunner.db.sql import load
@@ -28,6 +29,8 @@ MOST_WAITING = 10_000
 BATCH = 500
 STOP_LIMIT = 3.0
 """Seconds for what is left when it stops."""
+STOP_PAUSE = 0.1
+"""Seconds after which a database that is away is asked again then."""
 SCAN_WINDOW = 2.0
 """Seconds for which a HEAD request makes those on the same mail after it a machine's, too."""
 FRESH = 30.0
@@ -51,6 +54,7 @@ class Hit:
     """By the monotonic clock."""
     tracking_url_id: int | None = None
     is_machine: bool = False
+    id: UUID = field(default_factory=uuid4)
 
 
 class HitLog(Loop):
@@ -129,17 +133,24 @@ class HitLog(Loop):
             [hit.is_machine for hit in batch],
             [hit.visitor.user_agent for hit in batch],
             [hit.visitor.network for hit in batch],
+            [hit.id for hit in batch],
         )
         await self._connection.fetch(SETTLE, list({hit.item for hit in batch}))
 
     async def _stop(self) -> None:
         await super()._stop()
+        reason = f"the database did not take them within {STOP_LIMIT:g} s"
         try:
             async with asyncio.timeout(STOP_LIMIT):
                 while self._waiting:
-                    await self.once()
-        except (*TRANSIENT, TimeoutError) as error:
-            reason = str(error) or f"the database did not take them within {STOP_LIMIT:g} s"
+                    try:
+                        await self.once()
+                    except TRANSIENT as error:  # a timeout is none of these: it comes out of the block
+                        reason = str(error) or reason
+                        await asyncio.sleep(STOP_PAUSE)
+                    except Exception as error:  # these were dropped; those behind them may be stored
+                        log.error("hits on links of mails were not stored: %s", error, exc_info=error)
+        except TimeoutError:
             log.warning("%d hits on links of mails were not stored: %s", len(self._waiting), reason)
             self.dropped += len(self._waiting)
             self._waiting.clear()
