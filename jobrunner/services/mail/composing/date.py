@@ -1,6 +1,7 @@
 """Moments as a Date field has them (RFC 5322, 3.3)."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from jobrunner.errors import InvalidInput
 
@@ -8,6 +9,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+@lru_cache(maxsize=64)  # the mails that are written together have one
 def rfc5322_date(moment: datetime) -> str:
     """Return a moment as a Date field has it, in UTC; never by the locale of the machine.
 
