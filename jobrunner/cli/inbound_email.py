@@ -66,6 +66,13 @@ ExcludeFromReply = Annotated[
         "--exclude-from-reply/--no-exclude-from-reply", help="Whether answers of users leave its address out."
     ),
 ]
+TakesUnsubscriptions = Annotated[
+    bool | None,
+    typer.Option(
+        "--takes-unsubscriptions/--no-unsubscriptions",
+        help="Whether mass mail offers its address to unsubscribe by mail.",
+    ),
+]
 
 
 class GroupOptions:
@@ -88,6 +95,7 @@ class GroupOptions:
     reply_to_address: ReplyTo = None
     from_name: FromName = None
     exclude_from_reply: ExcludeFromReply = None
+    takes_unsubscriptions: TakesUnsubscriptions = None
 
 
 COLUMNS = {

@@ -38,6 +38,7 @@ WITH added AS (
         reply_to_address,
         from_name,
         exclude_from_reply,
+        takes_unsubscriptions,
         password,
         oauth_client_secret,
         oauth_refresh_token
@@ -80,6 +81,7 @@ WITH added AS (
         r.reply_to_address,
         r.from_name,
         r.exclude_from_reply,
+        r.takes_unsubscriptions,
         r.password,
         r.oauth_client_secret,
         r.oauth_refresh_token

@@ -40,6 +40,7 @@ WITH edited AS (
         reply_to_address = r.reply_to_address,
         from_name = r.from_name,
         exclude_from_reply = r.exclude_from_reply,
+        takes_unsubscriptions = r.takes_unsubscriptions,
         password = CASE WHEN 'password' = ANY ($4::text[]) THEN r.password ELSE a.password END,
         oauth_client_secret = CASE WHEN 'oauth_client_secret' = ANY ($4::text[]) THEN r.oauth_client_secret ELSE a.oauth_client_secret END,
         oauth_refresh_token = CASE WHEN 'oauth_refresh_token' = ANY ($4::text[]) THEN r.oauth_refresh_token ELSE a.oauth_refresh_token END,

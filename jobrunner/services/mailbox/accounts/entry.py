@@ -158,6 +158,8 @@ class GroupEntry(MailboxEntry):
     reply_to_address: str | None = None
     from_name: str | None = None
     exclude_from_reply: bool = False
+    takes_unsubscriptions: bool = False
+    """Mass mail offers its address to unsubscribe by mail."""
 
     def check(self) -> None:
         """Refuse what cannot be right."""

@@ -37,6 +37,7 @@ SELECT
     a.reply_to_address,
     a.from_name,
     a.exclude_from_reply,
+    a.takes_unsubscriptions,
     ARRAY(SELECT t.team_id FROM jobrunner.inbound_email_team AS t WHERE t.inbound_email_id = a.id ORDER BY t.team_id) AS teams,
     array_remove(ARRAY[
         CASE WHEN a.password IS NOT NULL THEN 'password' END,

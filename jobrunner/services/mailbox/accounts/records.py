@@ -86,6 +86,7 @@ class GroupRecord(MailboxRecord):
     reply_to_address: str | None
     from_name: str | None
     exclude_from_reply: bool
+    takes_unsubscriptions: bool
 
 
 RECORDS: dict[Kind, type[MailboxRecord]] = {"Personal": PersonalRecord, "Group": GroupRecord}

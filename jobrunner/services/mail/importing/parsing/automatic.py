@@ -24,11 +24,7 @@ def read_marks(root: Entity, sender: tuple[MailAddress, ...]) -> Marks:
     is_automatic = is_auto_reply or submitted not in ("", "no") or _is_report(root)
     return_path = read_return_path(root)
     reasons = list(_reasons(root, submitted, return_path, is_auto_reply))
-    reasons += [
-        f"it is from {address.address[:100]}"
-        for address in sender[:10]
-        if is_machine(address.address)
-    ]
+    reasons += [f"it is from {address.address[:100]}" for address in sender[:10] if is_machine(address.address)]
     if not any(address.key for address in sender):
         reasons.append("it is from no address")
     return Marks(is_auto_reply, is_automatic, tuple(reasons), return_path)
