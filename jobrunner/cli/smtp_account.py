@@ -316,6 +316,7 @@ async def _key(here: _Here, name: str) -> str:
     """Return the key of an account; that of the configuration is `system` where no row takes its place."""
     from jobrunner.errors import NotFound
     from jobrunner.services.mail.accounts.loading import SYSTEM, system_account
+    from jobrunner.services.mail.accounts.state import read_states
     from jobrunner.services.mail.accounts.table import find_account
 
     try:
@@ -323,7 +324,9 @@ async def _key(here: _Here, name: str) -> str:
     except NotFound:
         if name != SYSTEM:
             raise
-        system_account(here.configuration)
+        # What holds it back is kept in the database, and can be ended by who has not the daemon's configuration.
+        if SYSTEM not in await read_states(here.connection, [SYSTEM]):
+            system_account(here.configuration)
         return SYSTEM
 
 

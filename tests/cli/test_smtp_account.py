@@ -254,3 +254,14 @@ async def test_the_account_of_the_configuration(call, monkeypatch):
     assert "(connection refused): check JOBRUNNER_SMTP__HOST and JOBRUNNER_SMTP__PORT" in done.err
     (row,) = (await call("smtp-account", "list")).rows
     assert row["state"].startswith("tried again at ")
+
+
+async def test_what_holds_the_configured_account_back_is_ended_without_its_configuration(call, connection):
+    """`jobrunner status` names it wherever it is called: so it can be resumed there."""
+    await connection.execute(
+        "INSERT INTO jobrunner.smtp_account_state (account, paused_kind, pause_reason, paused_at) "
+        "VALUES ('system', 'authentication', '535 no', now())"
+    )
+    assert "the SMTP account 'system' is held back" in (await call("status")).out
+    assert (await call("smtp-account", "resume", "system")).out == "resumed system\n"
+    assert "'system'" not in (await call("status")).out
