@@ -140,7 +140,10 @@ def retry(
     ids: Annotated[
         list[int] | None, typer.Argument(help="Ids of mails that could not be read.", metavar="ID...")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that could not be read.")] = False,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="All that could not be read; those that could not be fetched are fetched again."),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Read again mails that could not be read, from the sources that are kept, as after an upgrade."""
@@ -149,6 +152,7 @@ def retry(
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mail.importing.reader import MailReader
     from jobrunner.services.mail.importing.storing import list_troubled, read_again
+    from jobrunner.services.mailbox.fetching.again import ask_again
     from jobrunner.services.mailbox.fetching.readers import files_root
 
     if bool(ids) == everything:
@@ -161,6 +165,8 @@ def retry(
                 return await read_again(line, reader, ids or [])
             while portion := await list_troubled(line, reader.root, after=max(results, default=0), limit=PORTION):
                 results |= await read_again(line, reader, [mail.id for mail in portion])
+            if asked := await ask_again(line):
+                note(f"Messages that could not be fetched, and that the daemon asks for again: {asked}.")
         return results
 
     results = run(work())

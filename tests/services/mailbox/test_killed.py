@@ -145,7 +145,8 @@ async def is_whole(office: PostOffice) -> None:
     await office.connection.execute("UPDATE jobrunner.stored_file SET pinned_until = now() - interval '1 s'")
     for waiting in (root / INCOMING).iterdir():
         os.utime(waiting, (0, 0))
-    await sweep_files(office.connection, root)
+    while await sweep_files(office.connection, root):
+        pass
     assert await audit_files(office.connection, root) == FileAudit((), ())
     assert list((root / INCOMING).iterdir()) == []
     assert await office.connection.fetchval("SELECT count(*) FROM jobrunner.stored_file") == MESSAGES + 1

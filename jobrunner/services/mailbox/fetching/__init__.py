@@ -3,6 +3,7 @@
 `run` is the run: claim, connect, folder after folder, what is noted of the account at the end. `folder` is one folder:
 which messages are new, in which portions they come. `messages` brings a portion over: downloaded, read and imported at
 the same time, always in the order of their UIDs, so that the checkpoint never passes a message that is not done.
+`recognising` finds what is known in a folder that was numbered anew; `again` tries what an earlier run left behind.
 """
 
 from jobrunner.services.mailbox.fetching.readers import files_root, shared_reader

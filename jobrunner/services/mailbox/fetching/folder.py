@@ -5,8 +5,10 @@ from datetime import UTC, datetime, time, timedelta
 
 from jobrunner.services.mail.imap import Details, Mailbox, OpenFolder
 from jobrunner.services.mail.importing.storing import FolderRef
+from jobrunner.services.mailbox.fetching.again import fetch_passed_by
 from jobrunner.services.mailbox.fetching.desk import Desk
 from jobrunner.services.mailbox.fetching.messages import Messages, Withheld
+from jobrunner.services.mailbox.fetching.recognising import unknown
 
 DAY = timedelta(days=1)
 
@@ -26,6 +28,8 @@ class _Beginning:
 
     after: int = 0
     since: datetime | None = None
+    is_anew: bool = False
+    """It was numbered anew, and what is known is to be recognised."""
 
 
 async def fetch_folder(desk: Desk, mailbox: Mailbox, name: str, *, marks: bool) -> FolderEnd:
@@ -36,13 +40,15 @@ async def fetch_folder(desk: Desk, mailbox: Mailbox, name: str, *, marks: bool) 
         EpochChanged: the account was reset meanwhile.
     """
     opened = await mailbox.open(name, read_only=desk.account.keep_unread)
+    await fetch_passed_by(desk, mailbox, opened, marks=marks)
     beginning = await _beginning(desk, opened)
     if beginning.since is None and opened.uid_next is not None and opened.uid_next <= beginning.after + 1:
         return FolderEnd()
     day = None if beginning.since is None else (beginning.since - DAY).date()
     uids = await mailbox.search(after=beginning.after, since=day)
     desk.found += len(uids)
-    messages = Messages(desk, mailbox, FolderRef(name, opened.uid_validity), marks=marks)
+    folder = FolderRef(name, opened.uid_validity)
+    messages = Messages(desk, mailbox, folder, marks=marks)
     step = desk.portions.messages
     for start in range(0, len(uids), step):
         if start and desk.is_over():
@@ -50,15 +56,23 @@ async def fetch_folder(desk: Desk, mailbox: Mailbox, name: str, *, marks: bool) 
         portion = uids[start : start + step]
         details = [one for one in await mailbox.details(portion) if _is_wanted(one, beginning.since)]
         desk.advance(len(portion) - len(details))
+        if beginning.is_anew:
+            details = await unknown(desk, mailbox, folder, details)
         try:
             await messages.bring(details)
         except Withheld as error:
             return FolderEnd(trouble=f"message {error.uid} in {name} is not handed over by the server: {error.words}")
+        if beginning.is_anew:
+            await _settle(desk, folder, portion[-1], is_end=False)
     # Whatever lies below UIDNEXT was found by the search, or is not wanted.
     last = max(uids[-1] if uids else 0, beginning.after, (opened.uid_next or 1) - 1)
-    ref = desk.account.ref
-    await desk.fetch("settle_folder", ref.kind, ref.id, name, ref.epoch, opened.uid_validity, last)
+    await _settle(desk, folder, last, is_end=True)
     return FolderEnd()
+
+
+async def _settle(desk: Desk, folder: FolderRef, last: int, *, is_end: bool) -> None:
+    ref = desk.account.ref
+    await desk.fetch("settle_folder", ref.kind, ref.id, folder.name, ref.epoch, folder.uid_validity, last, is_end)
 
 
 async def _beginning(desk: Desk, opened: OpenFolder) -> _Beginning:
@@ -69,7 +83,7 @@ async def _beginning(desk: Desk, opened: OpenFolder) -> _Beginning:
         return _Beginning(since=first)
     row = rows[0]
     if row["uid_validity"] == opened.uid_validity:
-        return _Beginning(after=row["last_uid"])
+        return _Beginning(after=row["last_uid"], is_anew=row["is_anew"])
     latest = row["last_internaldate"]
     since = first if latest is None else max(first, latest - DAY)
     desk.log.warning(
@@ -77,7 +91,7 @@ async def _beginning(desk: Desk, opened: OpenFolder) -> _Beginning:
         "is known is recognised",
         opened.name, opened.uid_validity, row["uid_validity"], since.date(),
     )  # fmt: skip
-    return _Beginning(since=since)
+    return _Beginning(since=since, is_anew=True)
 
 
 def _is_wanted(one: Details, since: datetime | None) -> bool:

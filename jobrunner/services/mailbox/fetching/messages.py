@@ -53,12 +53,13 @@ class _Group:
 class Messages:
     """Those of one folder."""
 
-    def __init__(self, desk: Desk, mailbox: Mailbox, folder: FolderRef, *, marks: bool) -> None:
-        """`marks`: what was imported is marked as read at the server."""
+    def __init__(self, desk: Desk, mailbox: Mailbox, folder: FolderRef, *, marks: bool, late: bool = False) -> None:
+        """`marks`: what was imported is marked as read at the server; `late`: they were passed by before."""
         self._desk = desk
         self._mailbox = mailbox
         self._folder = folder
         self._marks = marks
+        self._late = late
 
     async def bring(self, details: Sequence[Details]) -> None:
         """Import these messages, ascending; those that are gone meanwhile are left out.
@@ -195,7 +196,15 @@ class Messages:
         ref, folder = self._desk.account.ref, self._folder
         self._desk.log.warning("message %d in %s is not handed over: %s", uid, folder.name, words)
         (row,) = await self._desk.fetch(
-            "note_message_failure", ref.kind, ref.id, folder.name, folder.uid_validity, uid, "fetch", words[:1000]
+            "note_message_failure",
+            ref.kind,
+            ref.id,
+            folder.name,
+            folder.uid_validity,
+            uid,
+            "fetch",
+            words[:1000],
+            REFUSALS,
         )
         passed: bool = row["attempts"] >= REFUSALS
         return passed
@@ -212,7 +221,7 @@ class Messages:
             mails = await task
             now = datetime.now(UTC)
             fetched = [
-                Fetched(one.uid, one.received or now, mail, one.flags)
+                Fetched(one.uid, one.received or now, mail, one.flags, self._late)
                 for one, mail in zip(group.details, mails, strict=True)
             ]
             for outcome in await self._store(fetched, group.sources):
@@ -248,7 +257,7 @@ class Messages:
         reason = f"could not be stored: {error}"
         self._desk.log.error("message %d in %s %s", one.uid, self._folder.name, reason)
         mail = await asyncio.to_thread(unread_mail, self._desk.reader.root, sources[0], reason)
-        return await self._import_batch([replace(one, mail=mail)])
+        return await self._import_batch([replace(one, mail=mail, stage="store")])
 
     async def _import_batch(self, fetched: Sequence[Fetched]) -> list[Outcome]:
         desk = self._desk

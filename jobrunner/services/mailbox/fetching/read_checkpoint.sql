@@ -1,7 +1,9 @@
 SELECT
     f.uid_validity,
     f.last_uid,
-    f.last_internaldate
+    f.last_internaldate,
+    -- Numbered anew, and not read to its end since.
+    f.validity_changed_at IS NOT NULL AND (f.last_ok_at IS NULL OR f.last_ok_at < f.validity_changed_at) AS is_anew
 FROM jobrunner.mail_folder_state AS f
 WHERE f.account_kind = $1::jobrunner.mail_account_kind
     AND f.account_id = $2::bigint

@@ -18,6 +18,7 @@ from jobrunner.services.mail.importing.storing.outcome import Kind
 from jobrunner.services.mailbox.accounts import state
 from jobrunner.services.mailbox.accounts.loading import FetchAccount, load_account
 from jobrunner.services.mailbox.accounts.tokens import Connect, keeping_token
+from jobrunner.services.mailbox.fetching.again import read_not_stored
 from jobrunner.services.mailbox.fetching.desk import Desk, Portions
 from jobrunner.services.mailbox.fetching.folder import fetch_folder
 from jobrunner.services.mailbox.fetching.readers import files_root, shared_reader
@@ -149,6 +150,7 @@ class FetchRun:
             try:
                 await self._folders(desk, mailbox, report)
                 await mailbox.logout()
+                await read_not_stored(desk)
             except EpochChanged as error:
                 self._log.info("%s: %s", account, error)
                 report.has_more = True

@@ -19,6 +19,7 @@ from jobrunner.services.mail.importing.staging import INCOMING, place_of, staged
 PIN = timedelta(hours=1)
 """How long a file that nobody names yet is kept: longer than any import takes."""
 PORTION = 200
+"""Files that one sweep removes, if it is not told otherwise."""
 SYNCING = 8
 """Files that are made safe at the same time."""
 NAME_LENGTH = 64
@@ -74,21 +75,18 @@ async def discard_staged(root: Path, names: Iterable[str]) -> None:
     await asyncio.to_thread(remove)
 
 
-async def sweep_files(connection: Any, root: Path) -> int:
-    """Remove files that nobody names and whose pin ran out, with their rows; return how many.
+async def sweep_files(connection: Any, root: Path, *, batch: int = PORTION) -> int:
+    """Remove files that nobody names and whose pin ran out, with their rows; return how many: 0 when none is left.
 
-    Also what has waited in `incoming` for longer than a pin lasts. `connection` is one of asyncpg, in no transaction.
+    At most `batch`, so that no transaction lasts; call it again until it returns 0. When no such file is left, what has
+    waited in `incoming` for longer than a pin lasts. Imports and other sweeps may go on meanwhile, and where one was
+    killed the next one goes on. `connection` is one of asyncpg, in no transaction.
     """
-    removed = 0
-    while True:
-        async with connection.transaction():
-            # Who pins one of them at this moment waits for the commit, makes a new row and puts the file there again.
-            dropped = [row["sha256"] for row in await connection.fetch(DROP_UNUSED_FILES, PORTION)]
-            await asyncio.to_thread(_remove, root, dropped)
-        removed += len(dropped)
-        if len(dropped) < PORTION:
-            break
-    return removed + await asyncio.to_thread(_remove_stale, root)
+    async with connection.transaction():
+        # Who pins one of them at this moment waits for the commit, makes a new row and puts the file there again.
+        dropped = [row["sha256"] for row in await connection.fetch(DROP_UNUSED_FILES, batch)]
+        await asyncio.to_thread(_remove, root, dropped)
+    return len(dropped) or await asyncio.to_thread(_remove_stale, root, batch)
 
 
 async def audit_files(connection: Queryable, root: Path) -> FileAudit:
@@ -131,7 +129,7 @@ def _remove(root: Path, hashes: list[bytes]) -> None:
         place_of(root, sha256).unlink(missing_ok=True)
 
 
-def _remove_stale(root: Path) -> int:
+def _remove_stale(root: Path, most: int) -> int:
     removed = 0
     before = time.time() - PIN.total_seconds()
     with contextlib.suppress(FileNotFoundError):
@@ -140,6 +138,8 @@ def _remove_stale(root: Path) -> int:
                 if entry.stat().st_mtime < before:
                     os.unlink(entry.path)
                     removed += 1
+            if removed == most:
+                break
     return removed
 
 

@@ -104,7 +104,7 @@ class _Import:
 
     async def run(self, messages: Sequence[Fetched]) -> list[Outcome]:
         """Import; in a transaction."""
-        await self.batch.fetch("turn_jit_off")
+        await self.batch.fetch("limit_transaction")
         owner = await self._owner()
         last_uid = await self._last_uid()
         outcomes: dict[int, Outcome] = {}
@@ -124,10 +124,11 @@ class _Import:
             outcomes |= await deliver(self.batch, taken, owner)
             await record_troubles(self.batch, taken)
         if messages:
-            last = max(messages, key=lambda message: message.uid)
+            last = max((message.uid for message in messages if not message.is_late), default=0)
             received = max(message.received for message in messages)
-            checkpoint = (self.batch.account.epoch, self.batch.folder.uid_validity, last.uid, received)
-            await self.batch.fetch("advance_folder", *self.batch.place, *checkpoint)
+            checkpoint = (self.batch.account.epoch, self.batch.folder.uid_validity, last, received)
+            uids = [message.uid for message in messages]
+            await self.batch.fetch("advance_folder", *self.batch.place, *checkpoint, uids)
         ordered = [outcomes[message.uid] for message in messages]
         if self.importer.follow_up is not None:
             await self.importer.follow_up(self.batch.connection, self.batch.account, ordered)
@@ -155,7 +156,7 @@ class _Import:
     async def _refused(self, message: Fetched, last_uid: int, filters: Sequence[Filter]) -> Outcome | None:
         """Return what becomes of a message that is not imported, None of any other."""
         mail = message.mail
-        if message.uid <= last_uid:
+        if message.uid <= last_uid and not message.is_late:
             return Outcome(message.uid, "Known", mail)
         ids = self.importer.record_ids
         if ids is not None and mail.message_id is not None and ids.is_own_notification(mail.message_id):

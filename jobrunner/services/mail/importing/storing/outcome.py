@@ -7,6 +7,7 @@ from typing import Literal
 from jobrunner.services.mail.importing.parsing import ParsedMail
 
 Kind = Literal["Personal", "Group"]
+Stage = Literal["parse", "store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class Fetched:
     mail: ParsedMail
     flags: frozenset[str] = frozenset()
     """As the server writes them: `\\Seen`, `\\Flagged`, …"""
+    is_late: bool = False
+    """It was passed by before, and lies below the checkpoint."""
+    stage: Stage = "parse"
+    """Where its trouble came up, if it has one."""
 
 
 Result = Literal[

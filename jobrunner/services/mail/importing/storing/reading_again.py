@@ -6,9 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
+from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import NotFound
+from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.reader import MailReader
 from jobrunner.services.mail.importing.staging import place_of
 from jobrunner.services.mail.importing.storing.files import discard_staged, settle_files, staged_files
@@ -65,23 +69,34 @@ async def read_again(connection: Any, reader: MailReader, email_ids: Sequence[in
             await discard_staged(reader.root, staged)
             continue
         await settle_files(connection, reader.root, staged)
-        references = list(enumerate(references_of(mail)))
-        async with connection.transaction():
-            replaced = await connection.fetch(
-                load(__package__, "replace_email"), id, rows_as_json([row_of(mail, troubled.received)])
-            )
-            if not replaced:
-                continue  # somebody else has just done it
-            await connection.fetch(load(__package__, "insert_recipients"), rows_as_json(recipient_rows(id, mail)))
-            files = [attachment_row(id, position, file) for position, file in enumerate(mail.attachments)]
-            await connection.fetch(load(__package__, "insert_attachments"), rows_as_json(files))
-            await connection.fetch(
-                load(__package__, "insert_references"),
-                [id] * len(references), [position for position, _ in references], [ref for _, ref in references],
-            )  # fmt: skip
-            await connection.fetch(load(__package__, "link_replies"), [id])
-            await connection.fetch(load(__package__, "thread_mails"), [id])
+        try:
+            await _replace(connection, troubled, mail)
+        except TRANSIENT:
+            raise
+        except asyncpg.PostgresError as error:
+            results[id] = f"could not be stored: {error}"
     return results
+
+
+async def _replace(connection: Any, troubled: Troubled, mail: ParsedMail) -> None:
+    """Put what was read of a mail in the place of its trouble, unless somebody else has just done it."""
+    id = troubled.id
+    references = list(enumerate(references_of(mail)))
+    async with connection.transaction():
+        replaced = await connection.fetch(
+            load(__package__, "replace_email"), id, rows_as_json([row_of(mail, troubled.received)])
+        )
+        if not replaced:
+            return
+        await connection.fetch(load(__package__, "insert_recipients"), rows_as_json(recipient_rows(id, mail)))
+        files = [attachment_row(id, position, file) for position, file in enumerate(mail.attachments)]
+        await connection.fetch(load(__package__, "insert_attachments"), rows_as_json(files))
+        await connection.fetch(
+            load(__package__, "insert_references"),
+            [id] * len(references), [position for position, _ in references], [ref for _, ref in references],
+        )  # fmt: skip
+        await connection.fetch(load(__package__, "link_replies"), [id])
+        await connection.fetch(load(__package__, "thread_mails"), [id])
 
 
 def _troubled(row: Any, root: Path) -> Troubled:

@@ -10,14 +10,15 @@ log = logging.getLogger("jobrunner.mail")
 
 
 async def record_troubles(batch: Batch, taken: Sequence[Taken]) -> None:
-    """Note what could not be read, so that it is read again by a later version."""
+    """Note what could not be read or stored, so that it is read again: by a later version, or a later run."""
     troubled = [one for one in taken if one.mail.trouble is not None]
     if not troubled:
         return
     for one in troubled:
         log.warning("mail %s: %s; it is kept as a file", one.mail.message_id or one.fetched.uid, one.mail.trouble)
     await batch.fetch(
-        "record_failures", *batch.place, batch.folder.uid_validity, "parse",
+        "record_failures", *batch.place, batch.folder.uid_validity,
+        [one.fetched.stage for one in troubled],
         [one.fetched.uid for one in troubled],
         [(one.mail.trouble or "")[:TROUBLE_LIMIT] for one in troubled],
         [one.email_id for one in troubled],

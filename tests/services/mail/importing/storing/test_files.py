@@ -40,6 +40,16 @@ async def test_what_nobody_came_to_name_is_swept(office: Office):
     assert await office.count("stored_file") == 0
 
 
+async def test_a_sweep_takes_a_batch_and_the_next_one_goes_on(office: Office):
+    for number in range(5):
+        await settled(office, b"%d" % number)
+    stage(office.root, b"fresh")
+    await office.connection.execute(EXPIRE)
+    assert [await sweep_files(office.connection, office.root, batch=2) for _ in range(4)] == [2, 2, 1, 0]
+    assert list(office.root.glob("[0-9a-f][0-9a-f]/*")) == []
+    assert len(list((office.root / "incoming").iterdir())) == 1
+
+
 async def test_what_is_named_stays(office: Office):
     account = await office.personal(await office.user("bob"))
     await office.take(account, rich())

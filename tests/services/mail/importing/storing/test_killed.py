@@ -45,6 +45,7 @@ async def test_killed_at_random_moments(office: Office, database_url: str):
     assert await office.count("email_attachment") == 2 * NUMBER
     assert await office.column("SELECT count(*) FROM jobrunner.email_user") == [NUMBER]
     await office.connection.execute("UPDATE jobrunner.stored_file SET pinned_until = now() - interval '1 s'")
-    await sweep_files(office.connection, office.root)
+    while await sweep_files(office.connection, office.root):
+        pass
     assert await audit_files(office.connection, office.root) == FileAudit((), ())
     assert await office.count("stored_file") == NUMBER + 1
