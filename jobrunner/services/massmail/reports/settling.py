@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobrunner.db.sql import load
+from jobrunner.services.massmail.sending.breakers import BOUNCE_SHARE, BOUNCE_WINDOW
 from jobrunner.services.massmail.unsubscribe import opt_out
 from jobrunner.services.massmail.visitor import Visitor
 from jobrunner.services.records.addresses import mark_invalid
@@ -13,6 +14,7 @@ TAKE_REPORT = load(__package__, "take_report")
 SETTLE_ITEM = load(__package__, "settle_item")
 LOG_BOUNCE = load(__package__, "log_bounce")
 COUNT_SOFT_BOUNCES = load(__package__, "count_soft_bounces")
+PAUSE_BOUNCED_MAILING = load(__package__, "pause_bounced_mailing")
 
 SOFT_LIMIT = 3
 """Soft bounces of one address after which it is invalid,"""
@@ -35,6 +37,8 @@ class Settled:
     is_invalid_now: bool = False
     """By this report the address became invalid."""
     opted_out: bool = False
+    paused: "Paused | None" = None
+    """Too many mails of its mailing came back."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what stands in the job's result."""
@@ -44,7 +48,17 @@ class Settled:
             "verdict": self.verdict,
             "address_became_invalid": self.is_invalid_now,
             "opted_out": self.opted_out,
+            "paused": None if self.paused is None else self.paused.name,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A mass e-mail that was paused, for its owner to be told."""
+
+    name: str
+    owner: str
+    reason: str
 
 
 async def settle_report(connection: Any, report_id: int) -> Settled | None:
@@ -76,5 +90,17 @@ async def _settle_bounce(connection: Any, report: Any) -> Settled:
             verdict = "hard"
             reason = f"{counted['bounces']} mails within {SOFT_PERIOD.days} days came back, the last: {said}"
     await connection.fetch(LOG_BOUNCE, report["token"], "Hard" if verdict == "hard" else "Soft")
-    is_invalid_now = verdict == "hard" and await mark_invalid(connection, address, reason)
-    return Settled("Bounce", report["queue_item_id"], verdict, is_invalid_now)
+    if verdict != "hard":
+        return Settled("Bounce", report["queue_item_id"], verdict)
+    is_invalid_now = await mark_invalid(connection, address, reason)
+    return Settled("Bounce", report["queue_item_id"], verdict, is_invalid_now, paused=await _pause(connection, report))
+
+
+async def _pause(connection: Any, report: Any) -> Paused | None:
+    """Pause the mailing where too many of its mails came back: as by what the dialogue says of addresses."""
+    most = round(BOUNCE_SHARE * BOUNCE_WINDOW)
+    reason = (
+        f"{most} of {BOUNCE_WINDOW} mails came back from addresses that do not exist: the lists are old, or were bought"
+    )
+    rows = await connection.fetch(PAUSE_BOUNCED_MAILING, report["queue_item_id"], BOUNCE_WINDOW, most, reason)
+    return Paused(*rows[0].values()) if rows else None

@@ -95,6 +95,21 @@ async def test_many_settled_at_the_same_moment(returns: Returns):
     assert [one.verdict for one in settled] == ["hard"] * 6
 
 
+async def test_a_mailing_of_which_a_fifth_comes_back_is_paused(returns: Returns):
+    """While it is sent; of the last 200 mails, and not before there are so many."""
+    sent = await returns.send(202)
+    mails = sorted(sent, key=lambda one: int(one.field("X-Queue-Item-Id")))
+    await returns.connection.execute("UPDATE jobrunner.mass_email SET status = 'In Process', finished_at = NULL")
+    for mail in [*mails[:2], *mails[100:139]]:
+        await returns.come(postfix(mail))
+    assert [one.paused for one in await returns.settle()] == [None] * 41  # of fewer than 200
+    await returns.come(postfix(mails[201]))
+    (last,) = await returns.settle()
+    assert last.paused is not None
+    state, reason = await returns.stage.state()
+    assert (state, "40 of 200 mails came back" in str(reason)) == ("Paused", True)
+
+
 # Three soft ones
 
 
