@@ -10,6 +10,7 @@ from jobrunner.jobs import (
     send_email_notifications,
     send_email_reminders,
     settle_mailing_report,
+    store_sent_emails,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "send_email_notifications",
     "send_email_reminders",
     "settle_mailing_report",
+    "store_sent_emails",
 ]

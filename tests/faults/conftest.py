@@ -11,7 +11,8 @@ VALUES
     ('ProcessMassEmail'),
     ('ProcessWebhookQueue'),
     ('SendEmailNotifications'),
-    ('SendEmailReminders')
+    ('SendEmailReminders'),
+    ('StoreSentEmails')
 ON CONFLICT DO NOTHING
 """
 

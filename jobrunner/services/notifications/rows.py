@@ -9,6 +9,7 @@ from typing import Any
 
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
+from jobrunner.services.mail.accounts import SentCopy, keeping_copy
 from jobrunner.services.mail.settling import Settlement
 
 STEP = 500
@@ -149,14 +150,20 @@ class Notifications:
         """Store that these are not mailed, and why; return the states of those that were ours."""
         return await self._settle(taken, list(reasons), ["Skipped"] * len(reasons), list(reasons.values()))
 
-    async def settle(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> list[str]:
-        """Store what became of a mail; return the states of those of its notifications that were ours."""
+    async def settle(
+        self, taken: Taken, numbers: Sequence[int], settlement: Settlement, copy: SentCopy | None = None
+    ) -> list[str]:
+        """Store what became of a mail; return the states of those of its notifications that were ours.
+
+        `copy`: of the mail, for the Sent folder.
+        """
         return await self._settle(
             taken,
             list(numbers),
             [settlement.state] * len(numbers),
             [settlement.reason] * len(numbers),
             settlement,
+            copy,
         )
 
     async def hold(self, reason: str, limit: int) -> None:
@@ -174,19 +181,21 @@ class Notifications:
         states: list[str],
         reasons: Sequence[str | None],
         how: Settlement | None = None,
+        copy: SentCopy | None = None,
     ) -> list[str]:
-        rows = await self._fetch(
-            "settle_notifications",
-            numbers,
-            taken.token,
-            states,
-            list(reasons),
-            how.delay if how else None,
-            how.counts if how else False,
-            how.in_doubt if how else False,
-            how.message_id if how else None,
-            self._max_age,
-        )
+        async with self._connect() as connection, keeping_copy(connection, copy):
+            rows = await connection.fetch(
+                load(__package__, "settle_notifications"),
+                numbers,
+                taken.token,
+                states,
+                list(reasons),
+                how.delay if how else None,
+                how.counts if how else False,
+                how.in_doubt if how else False,
+                how.message_id if how else None,
+                self._max_age,
+            )
         return [row["state"] for row in rows]
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:

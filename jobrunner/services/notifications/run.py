@@ -13,7 +13,7 @@ from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError
-from jobrunner.services.mail.accounts import Outgoing, SendingAccount
+from jobrunner.services.mail.accounts import Outgoing, SendingAccount, SentCopy
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
 from jobrunner.services.mail.importing.storing import load_record_ids
@@ -226,30 +226,32 @@ class Run:
             self._outgoing.put_back()
             return
         numbers = [one.number for one in mailed]
-        message_id, result = await self._hand_over(transport, taken, mailed)
-        await self._settle(taken, numbers, self._judge(taken, result, message_id))
+        message_id, result, copy = await self._hand_over(transport, taken, mailed)
+        await self._settle(taken, numbers, self._judge(taken, result, message_id), copy)
         await self._delivery.observe(result)
 
     async def _hand_over(
         self, transport: Transport, taken: Taken, mailed: Sequence[Notification]
-    ) -> tuple[str | None, Result]:
-        """Compose and send; return the Message-ID and what became of it."""
+    ) -> tuple[str | None, Result, SentCopy | None]:
+        """Compose and send; return the Message-ID, what became of it, and what the Sent folder gets."""
         try:
             # On a thread: a post may be long, and its Markdown such as takes a second.
             message, payload = await asyncio.to_thread(self._compose, mailed)
         except InvalidInput as error:
-            return None, Result(Outcome.LOCAL, Phase.IDLE, str(error))
+            return None, Result(Outcome.LOCAL, Phase.IDLE, str(error)), None
         except Exception as error:  # a fault in composing is the fault of one mail
             self._log.exception("%s: the mail could not be composed", taken.label)
-            return None, Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}")
+            return None, Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}"), None
         envelope = Envelope(self._letterhead.sender.address, message.recipient.address)
         try:
-            return message.message_id, await transport.send(payload, envelope)
+            result = await transport.send(payload, envelope)
         except asyncio.CancelledError:
             numbers = [one.number for one in mailed]
             settlement = self._judge(taken, broken_off(transport), message.message_id)
             await self._settle_cancelled(taken, numbers, settlement)
             raise
+        copy = self._outgoing.copy_of(message.message_id, message.sender.address, payload, message.date)
+        return message.message_id, result, copy if result.outcome is Outcome.ACCEPTED else None
 
     def _compose(self, mailed: Sequence[Notification]) -> tuple[Message, bytes]:
         message = compose(mailed, self._letterhead)
@@ -267,9 +269,11 @@ class Run:
 
     # Results
 
-    async def _settle(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:
+    async def _settle(
+        self, taken: Taken, numbers: Sequence[int], settlement: Settlement, copy: SentCopy | None = None
+    ) -> None:
         """Store a result, patiently: a mail that was taken must not go out twice."""
-        states = await persist(lambda: self._rows.settle(taken, numbers, settlement), SETTLE_LIMIT)
+        states = await persist(lambda: self._rows.settle(taken, numbers, settlement, copy), SETTLE_LIMIT)
         self._count(taken, settlement, states)
 
     async def _settle_cancelled(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:

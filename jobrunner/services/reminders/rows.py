@@ -6,6 +6,7 @@ from typing import Any
 
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
+from jobrunner.services.mail.accounts import SentCopy, keeping_copy
 from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.records import EntityType, plan
 
@@ -91,20 +92,24 @@ class Reminders:
         rows = await self._fetch("take_reminder", token, self._job_id, limit, PAST_LIMIT)
         return DueReminder(token=token, **rows[0]) if rows else None
 
-    async def settle(self, reminder: DueReminder, settlement: Settlement) -> str | None:
-        """Store what became of a taken row; return its state, or None where it is not ours any more (moved, lost)."""
-        rows = await self._fetch(
-            "settle_reminder",
-            reminder.id,
-            reminder.token,
-            settlement.state,
-            settlement.reason,
-            settlement.delay,
-            settlement.counts,
-            settlement.in_doubt,
-            settlement.message_id,
-            PAST_LIMIT,
-        )
+    async def settle(self, reminder: DueReminder, settlement: Settlement, copy: SentCopy | None = None) -> str | None:
+        """Store what became of a taken row; return its state, or None where it is not ours any more (moved, lost).
+
+        `copy`: of the mail, for the Sent folder.
+        """
+        async with self._connect() as connection, keeping_copy(connection, copy):
+            rows = await connection.fetch(
+                load(__package__, "settle_reminder"),
+                reminder.id,
+                reminder.token,
+                settlement.state,
+                settlement.reason,
+                settlement.delay,
+                settlement.counts,
+                settlement.in_doubt,
+                settlement.message_id,
+                PAST_LIMIT,
+            )
         return rows[0]["state"] if rows else None
 
     async def plan(self, reminder: DueReminder) -> None:

@@ -13,7 +13,7 @@ from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
-from jobrunner.services.mail.accounts import Outgoing, SendingAccount
+from jobrunner.services.mail.accounts import Outgoing, SendingAccount, SentCopy
 from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
 from jobrunner.services.mail.importing.storing import load_record_ids
 from jobrunner.services.mail.letterhead import Letterhead
@@ -178,8 +178,8 @@ class Run:
             self._outgoing.put_back()
             await self._settle(reminder, settlement)
             return
-        message_id, result = await self._hand_over(transport, reminder)
-        await self._settle(reminder, self._judge(reminder, result, message_id))
+        message_id, result, copy = await self._hand_over(transport, reminder)
+        await self._settle(reminder, self._judge(reminder, result, message_id), copy)
         await self._delivery.observe(result)
 
     @staticmethod
@@ -195,22 +195,26 @@ class Run:
         )
         return next((Settlement("Skipped", reason) for applies, reason in reasons if applies), None)
 
-    async def _hand_over(self, transport: Transport, reminder: DueReminder) -> tuple[str | None, Result]:
-        """Compose and send; return the Message-ID and what became of it."""
+    async def _hand_over(
+        self, transport: Transport, reminder: DueReminder
+    ) -> tuple[str | None, Result, SentCopy | None]:
+        """Compose and send; return the Message-ID, what became of it, and what the Sent folder gets."""
         try:
             message = compose(reminder, self._letterhead)
             payload = self._outgoing.signed(message.to_bytes(), message.date)
         except InvalidInput as error:
-            return None, Result(Outcome.LOCAL, Phase.IDLE, str(error))
+            return None, Result(Outcome.LOCAL, Phase.IDLE, str(error)), None
         except Exception as error:  # a fault in composing is the fault of one mail
             self._log.exception("%s: the mail could not be composed", reminder.label)
-            return None, Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}")
+            return None, Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}"), None
         envelope = Envelope(self._letterhead.sender.address, message.recipient.address)
         try:
-            return message.message_id, await transport.send(payload, envelope)
+            result = await transport.send(payload, envelope)
         except asyncio.CancelledError:
             await self._settle_cancelled(reminder, self._judge(reminder, broken_off(transport), message.message_id))
             raise
+        copy = self._outgoing.copy_of(message.message_id, message.sender.address, payload, message.date)
+        return message.message_id, result, copy if result.outcome is Outcome.ACCEPTED else None
 
     def _judge(self, reminder: DueReminder, result: Result, message_id: str | None) -> Settlement:
         """Return what a result means for its reminder; where it would meet all others, too, the run ends."""
@@ -224,9 +228,9 @@ class Run:
 
     # Results
 
-    async def _settle(self, reminder: DueReminder, settlement: Settlement) -> None:
+    async def _settle(self, reminder: DueReminder, settlement: Settlement, copy: SentCopy | None = None) -> None:
         """Store a result, patiently: a mail that was taken must not go out twice."""
-        state = await persist(lambda: self._rows.settle(reminder, settlement), SETTLE_LIMIT)
+        state = await persist(lambda: self._rows.settle(reminder, settlement, copy), SETTLE_LIMIT)
         self._count(reminder, settlement, state)
 
     async def _settle_cancelled(self, reminder: DueReminder, settlement: Settlement) -> None:

@@ -29,6 +29,7 @@ from jobrunner.services.mail.accounts.rates import (
     reserve_domains,
     take_allowance,
 )
+from jobrunner.services.mail.accounts.sent_copies import SentCopy, keep_copy, keeping_copy
 from jobrunner.services.mail.accounts.state import cool_down, note_failure, note_success, pause, resume
 from jobrunner.services.mail.accounts.tokens import keeping_token
 
@@ -36,8 +37,11 @@ __all__ = [
     "Allowance",
     "Outgoing",
     "SendingAccount",
+    "SentCopy",
     "cool_down",
     "give_back",
+    "keep_copy",
+    "keeping_copy",
     "keeping_token",
     "load_account",
     "note_failure",

@@ -23,6 +23,7 @@ SELECT
     a.for_mass_mail,
     a.is_shared,
     a.guarded,
+    EXISTS (SELECT FROM jobrunner.sent_folders(a.id)) AS stores_sent,
     CASE WHEN a.guarded THEN (SELECT s.value::text FROM jobrunner.setting AS s WHERE s.name = 'email_server_allowed_address_list') END AS allowed_addresses,
     a.rate_per_minute,
     a.rate_per_hour,

@@ -57,6 +57,8 @@ class SendingAccount:
     for_mass_mail: bool = False
     is_shared: bool = False
     """Whether others than its owner may send by it."""
+    stores_sent: bool = False
+    """Whether its mails are stored in a Sent folder (`sent_copies`)."""
     user_id: str | None = None
     limits: Limits = field(default_factory=Limits)
     uncertain_policy: UncertainPolicy = "hold"
@@ -166,6 +168,7 @@ def _from_row(row: Any, keyring: Keyring) -> SendingAccount:
         reply_to=None if reply_to is None else parse_address(reply_to),
         for_mass_mail=row["for_mass_mail"],
         is_shared=row["is_shared"],
+        stores_sent=row["stores_sent"],
         user_id=row["user_id"],
         limits=Limits(
             rate_per_minute=row["rate_per_minute"],

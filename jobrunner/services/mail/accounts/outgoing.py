@@ -14,7 +14,9 @@ from jobrunner.db.secrets import Keyring
 from jobrunner.services.mail.accounts.loading import SYSTEM, SendingAccount, load_account
 from jobrunner.services.mail.accounts.observing import observe
 from jobrunner.services.mail.accounts.rates import Allowance, give_back, reserve
+from jobrunner.services.mail.accounts.sent_copies import SentCopy
 from jobrunner.services.mail.accounts.tokens import LAST_LIMIT, keeping_token
+from jobrunner.services.mail.address import Address
 from jobrunner.services.mail.patience import persist
 from jobrunner.services.mail.smtp import Outcome, Pool, Pools, Result, shared_pools
 
@@ -128,6 +130,15 @@ class Outgoing:
     def signed(self, message: bytes, at: datetime) -> bytes:
         """Return the message with the account's DKIM signature, if it has one."""
         return message if self._signer is None else self._signer.sign(message, at=at) + message
+
+    def copy_of(self, message_id: str, sender: Address, content: bytes, at: datetime) -> SentCopy | None:
+        """Return a mail that was taken as it is kept for the Sent folder, None where its account has none.
+
+        `content` is what was handed over; give the copy to `keeping_copy` where it is noted that the mail was sent.
+        """
+        if not self.account.stores_sent:
+            return None
+        return SentCopy(int(self.account.key), str(sender), message_id, at, content)
 
     async def observe(self, result: Result) -> str | None:
         """Note what one result means for the account, for all daemons, and give back what was not charged.

@@ -132,6 +132,10 @@ class Mailbox(Protocol):
         """Make a folder."""
         ...
 
+    async def subscribe(self, folder: str) -> None:
+        """Have a folder shown by programs that show only those subscribed to."""
+        ...
+
     async def open(self, folder: str, *, read_only: bool = False) -> OpenFolder:
         """Open a folder; the calls below work in it. Read only (EXAMINE), nothing in it can change by us."""
         ...
@@ -141,6 +145,10 @@ class Mailbox(Protocol):
 
         The server compares days without a time zone: ask for a day more and compare `Details.received`.
         """
+        ...
+
+    async def find(self, message_id: str) -> Sequence[int]:
+        """Return the UIDs, ascending, of messages with that Message-ID, which is ASCII."""
         ...
 
     async def details(self, uids: Sequence[int]) -> list[Details]:

@@ -12,7 +12,7 @@ from jobrunner.services.mail.imap.codes import code_of, fault_of
 from jobrunner.services.mail.imap.exchange import Exchange
 from jobrunner.services.mail.imap.fault import Fault, LineBroken, MailboxError, failure, one_line
 from jobrunner.services.mail.imap.fetching import fetch_batches
-from jobrunner.services.mail.imap.folders import parse_folder, wire_name
+from jobrunner.services.mail.imap.folders import parse_folder, quote, wire_name
 from jobrunner.services.mail.imap.idling import RENEW, Idling
 from jobrunner.services.mail.imap.idling import Refused as IdleRefused
 from jobrunner.services.mail.imap.login import without_secrets
@@ -90,6 +90,10 @@ class Session:
         """See `Mailbox`."""
         await self._run("CREATE", wire_name(folder))
 
+    async def subscribe(self, folder: str) -> None:
+        """See `Mailbox`."""
+        await self._run("SUBSCRIBE", wire_name(folder))
+
     async def open(self, folder: str, *, read_only: bool = False) -> OpenFolder:
         """See `Mailbox`."""
         name = "EXAMINE" if read_only else "SELECT"
@@ -136,6 +140,17 @@ class Session:
         else:
             uids = [uid for uid in found if after < uid <= until]
         return sorted(set(uids))
+
+    async def find(self, message_id: str) -> Sequence[int]:
+        """See `Mailbox`. A server compares a part of the header; what has more than the id asked for is no concern."""
+        if not message_id.isascii() or not message_id.isprintable():
+            raise ValueError("only an id in printable ASCII can be searched for")
+        criteria = ("HEADER", "MESSAGE-ID", quote(message_id))
+        exchange = await self._run("SEARCH", *criteria, by_uid=True, wanted=(b"SEARCH",), caps=SEARCH_CAPS)
+        found = array("L")
+        for pieces in exchange.answers:
+            await read_uids(pieces[0], found)
+        return sorted(set(found))
 
     async def details(self, uids: Sequence[int]) -> list[Details]:
         """See `Mailbox`."""

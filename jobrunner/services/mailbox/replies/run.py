@@ -13,6 +13,7 @@ from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.errors import InvalidInput
+from jobrunner.services.mail.accounts import SentCopy
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
 from jobrunner.services.mail.patience import persist
@@ -156,7 +157,8 @@ class Run:
             self._setup.outgoing.put_back()
             return True
         result = await self._hand_over(transport, answer, message, payload)
-        await self._settle(answer, self._judge(answer, result), message)
+        copy = self._setup.outgoing.copy_of(message.message_id, message.sender.address, payload, message.date)
+        await self._settle(answer, self._judge(answer, result), message, copy)
         await self._delivery.observe(result)
         return True
 
@@ -192,10 +194,12 @@ class Run:
 
     # Results
 
-    async def _settle(self, answer: DueAnswer, settlement: Settlement, message: Message | None) -> None:
+    async def _settle(
+        self, answer: DueAnswer, settlement: Settlement, message: Message | None, copy: SentCopy | None = None
+    ) -> None:
         """Store a result, patiently: a mail that was taken must not go out twice."""
         sent = None if message is None else as_sent(answer, message)
-        state = await persist(lambda: self._rows.settle(answer, settlement, sent), SETTLE_LIMIT)
+        state = await persist(lambda: self._rows.settle(answer, settlement, sent, copy), SETTLE_LIMIT)
         self._count(answer, settlement, state)
 
     async def _settle_cancelled(self, answer: DueAnswer, settlement: Settlement) -> None:

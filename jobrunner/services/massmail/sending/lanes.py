@@ -72,4 +72,6 @@ class Lanes:
         self._course.reached.set()
         if result.outcome is not Outcome.ACCEPTED:
             results.tell(item, result)
+        else:
+            await results.keep(letter)
         return await results.conclude(item, result)

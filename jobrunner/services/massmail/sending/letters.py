@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from jobrunner.errors import JobrunnerError
-from jobrunner.services.mail.address import Mailbox, parse_address
+from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import unsubscribe_fields
 from jobrunner.services.mail.composing.text import one_line
 from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Result
@@ -28,6 +28,11 @@ class Letter(NamedTuple):
     item: Item
     message: bytes
     envelope: Envelope
+
+
+def message_id(item: Item, sender: Address) -> str:
+    """Return the Message-ID of an item's mail: the same on every attempt."""
+    return f"<{item.token.hex}@{sender.domain}>"
 
 
 class Writer:
@@ -93,7 +98,7 @@ class Writer:
             subject=prepared.subject.join(texts[0]),
             text=texts[1],
             html=texts[2] if len(texts) > 2 else (),
-            message_id=f"<{token}@{sender.domain}>",
+            message_id=message_id(item, sender),
             date=values.now,
             headers=headers,
         )

@@ -57,6 +57,8 @@ class Prepared:
     tracking_url_ids: tuple[int, ...]
     """Those that its template uses."""
     settings: MassMailSettings
+    stores_sent: bool = False
+    """Its mails are stored in the Sent folder of its account."""
     unsubscribe_mailbox: str | None = None
     """Where a mail unsubscribes: of a group account that takes such mails, if there is one."""
 
@@ -155,6 +157,7 @@ async def _prepare(line: Queryable, configuration: Configuration, settings: Mass
         pixel=pixel,
         tracking_url_ids=tracking,
         settings=settings,
+        stores_sent=row["store_sent_emails"] and account.stores_sent,
         unsubscribe_mailbox=await _unsubscribe_mailbox(line, sender) if opt_out else None,
     )
 

@@ -12,6 +12,7 @@ SELECT
     m.from_name,
     m.reply_to_address,
     m.reply_to_name,
+    m.store_sent_emails,
     e.subject,
     e.body,
     e.plain_body,

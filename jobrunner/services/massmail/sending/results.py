@@ -1,10 +1,12 @@
 """What results mean: for the item, for the mailing and for the account; and what the database says to them."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import astuple
+from datetime import UTC, datetime, timedelta
 
 from jobrunner.db.sql import load
 from jobrunner.services.mail.accounts import Outgoing
+from jobrunner.services.mail.accounts.sent_copies import KEEP_SENT_COPY
 from jobrunner.services.mail.smtp import Result
 from jobrunner.services.massmail.mass_emails.states import pause_for
 from jobrunner.services.massmail.sending.breakers import BOUNCE_WINDOW, Breakers
@@ -13,6 +15,7 @@ from jobrunner.services.massmail.sending.hour import HourLimit
 from jobrunner.services.massmail.sending.items import Answer, Item, Settlement
 from jobrunner.services.massmail.sending.judging import judge
 from jobrunner.services.massmail.sending.ledger import Ledger
+from jobrunner.services.massmail.sending.letters import Letter, message_id
 from jobrunner.services.massmail.sending.line import Line
 from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.preparing import Prepared
@@ -54,6 +57,19 @@ class Results:
     def tell(self, item: Item, result: Result) -> None:
         """Log what was not simply accepted."""
         self._course.log.info("item %d (%s): %s", item.id, item.email_address, result)
+
+    async def keep(self, letter: Letter) -> None:
+        """Keep a mail that was taken for the Sent folder, where the mailing wants that."""
+        if not self._prepared.stores_sent:
+            return
+        sender = self._prepared.sender.address
+        copy = self._account.copy_of(message_id(letter.item, sender), sender, letter.message, datetime.now(UTC))
+        if copy is None:
+            return
+        try:
+            await self._side.fetch(KEEP_SENT_COPY, *astuple(copy))
+        except Exception:  # it is sent all the same, and that is still to be noted
+            self._course.log.exception("item %d was sent, and cannot be kept for the Sent folder", letter.item.id)
 
     async def settle(self, item: Item, result: Result, ledger: Ledger) -> None:
         """Have the end of an item stored that was not handed over."""

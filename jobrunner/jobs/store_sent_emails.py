@@ -1,0 +1,45 @@
+"""StoreSentEmails: stores what was sent in the Sent folders of its accounts (see `jobrunner.services.mailbox.sent`)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Any, Literal
+
+from jobrunner.definitions import JobContext, Target, job
+from jobrunner.errors import InvalidInput
+
+KINDS: dict[str, Literal["Personal", "Group"]] = {"EmailAccount": "Personal", "InboundEmail": "Group"}
+
+
+async def accounts(ctx: JobContext) -> AsyncIterator[Target]:
+    """Yield each account for whose Sent folder something is due."""
+    from jobrunner.services.mailbox.fetching.waking import TARGETS
+    from jobrunner.services.mailbox.sent.run import list_accounts
+
+    async with ctx.connection() as connection:
+        found = await list_accounts(connection)
+    for kind, id in found:
+        yield Target(TARGETS[kind], str(id))
+
+
+# Each mail that is to be stored starts it; the schedule is for what was put off.
+@job("StoreSentEmails", crontab="*/5 * * * *", queue="e0", max_attempts=3, pause=0.5, deadline=900, targets=accounts)
+async def store_sent_emails(ctx: JobContext) -> dict[str, Any] | None:
+    """Store mails that were sent by an account in its Sent folder. Each one starts it; it is tried again for a week."""
+    from jobrunner.services.mailbox.sent import StoreRun
+    from jobrunner.services.mailbox.sent.run import wake
+
+    target = ctx.target
+    kind = KINDS.get(target.type or "") if target is not None else None
+    if target is None or kind is None or not (target.id or "").isdecimal() or not (target.id or "").isascii():
+        raise InvalidInput(f"{ctx.name} needs an account: --target-type EmailAccount or InboundEmail, and --target-id")
+    run = StoreRun(
+        ctx.connection, ctx.configuration, kind, int(target.id or 0), cancelled=lambda: ctx.cancelled, log=ctx.log
+    )
+    report = await run.store()
+    if report.found_nothing:
+        ctx.nothing_to_do()
+        return None
+    if report.has_more:
+        async with ctx.connection() as connection:
+            await wake(connection, kind, int(target.id or 0))
+    return asdict(report)
