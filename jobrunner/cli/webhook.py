@@ -8,7 +8,7 @@ import typer
 from jobrunner.cli.grid import Column
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.webhook_database import Here, Id, with_webhooks
-from jobrunner.cli.webhook_queue import app as queue
+from jobrunner.cli.webhook_queue import deliveries, replay, send_test
 
 if TYPE_CHECKING:
     from jobrunner.services.webhooks.table import WebhookRecord
@@ -220,7 +220,9 @@ def rotate(
         note(f"the former secret signs, too, for {hours} h (`webhook_secret_overlap`)")
 
 
-app.registered_commands.extend(queue.registered_commands)
+app.command("test")(send_test)
+app.command()(deliveries)
+app.command()(replay)
 
 
 async def _owner(here: Here, name: str) -> str:

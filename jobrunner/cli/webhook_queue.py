@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from jobrunner.services.webhooks.table import WebhookRecord
     from jobrunner.services.webhooks.trial import Trial
 
-app = typer.Typer()
-
 DELIVERY_COLUMNS = {
     "number": Column("Event no."),
     "event": Column(),
@@ -29,7 +27,6 @@ DELIVERY_COLUMNS = {
 }
 
 
-@app.command("test")
 def send_test(webhook: Id, json: AsJson = False) -> None:
     """Send the event webhook.test now, and show request, answer and timings."""
     from jobrunner.cli.output import print_json
@@ -51,7 +48,6 @@ def send_test(webhook: Id, json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
 def deliveries(
     webhook: Id,
     status: Annotated[
@@ -77,7 +73,6 @@ def deliveries(
     table([asdict(one) for one in with_webhooks(read)], DELIVERY_COLUMNS, json=json)
 
 
-@app.command()
 def replay(
     webhook: Id,
     numbers: Annotated[
