@@ -52,7 +52,28 @@ SELECT
         FROM jobrunner.email_attachment AS a
         WHERE a.email_id = e.id
         ORDER BY a.position
-    ) AS attachments
+    ) AS attachments,
+    ARRAY(
+        SELECT concat_ws(
+            ', ',
+            concat('inbound-email ', i.name, CASE WHEN f.done_at IS NULL THEN ': not yet' END),
+            CASE f.case_act
+                WHEN 'Opened' THEN 'it opened case '
+                WHEN 'Attached' THEN 'it belongs to case '
+                WHEN 'Reopened' THEN 'it opened again case '
+            END || coalesce(k.number::text, f.case_id),
+            CASE f.reply
+                WHEN 'Skipped' THEN 'not answered'
+                WHEN 'Sent' THEN 'answered to ' || f.recipient
+                ELSE 'answer to ' || f.recipient || ' ' || lower(f.reply::text)
+            END || coalesce(': ' || f.reply_reason, '')
+        )
+        FROM jobrunner.mail_follow_up AS f
+        JOIN jobrunner.inbound_email AS i ON i.id = f.inbound_email_id
+        LEFT JOIN jobrunner.case_record AS k ON k.id = f.case_id
+        WHERE f.email_id = e.id
+        ORDER BY f.inbound_email_id
+    ) AS followed_by
 FROM jobrunner.email AS e
 LEFT JOIN jobrunner.group_email_folder AS g ON g.id = e.group_folder_id
 WHERE e.id = $1::bigint

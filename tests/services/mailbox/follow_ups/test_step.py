@@ -8,6 +8,7 @@ import pytest
 
 from jobrunner.definitions import Registry, registry
 from jobrunner.services.mailbox.cases import opening
+from jobrunner.services.mailbox.emails.rows import read_email
 from jobrunner.services.mailbox.follow_ups.step import follow_up
 from tests.services.mailbox.desk import PENDING, Desk
 from tests.support.daemons import daemon
@@ -65,6 +66,20 @@ async def test_a_mail_or_an_account_that_is_gone(desk: Desk):
     await desk.connection.execute("DELETE FROM jobrunner.inbound_email")
     async with desk.connection.transaction():
         assert await follow_up(desk.connection, second, help.id) is None
+
+
+async def test_a_mail_says_what_followed(desk: Desk):
+    """And why it was not answered, for whoever is asked that."""
+    template = await desk.insert("email_template", name="Thanks", subject="x", body="x", is_html=False)
+    help = await desk.group(create_case=True, reply=True, reply_email_template_id=template)
+    await desk.arrive(help, desk.letter(), desk.letter(Precedence="bulk"))
+    assert (await read_email(desk.connection, 1))["followed_by"] == ["inbound-email Help: not yet"]
+    await desk.follow()
+    told = [(await read_email(desk.connection, id))["followed_by"] for id in (1, 2)]
+    assert told == [
+        ["inbound-email Help, it opened case 1, answer to cus@example.com waiting"],
+        ["inbound-email Help, it opened case 2, not answered: Precedence is bulk"],
+    ]
 
 
 async def test_killed_between_the_case_and_its_note(desk: Desk):
