@@ -37,7 +37,7 @@ async def test_another_job_of_the_same_firing_follows(own, bench, when):
 
 async def test_one_that_waits_is_enough(own, bench):
     running = await start(bench, own)
-    await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET next_fire_at = last_fire_at + interval '1 s'")
+    await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET next_fire_at = last_fire_at + interval '1 us'")
     assert await fire_due(own, Settings()) == 1
     assert await fire_again(own, [running.id]) == 0
     await bench.finish([running])

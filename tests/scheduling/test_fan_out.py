@@ -87,7 +87,7 @@ async def test_a_slow_target_holds_up_only_itself(own, bench, scheduled_job_id):
     claimed = {job.row["target_id"]: job for job in await bench.claim("Check", queue="q1")}
     await bench.finish([claimed["quick"]])
     for _ in range(3):
-        await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET next_fire_at = last_fire_at + interval '1 s'")
+        await bench.connection.fetch("UPDATE jobrunner.scheduled_job SET next_fire_at = last_fire_at + interval '1 us'")
         preparing = await prepare(bench, own)
         await fan_out(own, preparing, *targets)
         await bench.finish([preparing])

@@ -13,7 +13,7 @@ from tests.scheduling.bench import MINUTE, Bench
 async def fire(bench: Bench, own) -> None:
     await bench.connection.fetch(
         "UPDATE jobrunner.scheduled_job"
-        " SET next_fire_at = coalesce(last_fire_at + interval '1 s', date_trunc('minute', now()) - interval '1 h')"
+        " SET next_fire_at = coalesce(last_fire_at + interval '1 us', date_trunc('minute', now()) - interval '1 h')"
     )
     assert await fire_due(own, Settings()) == 1
 
@@ -40,7 +40,7 @@ async def test_a_list_says_how_it_goes(own, bench):
 async def fire_only(bench: Bench, own, id_: int) -> None:
     await bench.connection.fetch(
         "UPDATE jobrunner.scheduled_job SET next_fire_at ="
-        " CASE id WHEN $1 THEN coalesce(last_fire_at + interval '1 s', now() - interval '1 h')"
+        " CASE id WHEN $1 THEN coalesce(last_fire_at + interval '1 us', now() - interval '1 h')"
         " ELSE now() + interval '1 y' END",
         id_,
     )
