@@ -99,7 +99,7 @@ def _about_folders(account: FetchAccount, folders: Sequence[TriedFolder]) -> str
     if account.sent_folder is not None and account.sent_folder not in names:
         return (
             f"The server has no folder {account.sent_folder!r} for sent mail: name one that it lists, "
-            f"{_edit(account, '--sent-folder NAME')}."
+            f"{_edit(account, '--sent-folder NAME')}; else it is made when the first mail is stored."
         )
     return None
 
