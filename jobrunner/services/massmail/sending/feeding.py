@@ -17,7 +17,7 @@ from jobrunner.services.massmail.sending.line import Line
 from jobrunner.services.massmail.sending.results import Results
 
 TOGETHER = 16
-"""Mails that are written before others have their turn of the event loop."""
+"""Mails that are written at once; others wait for the event loop meanwhile."""
 
 
 class Feeder:
@@ -91,6 +91,8 @@ class Feeder:
         items = await self._those_at_their_address(items)
         items = await self._those_allowed_by_domain(items)
         for begin in range(0, len(items), TOGETHER):
+            # A few at a time as they are wanted: they are written while the database is at the ledger's statement.
+            await self._course.buffer.until_low()
             if self._course.stopped is not None:
                 return
             few = items[begin : begin + TOGETHER]
@@ -102,7 +104,6 @@ class Feeder:
                     await self._results.settle(item, letter, self._ledger)
             if self._course.stopped is None:
                 self._course.buffer.put(letters)
-            await asyncio.sleep(0)
 
     async def _those_at_their_address(self, items: list[Item]) -> list[Item]:
         """Those whose address is still the target's are sent; the others follow it, and are claimed again."""
