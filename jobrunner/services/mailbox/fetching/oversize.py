@@ -11,6 +11,8 @@ from jobrunner.services.mail.importing.parsing.filenames import safe_name
 HEADER_LIMIT = 2 * 1024 * 1024
 TEXT_LIMIT = 2 * 1024 * 1024
 """Octets of a part of text that is fetched all the same; a larger one is a file like any other."""
+TEXTS_LIMIT = 4 * TEXT_LIMIT
+"""Octets of all of them: they are held in the daemon's memory."""
 CONTENT_FIELDS = (b"content-type:", b"content-transfer-encoding:", b"mime-version:", b"content-disposition:")
 BOUNDARY = b"=_jobrunner_reduced"
 
@@ -20,9 +22,11 @@ async def fetch_reduced(mailbox: Mailbox, one: Details) -> tuple[bytes, list[Par
     header = await _section(mailbox, one.uid, "HEADER", HEADER_LIMIT)
     texts: list[tuple[Part, bytes]] = []
     left: list[Part] = []
+    room = TEXTS_LIMIT
     for part in _leaves(await mailbox.structure(one.uid)):
         is_text = part.content_type in ("text/plain", "text/html") and part.disposition != "attachment"
-        if is_text and part.size <= TEXT_LIMIT:
+        if is_text and part.size <= min(room, TEXT_LIMIT):
+            room -= part.size
             texts.append((part, await _section(mailbox, one.uid, part.section or "1", TEXT_LIMIT)))
         else:
             left.append(part)
