@@ -56,6 +56,8 @@ class Lanes:
         """`release` gives up a webhook; `on_free` hears when a place has become free."""
         self.counts = Counts()
         self.error: BaseException | None = None
+        self.left: set[int] = set()
+        """Webhooks that were given up though they may have more."""
         self._poster = poster
         self._feeder = feeder
         self._ledger = ledger
@@ -106,7 +108,9 @@ class Lanes:
 
     def _closed(self, id: int, task: "asyncio.Task[None]") -> None:
         self._lanes.pop(id, None)
-        self._more.discard(id)
+        if id in self._more:  # it got more while it was given up
+            self._more.discard(id)
+            self.left.add(id)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.error = self.error or error
         self._on_free()
@@ -152,7 +156,7 @@ class Lanes:
             if settlement.pause is not None or settlement.disable is not None:
                 return False
             if not goes_on:
-                return True
+                break
             webhook.failures = 0 if settlement.outcome == "Success" else webhook.failures
             if settlement.outcome == "Split" or (webhook.strict_order and settlement.outcome == "Retry"):
                 # Its members go before what is ready, or nothing goes any more.
@@ -161,6 +165,7 @@ class Lanes:
                     feed = None
                 ready.clear()
                 after = 0
+        self._more.add(webhook.id)
         return True
 
     async def _post(self, webhook: Webhook, batch: Batch) -> tuple[Reply, Verdict]:

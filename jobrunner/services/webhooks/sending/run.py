@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from jobrunner.config import Configuration
+from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
@@ -167,6 +168,11 @@ class Run:
                     break
             else:
                 self.report.has_more = True
+        except TRANSIENT:
+            # The database is away for longer than a look is tried again. Results are kept for longer.
+            lanes.stop()
+            await lanes.ended()
+            raise
         finally:
             turns.end(self)  # the next one may begin while the last requests are under way
         if self._watch.awake:
@@ -183,14 +189,17 @@ class Run:
         events, ids = row["events"], set(row["webhook_ids"])
         self.report.events += events
         lanes.nudge(ids)
-        began = time.monotonic()
+        if not self._is_crowded:  # else those come first who have waited for longest
+            ids |= lanes.left
+        lanes.left.clear()
         taken = False
+        if new := ids.difference(lanes.ids):
+            taken = await self._take(lanes, new)
+        began = time.monotonic()
         if not self._watch.awake or began >= self._full_look_at:
-            taken = await self._take(lanes, None)
+            taken = await self._take(lanes, None) or taken
             now = time.monotonic()
             self._full_look_at = now + max(FULL_LOOK_EVERY, FULL_LOOK_SHARE * (now - began))
-        elif ids := ids.difference(lanes.ids):
-            taken = await self._take(lanes, ids)
         return taken or events > 0
 
     async def _take(self, lanes: Lanes, ids: Collection[int] | None) -> bool:

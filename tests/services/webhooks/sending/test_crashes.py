@@ -6,12 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 from aiohttp import web
 
 from jobrunner.db.pool import prepare
 from jobrunner.services.webhooks.sending.run import Run
 from tests.services.webhooks.stage import Arrival, Stage, answers
+from tests.support.daemons import until
 from tests.support.proxy import Proxy
+
+IDLE = "jobrunner.services.webhooks.sending.watch.AWAKE_IDLE"
 
 
 async def broken_off(stage: Stage, task: "asyncio.Task[Any]", arrivals: int) -> None:
@@ -189,27 +193,24 @@ async def test_a_result_outlives_the_database_that_is_away(stage: Stage):
     assert await stage.statuses() == ["Success"] * 3
 
 
-async def test_events_of_transactions_that_commit_late_are_seen(stage: Stage):
+async def test_events_of_transactions_that_commit_late_are_seen(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     """It saw a run awake and therefore woke nobody, and commits when that has fallen asleep: the run still looks."""
+    monkeypatch.setattr(IDLE, 60.0)
     await stage.webhook()
     await stage.emit(0)
     other = await asyncpg.connect(stage.url)
     try:
         transaction = other.transaction()
-        running = asyncio.create_task(stage.run())
-        async with asyncio.timeout(10):
-            while not await stage.pool.fetchval("SELECT count(*) FROM jobrunner.webhook_run"):
-                await asyncio.sleep(0.001)
+        running = asyncio.create_task(stage.run(limit=60))
+        await stage.endpoints.until(lambda: stage.endpoints.arrivals)
         await transaction.start()
         await other.fetchval("SELECT jobrunner.emit('E.create', '{\"n\": 1}')")
-        await stage.pool.execute("DELETE FROM jobrunner.job")
-        async with asyncio.timeout(10):
-            while await stage.pool.fetchval("SELECT count(*) FROM jobrunner.webhook_run"):
-                await asyncio.sleep(0.01)
+        assert await other.fetchval("SELECT count(*) FROM jobrunner.job WHERE created_at = now()") == 0
+        monkeypatch.setattr(IDLE, 0.0)
+        await until(stage.pool, "SELECT NOT EXISTS (SELECT FROM jobrunner.webhook_run)")
         assert stage.endpoints.numbers("/a") == [0]
         await transaction.commit()
-        async with asyncio.timeout(10):
-            await running
+        await running
     finally:
         await other.close()
     assert stage.endpoints.numbers("/a") == [0, 1]
