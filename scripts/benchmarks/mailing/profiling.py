@@ -32,7 +32,7 @@ STEPS = (
     ),
 )
 """A look belongs to the first step that the innermost of its frames is of."""
-WAITING = (("select", "selectors.py"), ("wait", "threading.py"))
+WAITING = (("select", "selectors.py"), ("wait", "threading.py"), ("_worker", "concurrent/futures/thread.py"))
 """Innermost functions of threads that do nothing, which py-spy now and then takes for busy."""
 
 

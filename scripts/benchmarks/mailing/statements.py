@@ -73,6 +73,10 @@ def _files() -> Mapping[str, str]:
 
 
 def _core(statement: str) -> str:
-    """Return the beginning of a statement without comments, blanks and constants, which the server replaces."""
+    """Return the beginning of a statement without comments, blanks and constants, which the server replaces.
+
+    Of a list of constants it keeps one.
+    """
     bare = re.sub(r"--[^\n]*|/\*.*?\*/", "", statement, flags=re.DOTALL)
-    return re.sub(r"\$\d+|'[^']*'|\b\d+\b|\s+", "", bare)[:300]
+    bare = re.sub(r"\$\d+|'[^']*'|\b(\d+|true|false|NULL)\b|\s+", "", bare)
+    return re.sub(r"\(,+\)", "()", bare)[:300]
