@@ -77,8 +77,10 @@ CREATE INDEX mail_follow_up_sending ON jobrunner.mail_follow_up (inbound_email_i
 -- Automatic answers, counted: for an address, a thread, a domain and an account (`address:…`, `thread:…`, and so on).
 CREATE TABLE jobrunner.auto_reply_count (
     scope text PRIMARY KEY CHECK (length(scope) BETWEEN 1 AND 400),
-    moments timestamptz[] NOT NULL DEFAULT '{}'
+    moments timestamptz[] NOT NULL DEFAULT '{}',
+    counted_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
+CREATE INDEX auto_reply_count_old ON jobrunner.auto_reply_count (counted_at);
 COMMENT ON COLUMN jobrunner.auto_reply_count.moments IS 'Of the last answers, as many as the limit counts.';
 
 -- Counts one answer for each scope if all of them have room for it: fewer than limits[n] in the last periods[n]. Returns
@@ -89,16 +91,13 @@ LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     full_scope text;
 BEGIN
+    -- Made and locked in one order by all.
     INSERT INTO jobrunner.auto_reply_count AS c (scope)
     SELECT DISTINCT s.scope
     FROM unnest(scopes) AS s (scope)
     ORDER BY s.scope
-    ON CONFLICT (scope) DO NOTHING;
-    PERFORM
-    FROM jobrunner.auto_reply_count AS c
-    WHERE c.scope = ANY (scopes)
-    ORDER BY c.scope
-    FOR UPDATE;
+    ON CONFLICT (scope) DO UPDATE
+    SET counted_at = now();
     SELECT s.scope INTO full_scope
     FROM unnest(scopes, limits, periods) WITH ORDINALITY AS s (scope, most, period, place)
     JOIN jobrunner.auto_reply_count AS c ON c.scope = s.scope
@@ -126,9 +125,8 @@ BEGIN
     WHERE c.scope IN (
         SELECT old.scope
         FROM jobrunner.auto_reply_count AS old
-        WHERE NOT EXISTS (SELECT FROM unnest(old.moments) AS m (at) WHERE m.at > now() - interval '2 days')
-            AND old.scope <> ALL (scopes)
-        ORDER BY old.scope
+        WHERE old.counted_at < now() - interval '2 days' AND old.scope <> ALL (scopes)
+        ORDER BY old.counted_at
         LIMIT 10
         FOR UPDATE SKIP LOCKED
     );

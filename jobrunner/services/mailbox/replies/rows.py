@@ -126,6 +126,10 @@ class Answers:
                     await keep_copy(connection, copy)
         return rows[0]["state"] if rows else None
 
+    async def drop(self, reason: str) -> int:
+        """Give up what is due, since it is not to be sent any more; returns how many."""
+        return len(await self._fetch("drop_answers", self._account_id, reason))
+
     async def hold(self, reason: str) -> None:
         """Note on what is due why it waits."""
         await self._fetch("hold_answers", self._account_id, reason[:REASON_LIMIT])

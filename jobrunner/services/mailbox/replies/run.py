@@ -30,6 +30,9 @@ from jobrunner.services.mailbox.replies.compose import as_sent, compose, values_
 from jobrunner.services.mailbox.replies.rows import PORTION, Answers, DueAnswer
 from jobrunner.services.mailbox.replies.setup import set_up
 
+LOOK_AGAIN = timedelta(minutes=10)
+"""How long an SMTP account that waits for a person is left alone."""
+
 
 @dataclass
 class Report:
@@ -38,6 +41,8 @@ class Report:
     sent: int = 0
     postponed: int = 0
     failed: int = 0
+    skipped: int = 0
+    """Since the account gives no answers any more."""
     uncertain: int = 0
     lost: int = 0
     """That a run which is gone had left in doubt; they are due again."""
@@ -110,7 +115,7 @@ class Run:
             return self.report
         setup = await set_up(self._connect, self._configuration, self._account_id, pools=self._pools)
         if setup is None:
-            await self._rows.hold("its account gives no automatic answers any more")
+            self.report.skipped = await self._rows.drop("its account gives no automatic answers any more")
             return self.report
         self._setup = setup
         self._delivery = Delivery(
@@ -129,8 +134,8 @@ class Run:
         if (held := outgoing.held) is not None:
             self.report.held = held
             await self._rows.hold(f"the SMTP account {outgoing.account.name} is held back: {held}")
-            if (wait := await outgoing.wait()) is not None:
-                await self._rows.wake(wait)
+            # Where only a person can help, nobody tells us when that is done.
+            await self._rows.wake(await outgoing.wait() or LOOK_AGAIN)
         elif self._delivery.trouble is None and not self._goes_on() and await self._rows.count_due():
             self.report.left = True
             await self._rows.wake()

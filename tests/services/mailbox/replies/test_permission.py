@@ -13,7 +13,8 @@ from jobrunner.services.mail.importing.storing import AccountRef
 from jobrunner.services.mailbox.follow_ups.step import follow_up
 from tests.services.mailbox.desk import PENDING, Desk
 
-YESTERDAY = format_datetime(datetime.now(UTC) - timedelta(hours=25))
+YESTERDAY = "yesterday"
+"""For a date; the moment itself must not be in the names of tests."""
 
 
 async def answering(desk: Desk, name: str = "Help", **columns: Any) -> AccountRef:
@@ -81,6 +82,8 @@ NEVER = [
 @pytest.mark.parametrize(("fields", "reason"), NEVER, ids=lambda value: str(value)[:60])
 async def test_what_is_never_answered(desk: Desk, fields: dict[str, Any], reason: str):
     await desk.user("ann")
+    if fields.get("date") == YESTERDAY:
+        fields = {"date": format_datetime(datetime.now(UTC) - timedelta(hours=25))}
     (id,) = await desk.arrive(await answering(desk), desk.letter(**fields))
     await desk.follow()
     row = await desk.row(id)
@@ -196,6 +199,16 @@ async def test_what_is_refused_by_one_limit_is_counted_by_none(desk: Desk):
         "domain:example.com": 1,
         f"account:{help.id}": 1,
     }
+
+
+async def test_counts_of_long_ago_are_forgotten(desk: Desk):
+    help = await answering(desk)
+    await decided(desk, help, desk.letter(sender="once@example.net"))
+    await desk.connection.execute("UPDATE jobrunner.auto_reply_count SET counted_at = now() - interval '49 hours'")
+    await decided(desk, help, desk.letter())
+    scopes = await desk.column("SELECT scope FROM jobrunner.auto_reply_count")
+    assert "address:once@example.net" not in scopes
+    assert "address:cus@example.com" in scopes
 
 
 async def test_those_who_decide_at_the_same_moment_count_one_after_the_other(desk: Desk):

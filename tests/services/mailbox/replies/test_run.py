@@ -185,7 +185,7 @@ async def send_without_server(desk: Desk, account_id: int) -> None:
         await Run(pool.acquire, load(database_url=desk.url, secret_key=KEY), account_id).send()
 
 
-async def test_a_paused_account_sends_nothing_and_is_asked_again_by_whoever_resumes_it(desk: Desk):
+async def test_a_paused_account_sends_nothing_and_is_looked_at_again(desk: Desk):
     async with ScriptedServer() as server:
         help = await answering(desk)
         await desk.get(help, desk.letter())
@@ -193,6 +193,18 @@ async def test_a_paused_account_sends_nothing_and_is_asked_again_by_whoever_resu
         report = await send(desk, help, server.port)
     assert (report.sent, server.messages, await states(desk)) == (0, [], ["Waiting"])
     assert "look here" in str(report.held)
+    ahead = (
+        "SELECT count(*) FROM jobrunner.job WHERE name = 'SendAutoReplies' AND execute_at > now() + interval '9 min'"
+    )
+    assert await desk.column(ahead) == [1]
+
+
+async def test_an_account_that_gives_no_answers_any_more(desk: Desk):
+    help = await answering(desk)
+    await desk.get(help, desk.letter())
+    await desk.connection.execute("UPDATE jobrunner.inbound_email SET reply = false")
+    assert await send(desk, help, 1) == Report(skipped=1)
+    assert await states(desk) == ["Skipped"]
 
 
 # Faults
