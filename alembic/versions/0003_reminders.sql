@@ -322,11 +322,11 @@ BEGIN
 END;
 $$;
 
--- Adds a job SendEmailReminders for each of these moments that has none yet; returns how many were added.
--- The key has the transaction's number in it: with a key of the moment alone, two transactions that save records of
--- the same hour would wait for one another, and could deadlock.
-CREATE FUNCTION jobrunner.wake_email_reminders(moments timestamptz[]) RETURNS integer
-LANGUAGE plpgsql SET search_path = '' AS $$
+-- Adds a job for each of these moments, or now for those that are past or NULL, unless one waits for it already; returns how
+-- many were added. The key has the transaction's number in it: with a key of the moment alone, two transactions that save
+-- records of the same hour would wait for one another, and could deadlock.
+CREATE FUNCTION jobrunner.wake_job(name text, moments timestamptz[]) RETURNS integer
+LANGUAGE plpgsql SET search_path = '' SET jit = off AS $$
 DECLARE
     moment timestamptz;
     added integer := 0;
@@ -343,14 +343,14 @@ BEGIN
             WHERE j.execute_at = moment
                 AND j.hold IN ('Time', 'Retry')  -- the condition of the index job_due
                 AND j.hold = 'Time'
-                AND j.name = 'SendEmailReminders'
+                AND j.name = wake_job.name
                 AND NOT j.cancel_requested
         );
         PERFORM jobrunner.enqueue(
-            'SendEmailReminders',
+            wake_job.name,
             execute_at => moment,
             unique_key => pg_catalog.format(
-                'SendEmailReminders/%s/%s', pg_catalog.to_char(extract(epoch FROM moment), 'FM999999999990.000000'), pg_catalog.pg_current_xact_id()
+                '%s/%s/%s', wake_job.name, pg_catalog.to_char(extract(epoch FROM moment), 'FM999999999990.000000'), pg_catalog.pg_current_xact_id()
             )
         );
         added := added + 1;
@@ -455,7 +455,7 @@ BEGIN
     )
     SELECT array_agg(DISTINCT added.remind_at) FILTER (WHERE added.type = 'Email') INTO moments
     FROM added;
-    PERFORM jobrunner.wake_email_reminders(moments);
+    PERFORM jobrunner.wake_job('SendEmailReminders', moments);
 
     SELECT count(*) INTO waiting
     FROM jobrunner.reminder AS r

@@ -930,39 +930,10 @@ EXECUTE FUNCTION jobrunner.check_campaign_type();
 
 -- Waking the job
 
--- Adds a job ProcessMassEmail for that moment, or now where it is past, if none waits for it already.
-CREATE FUNCTION jobrunner.wake_mass_email(moment timestamptz DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    due constant timestamptz := greatest(moment, now());
-BEGIN
-    -- One that starts within seconds may have looked already by the time this transaction commits.
-    IF due > clock_timestamp() + interval '5 seconds' AND EXISTS (
-        SELECT
-        FROM jobrunner.job AS j
-        WHERE j.execute_at = due
-            AND j.hold IN ('Time', 'Retry')  -- the condition of the index job_due
-            AND j.hold = 'Time'
-            AND j.name = 'ProcessMassEmail'
-            AND NOT j.cancel_requested
-    ) THEN
-        RETURN;
-    END IF;
-    -- The transaction's number: with a key of the moment alone, two transactions would wait for one another.
-    PERFORM jobrunner.enqueue(
-        'ProcessMassEmail',
-        execute_at => due,
-        unique_key => pg_catalog.format(
-            'ProcessMassEmail/%s/%s', pg_catalog.to_char(extract(epoch FROM due), 'FM999999999990.000000'), pg_catalog.pg_current_xact_id()
-        )
-    );
-END;
-$$;
-
 CREATE FUNCTION jobrunner.wake_for_mass_email() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
-    PERFORM jobrunner.wake_mass_email(CASE WHEN NEW.status = 'Pending' THEN NEW.start_at END);
+    PERFORM jobrunner.wake_job('ProcessMassEmail', ARRAY[CASE WHEN NEW.status = 'Pending' THEN NEW.start_at END]);
     RETURN NULL;
 END;
 $$;
@@ -982,7 +953,7 @@ CREATE FUNCTION jobrunner.wake_for_campaign() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     IF EXISTS (SELECT FROM jobrunner.mass_email AS m WHERE m.campaign_id = NEW.id AND m.status IN ('Pending', 'In Process')) THEN
-        PERFORM jobrunner.wake_mass_email();
+        PERFORM jobrunner.wake_job('ProcessMassEmail', ARRAY[now()]);
     END IF;
     RETURN NULL;
 END;

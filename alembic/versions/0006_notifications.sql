@@ -146,46 +146,18 @@ LANGUAGE sql STABLE AS $$
     ))
 $$;
 
--- Adds a job SendEmailNotifications for each of these moments that has none yet; returns how many were added.
--- Moments ahead are rounded up to a quarter of a second, so that many notifications share a job. The key has the
--- transaction's number in it: with a key of the moment alone, two transactions that notify at the same time would wait
--- for one another, and could deadlock.
+-- Wakes the job for each of these moments (NULL: for none); returns how many jobs were added. Moments ahead are rounded up
+-- to a quarter of a second, so that many notifications share a job.
 CREATE FUNCTION jobrunner.wake_email_notifications(moments timestamptz[]) RETURNS integer
-LANGUAGE plpgsql SET search_path = '' SET jit = off AS $$
-DECLARE
-    moment timestamptz;
-    added integer := 0;
-BEGIN
-    FOR moment IN
-        SELECT DISTINCT CASE
+LANGUAGE sql SET search_path = '' SET jit = off AS $$
+    SELECT jobrunner.wake_job('SendEmailNotifications', ARRAY(
+        SELECT CASE
             WHEN m.at <= clock_timestamp() THEN now()
             ELSE date_bin(interval '250 ms', m.at + interval '249.999 ms', timestamptz '2000-01-01 00:00:00+00')
         END
         FROM unnest(moments) AS m (at)
         WHERE m.at IS NOT NULL
-        ORDER BY 1
-    LOOP
-        -- One that starts within seconds may have looked already by the time this transaction commits.
-        CONTINUE WHEN moment > clock_timestamp() + interval '5 seconds' AND EXISTS (
-            SELECT
-            FROM jobrunner.job AS j
-            WHERE j.execute_at = moment
-                AND j.hold IN ('Time', 'Retry')  -- the condition of the index job_due
-                AND j.hold = 'Time'
-                AND j.name = 'SendEmailNotifications'
-                AND NOT j.cancel_requested
-        );
-        PERFORM jobrunner.enqueue(
-            'SendEmailNotifications',
-            execute_at => moment,
-            unique_key => pg_catalog.format(
-                'SendEmailNotifications/%s/%s', pg_catalog.to_char(extract(epoch FROM moment), 'FM999999999990.000000'), pg_catalog.pg_current_xact_id()
-            )
-        );
-        added := added + 1;
-    END LOOP;
-    RETURN added;
-END;
+    ))
 $$;
 
 CREATE FUNCTION jobrunner.place_notification() RETURNS trigger

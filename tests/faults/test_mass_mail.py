@@ -35,7 +35,7 @@ async def go_on_until(connection: Any, reached: Callable[[], Any]) -> None:
         while not await reached():
             if time.monotonic() - woken > 1:
                 woken = time.monotonic()
-                await connection.execute("SELECT jobrunner.wake_mass_email()")
+                await connection.execute("SELECT jobrunner.wake_job('ProcessMassEmail', ARRAY[now()])")
             await asyncio.sleep(0.001)
 
 

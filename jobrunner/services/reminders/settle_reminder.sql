@@ -30,6 +30,6 @@ SELECT
     settled.state::text AS state,
     CASE
         WHEN settled.state = 'Waiting' AND $5::interval IS NOT NULL
-            THEN jobrunner.wake_email_reminders(ARRAY[settled.next_attempt_at])
+            THEN jobrunner.wake_job('SendEmailReminders', ARRAY[settled.next_attempt_at])
     END AS woken
 FROM settled

@@ -39,7 +39,7 @@ WITH mailing AS MATERIALIZED (
     ORDER BY s.id
     ON CONFLICT (queue_item_id, action) WHERE action IN ('Sent', 'Bounced') AND queue_item_id IS NOT NULL DO NOTHING
 ), woken AS MATERIALIZED (
-    SELECT jobrunner.wake_mass_email(NULL::timestamptz) AS done
+    SELECT jobrunner.wake_job('ProcessMassEmail', ARRAY[now()]) AS done
     WHERE $2::boolean AND EXISTS (SELECT FROM settled AS s)
 )
 SELECT

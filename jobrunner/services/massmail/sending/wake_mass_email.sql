@@ -1,2 +1,2 @@
 -- $1 when, NULL for now
-SELECT jobrunner.wake_mass_email($1::timestamptz)
+SELECT jobrunner.wake_job('ProcessMassEmail', ARRAY[$1::timestamptz])
