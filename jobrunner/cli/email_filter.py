@@ -1,5 +1,6 @@
 """`jobrunner email-filter`: what is not imported, and where mails are found."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,8 @@ from jobrunner.cli.mail_records import as_row, done
 from jobrunner.cli.mailbox_accounts import Here, with_accounts
 from jobrunner.cli.mailbox_options import NewName
 from jobrunner.cli.options import AsJson
+from jobrunner.cli.plain_help import PlainHelp
+from jobrunner.cli.shared_options import with_options
 
 app = typer.Typer(help="Show and change filters: what is not imported, and where mails are found.")
 
@@ -49,6 +52,22 @@ SkipNotification = Annotated[
     bool | None, typer.Option("--skip-notification/--notify", help="Whether the user is told of it.")
 ]
 
+
+class FilterOptions:
+    """What may be said of a filter, when it is added and when it is changed."""
+
+    sender: Sender = None
+    recipient: Recipient = None
+    subject: Subject = None
+    body_contains: BodyContains = None
+    body_contains_all: BodyContainsAll = None
+    action: Action = None
+    folder: Folder = None
+    group_folder: GroupFolder = None
+    mark_as_read: MarkAsRead = None
+    skip_notification: SkipNotification = None
+
+
 COLUMNS = {
     "id": Column(),
     "name": Column(),
@@ -80,7 +99,8 @@ def list_all(json: AsJson = False) -> None:
     table([as_row(one) for one in with_accounts(lambda here: list_filters(here.connection))], COLUMNS, json=json)
 
 
-@app.command()
+@app.command(cls=PlainHelp)
+@with_options(FilterOptions)
 def add(
     name: Annotated[str, typer.Argument(help="A name for it.", metavar="NAME")],
     everybody: Annotated[bool, typer.Option("--global", help="It is for all accounts.")] = False,
@@ -93,33 +113,15 @@ def add(
     inbound_email: Annotated[
         str | None, typer.Option("--inbound-email", help="It is of this group account.", metavar="ACCOUNT")
     ] = None,
-    sender: Sender = None,
-    recipient: Recipient = None,
-    subject: Subject = None,
-    body_contains: BodyContains = None,
-    body_contains_all: BodyContainsAll = None,
-    action: Action = None,
-    folder: Folder = None,
-    group_folder: GroupFolder = None,
-    mark_as_read: MarkAsRead = None,
-    skip_notification: SkipNotification = None,
     json: AsJson = False,
+    **options: Any,
 ) -> None:
     """Add a filter. All conditions that are given must hold; it is for everybody, one user or one account."""
     from jobrunner.services.mailbox.accounts.table import find_account
     from jobrunner.services.mailbox.filters.rows import FilterEntry, FilterRecord, add_filter
     from jobrunner.services.mailbox.names import find_user
 
-    given = _given(
-        sender=sender,
-        recipient=recipient,
-        subject=subject,
-        body_contains=body_contains,
-        body_contains_all=body_contains_all,
-        action=action,
-        mark_as_read=mark_as_read,
-        skip_notification=skip_notification,
-    )
+    given = _given(options)
 
     async def write(here: Here) -> FilterRecord:
         values = {**given, "is_global": everybody}
@@ -129,13 +131,14 @@ def add(
             values["email_account_id"] = (await find_account(here.connection, "Personal", email_account)).id
         if inbound_email is not None:
             values["inbound_email_id"] = (await find_account(here.connection, "Group", inbound_email)).id
-        values |= await _folders(here, values.get("user_id"), folder, group_folder)
+        values |= await _folders(here, values.get("user_id"), options)
         return await add_filter(here.connection, FilterEntry(name=name, **values))
 
     done("added", with_accounts(write), json=json)
 
 
-@app.command()
+@app.command(cls=PlainHelp)
+@with_options(FilterOptions)
 def edit(
     name: Name,
     new_name: NewName = None,
@@ -143,40 +146,21 @@ def edit(
         list[str] | None,
         typer.Option(help="Take a condition away, such as subject; may be repeated.", metavar="WHAT"),
     ] = None,
-    sender: Sender = None,
-    recipient: Recipient = None,
-    subject: Subject = None,
-    body_contains: BodyContains = None,
-    body_contains_all: BodyContainsAll = None,
-    action: Action = None,
-    folder: Folder = None,
-    group_folder: GroupFolder = None,
-    mark_as_read: MarkAsRead = None,
-    skip_notification: SkipNotification = None,
     json: AsJson = False,
+    **options: Any,
 ) -> None:
     """Change a filter. What is not given stays; phrases that are given take the place of those it has."""
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mailbox.filters.rows import FilterRecord, edit_filter, find_filter
 
-    given = _given(
-        name=new_name,
-        sender=sender,
-        recipient=recipient,
-        subject=subject,
-        body_contains=body_contains,
-        body_contains_all=body_contains_all,
-        action=action,
-        mark_as_read=mark_as_read,
-        skip_notification=skip_notification,
-    )
+    given = _given({"name": new_name, **options})
     changes = {**_cleared(clear or []), **given}
-    if not changes and folder is None and group_folder is None:
+    if not changes and options["folder"] is None and options["group_folder"] is None:
         raise InvalidInput("give what is to change (`jobrunner email-filter edit --help` shows how)")
 
     async def write(here: Here) -> FilterRecord:
         found = await find_filter(here.connection, name)
-        moved = await _folders(here, found.user_id, folder, group_folder)
+        moved = await _folders(here, found.user_id, options)
         if not moved and "action" in changes and changes["action"] != found.action:
             moved = {"email_folder_id": None, "group_email_folder_id": None}
         return await edit_filter(here.connection, str(found.id), {**changes, **moved})
@@ -197,11 +181,12 @@ def remove(names: Names, json: AsJson = False) -> None:
         done("removed", removed, json=json)
 
 
-async def _folders(here: Here, user_id: str | None, folder: str | None, group_folder: str | None) -> dict[str, Any]:
+async def _folders(here: Here, user_id: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is set by naming the folder to move to."""
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mailbox.names import find_folder, find_group_folder
 
+    folder, group_folder = options["folder"], options["group_folder"]
     if folder is not None and group_folder is not None:
         raise InvalidInput("a mail is moved to one folder: give --folder or --group-folder")
     if folder is not None:
@@ -215,11 +200,15 @@ async def _folders(here: Here, user_id: str | None, folder: str | None, group_fo
     return {}
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    """Return the options that were given, as columns."""
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, as columns; the folders are looked up later."""
     from jobrunner.services.mailbox.filters.rows import ACTIONS
 
-    values = {name: value for name, value in options.items() if value is not None and value != []}
+    values = {
+        name: value
+        for name, value in options.items()
+        if name not in ("folder", "group_folder") and value is not None and value != []
+    }
     for name in ("body_contains", "body_contains_all"):
         if name in values:
             values[name] = tuple(values[name])

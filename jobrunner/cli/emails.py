@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Show mails that came in and their sources, and read again what could not be read.")
 
-Id = Annotated[int, typer.Argument(help="Id of the mail.", metavar="ID")]
+MAX_ID = 2**63 - 1
+Id = Annotated[int, typer.Argument(help="Id of the mail.", metavar="ID", min=1, max=MAX_ID)]
 
 COLUMNS = {
     "id": Column(),
@@ -60,7 +61,9 @@ def list_all(
     failures: Annotated[
         bool, typer.Option("--failures", help="Instead messages that could not be fetched or stored.")
     ] = False,
-    before: Annotated[int | None, typer.Option(help="Only mails with an id below this one.", metavar="ID")] = None,
+    before: Annotated[
+        int | None, typer.Option(help="Only mails with an id below this one.", metavar="ID", min=1, max=MAX_ID)
+    ] = None,
     limit: Annotated[int, typer.Option(help="At most so many.", metavar="N", min=1, max=10000)] = PORTION,
     json: AsJson = False,
 ) -> None:
@@ -138,7 +141,8 @@ def source(
 @app.command()
 def retry(
     ids: Annotated[
-        list[int] | None, typer.Argument(help="Ids of mails that could not be read.", metavar="ID...")
+        list[int] | None,
+        typer.Argument(help="Ids of mails that could not be read.", metavar="ID...", min=1, max=MAX_ID),
     ] = None,
     everything: Annotated[
         bool,

@@ -100,9 +100,9 @@ class GroupOptions:
 
 COLUMNS = {
     **COMMON_COLUMNS,
-    "teams": Column(rank=7),
-    "create_case": Column("Cases", rank=8),
-    "reply": Column("Answers", rank=9),
+    "teams": Column(rank=1),
+    "create_case": Column("Cases", rank=1),
+    "reply": Column("Answers", rank=1),
 }
 CLEARABLE: dict[str, tuple[str, ...]] = {
     "team": ("teams",),

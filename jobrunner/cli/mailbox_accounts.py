@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -65,6 +65,8 @@ def add(entry: type["MailboxEntry"], options: Mapping[str, Any], resolve: Resolv
     if "email_address" not in values:
         raise InvalidInput("give the address of the account: --address")
     is_read = values.get("use_imap", True)
+    if is_read and "host" not in values:
+        raise InvalidInput("give the IMAP server: --host (or --no-imap for an account that is not read)")
     if values.get("security") in ("tls", "none"):
         values.setdefault("port", 143)
     if is_read:
@@ -130,9 +132,12 @@ def parse_day(text: str) -> date:
     from jobrunner.errors import InvalidInput
 
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
         raise InvalidInput(f"--since {text[:40]!r} is no date; write it as 2026-05-04") from None
+    if day > date.today() + timedelta(days=1):  # it is tomorrow already where the server is
+        raise InvalidInput(f"--since {day} lies in the future: until then nothing would be fetched")
+    return day
 
 
 NOT_COLUMNS = {

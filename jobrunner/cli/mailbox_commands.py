@@ -189,7 +189,8 @@ def _test(kind: "Kind", name: str, *, json: bool) -> None:
     else:
         table(rows, TRIED_COLUMNS)
         how = "tells of new mail by itself (IDLE)" if trial.can_idle else "has no IDLE: the schedule looks for new mail"
-        note(f"{account.imap.place} lets {account.imap.username} in, and {how}.")
+        place = account.imap.place
+        note(f"{place[:1].upper()}{place[1:]} lets {account.imap.username} in, and {how}.")
         if trial.advice is not None:
             note(trial.advice)
     if not trial.worked:

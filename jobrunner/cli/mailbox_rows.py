@@ -79,7 +79,7 @@ async def named(connection: "Queryable", rows: Sequence[Mapping[str, Any]]) -> l
 
     return [
         {
-            column.removesuffix("_id"): name(REFERENCES[column], value) if column in REFERENCES else value
+            _word(column): name(REFERENCES[column], value) if column in REFERENCES else value
             for column, value in row.items()
         }
         for row in rows
@@ -101,6 +101,10 @@ def in_words(account: "MailboxRecord", state: "State | None") -> str:
     if state.retry_at is not None:
         return f"tried again at {cell(state.retry_at)}: {state.last_trouble}"
     return "ready"
+
+
+def _word(column: str) -> str:
+    return "case_team" if column == "team_id" else column.removesuffix("_id")
 
 
 def _ids(value: Any) -> Iterator[str]:

@@ -175,6 +175,8 @@ async def test_a_change_of_how_it_connects_ends_what_held_it_back(call, connecti
         ("email-account", ("--user", "ann", "--security", "none"), "no password goes in clear over a network"),
         ("email-account", ("--user", "ann", "--login", "xoauth2"), "needs the token URL, the client id and"),
         ("email-account", ("--user", "ann", "--since", "31.1.2026"), "is no date; write it as 2026-05-04"),
+        ("email-account", ("--user", "ann", "--since", "2999-01-01"), "--since 2999-01-01 lies in the future"),
+        ("email-account", ("--user", "bob", "--map", "In=Bills"), "of the user bob 'Bills'; there are X"),
         ("email-account", ("--user", "ann", "--port", "0"), "the port must be from 1 to 65535, got 0"),
         ("email-account", ("--user", "ann", "--folder", ""), "the folder must not be empty"),
         ("email-account", ("--user", "ann", "--address", "ann"), "it has no @"),
@@ -182,7 +184,11 @@ async def test_a_change_of_how_it_connects_ends_what_held_it_back(call, connecti
         ("inbound-email", ("--reply",), "automatic answers need a template"),
         ("inbound-email", ("--create-case", "--distribution", "Round-Robin"), "cases by Round-Robin need the team"),
         ("inbound-email", ("--distribution", "Random"), "must be Direct-Assignment, Round-Robin or Least-Busy"),
-        ("inbound-email", ("--smtp-account", "news"), "there is no SMTP account 'news'"),
+        (
+            "inbound-email",
+            ("--smtp-account", "news"),
+            "there is no SMTP account 'news': `jobrunner smtp-account add` makes one",
+        ),
     ],
 )
 async def test_what_cannot_be_right_is_refused_in_words(call, connection, people, group, arguments, sentence):
@@ -292,3 +298,11 @@ async def test_test_explains_a_server_that_says_goodbye(call, connection):
     assert (done.code, done.json["fault"]) == (1, "BYE")
     assert "too many connections" in done.json["text"]
     assert "other programs may hold too many connections" in done.json["advice"]
+
+
+async def test_an_account_that_is_read_needs_its_server_before_its_password(call, people):
+    done = await call("email-account", "add", "ann", "--user", "ann", "--address", "ann@example.org")
+    assert (done.code, done.err) == (
+        2,
+        "Error: give the IMAP server: --host (or --no-imap for an account that is not read)\n",
+    )

@@ -192,3 +192,12 @@ async def test_an_account_that_was_entered_is_fetched_and_its_mail_shown(call, c
     (row,) = (await call("email-account", "list", "--json")).json
     assert row["state"] == "ready"
     assert row["connected_at"] is not None
+
+
+@pytest.mark.parametrize(
+    "arguments", [("show", 10**30), ("show", 0), ("source", 10**30), ("retry", 10**30), ("list", "--before", 10**30)]
+)
+async def test_numbers_that_no_mail_has_are_refused(call, connection, arguments):
+    done = await call("emails", *arguments)
+    assert (done.code, done.err.count("\n")) == (2, 1), done.err
+    assert "unexpected" not in done.err

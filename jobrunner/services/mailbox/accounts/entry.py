@@ -170,9 +170,11 @@ class GroupEntry(MailboxEntry):
             if (address := getattr(self, column)) is not None:
                 check_email_address(column, address)
         if self.reply and self.reply_email_template_id is None:
-            raise InvalidInput("automatic answers need a template")
+            raise InvalidInput("automatic answers need a template: --reply-template")
         if self.create_case and self.case_distribution in ("Round-Robin", "Least-Busy") and self.team_id is None:
-            raise InvalidInput(f"cases by {self.case_distribution} need the team among whose members they are shared")
+            raise InvalidInput(
+                f"cases by {self.case_distribution} need the team among whose members they are shared: --case-team"
+            )
 
 
 def check_email_address(column: str, address: str) -> None:

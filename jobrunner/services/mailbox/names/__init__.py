@@ -15,30 +15,35 @@ async def find_user(connection: Queryable, name: str) -> str:
 
 async def find_team(connection: Queryable, name: str) -> str:
     """Return the id of a team; raises InvalidInput where there is none."""
-    return await _find(connection, "find_teams", "team", name)
+    return await _find(connection, "find_teams", "team", name, command="team")
 
 
 async def find_folder(connection: Queryable, user_id: str, name: str) -> int:
     """Return the id of a user's folder for mail; raises InvalidInput where there is none."""
-    return int(await _find(connection, "find_folders", f"folder for mail of the user {user_id}", name, user_id))
+    what = f"folder for mail of the user {user_id}"
+    return int(await _find(connection, "find_folders", what, name, user_id, command="email-folder"))
 
 
 async def find_group_folder(connection: Queryable, name: str) -> int:
     """Return the id of a group folder for mail; raises InvalidInput where there is none."""
-    return int(await _find(connection, "find_group_folders", "group folder for mail", name))
+    what = "group folder for mail"
+    return int(await _find(connection, "find_group_folders", what, name, command="group-email-folder"))
 
 
 async def find_email_template(connection: Queryable, name: str) -> int:
     """Return the id of an e-mail template; raises InvalidInput where there is none."""
-    return int(await _find(connection, "find_email_templates", "e-mail template", name))
+    return int(await _find(connection, "find_email_templates", "e-mail template", name, command="email-template"))
 
 
 async def find_smtp_account(connection: Queryable, name: str) -> int:
     """Return the id of an account that sends; raises InvalidInput where there is none."""
-    return int(await _find(connection, "find_smtp_accounts", "SMTP account", name))
+    return int(await _find(connection, "find_smtp_accounts", "SMTP account", name, command="smtp-account"))
 
 
-async def _find(connection: Queryable, statement: str, what: str, name: str, *more: Any) -> str:
+async def _find(
+    connection: Queryable, statement: str, what: str, name: str, *more: Any, command: str | None = None
+) -> str:
+    """Return the id of what is called like that; `command` is the group of commands that adds one."""
     rows = await connection.fetch(load(__package__, statement), name, *more)
     rows = [row for row in rows if row["id"] == name] or rows
     if len(rows) > 1:
@@ -46,7 +51,8 @@ async def _find(connection: Queryable, statement: str, what: str, name: str, *mo
         raise Conflict(f"several are called {name[:100]!r} ({what}): give the id, one of {ids}")
     if not rows:
         known = [row["name"] for row in await connection.fetch(load(__package__, statement), None, *more)]
-        raise InvalidInput(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}")
+        hint = "" if known or command is None else f": `jobrunner {command} add` makes one"
+        raise InvalidInput(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}{hint}")
     id: str = rows[0]["id"]
     return id
 
