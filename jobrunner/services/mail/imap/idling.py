@@ -65,7 +65,8 @@ class Idling:
             await protocol.something(exchange, deadline)
         self._renew_at = protocol.loop.time() + self._renew
         # Whatever was told until now is covered by the search that STARTED asks for.
-        self._told = {PushKind.STARTED: Push(PushKind.STARTED)}
+        before = self._told.get(PushKind.CHANGED)
+        self._told = {PushKind.STARTED: Push(PushKind.STARTED, before.exists if before is not None else None)}
 
     async def next(self) -> Push:
         """Return what is told next."""

@@ -140,6 +140,10 @@ class Mailbox(Protocol):
         """Open a folder; the calls below work in it. Read only (EXAMINE), nothing in it can change by us."""
         ...
 
+    def last_opening(self, folder: str) -> OpenFolder | None:
+        """Return what the server said when a folder was last opened over this connection."""
+        ...
+
     async def search(self, *, after: int = 0, since: date | None = None, until: int | None = None) -> Sequence[int]:
         """Return the UIDs, ascending, above `after`, up to `until`, and received on that day or later.
 

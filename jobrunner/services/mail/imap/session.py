@@ -57,6 +57,7 @@ class Session:
         self._token = token
         self._busy = False
         self._read_only = False
+        self._openings: dict[str, OpenFolder] = {}
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -110,7 +111,7 @@ class Session:
         validity = told.get(b"UIDVALIDITY")
         if not validity:
             raise self._failure(Fault.UNSUPPORTED, "UIDVALIDITY", "without it no message could be told from another")
-        return OpenFolder(
+        self._openings[folder] = opened = OpenFolder(
             name=folder,
             uid_validity=validity,
             uid_next=told.get(b"UIDNEXT"),
@@ -118,6 +119,11 @@ class Session:
             highest_modseq=told.get(b"HIGHESTMODSEQ"),
             read_only=self._read_only,
         )
+        return opened
+
+    def last_opening(self, folder: str) -> OpenFolder | None:
+        """See `Mailbox`."""
+        return self._openings.get(folder)
 
     # Finding
 

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from jobrunner.services.mailbox.fetching.again import read_not_stored
 from jobrunner.services.mailbox.fetching.desk import Desk, Portions
 from jobrunner.services.mailbox.fetching.folder import fetch_folder
 from jobrunner.services.mailbox.fetching.readers import files_root, shared_reader
+from jobrunner.services.mailbox.lending import borrowed
 
 TIME_SLICE = 50.0
 """Seconds after which a run begins no further portion, and leaves the rest to the next one."""
@@ -146,21 +148,33 @@ class FetchRun:
             desk = Desk(
                 account, self._connect, reader, self._importer, self._log, self._is_over, self._progress, self._portions
             )
-            mailbox = await connect(account.imap)
             try:
-                await self._folders(desk, mailbox, report)
-                await mailbox.logout()
+                async with self._mailbox(account) as mailbox:
+                    await self._folders(desk, mailbox, report)
                 await read_not_stored(desk)
             except EpochChanged as error:
                 self._log.info("%s: %s", account, error)
                 report.has_more = True
             finally:
-                mailbox.drop()
                 report.messages = dict(desk.counts)
         trouble = report.troubles[0] if report.troubles else None
         async with self._connect() as connection:
             await state.note_success(connection, account.ref, trouble=trouble)
         return report
+
+    @asynccontextmanager
+    async def _mailbox(self, account: FetchAccount) -> AsyncIterator[Mailbox]:
+        """Borrow the connection that watches the account, where that is in this process; else make one."""
+        async with borrowed((self._kind, self._id), account.imap) as lent:
+            if lent is not None:
+                yield lent
+                return
+        mailbox = await connect(account.imap)
+        try:
+            yield mailbox
+            await mailbox.logout()
+        finally:
+            mailbox.drop()
 
     async def _folders(self, desk: Desk, mailbox: Mailbox, report: Report) -> None:
         folders = await self._monitored(desk.account, mailbox)

@@ -12,12 +12,23 @@ from typing import Any
 from jobrunner.db.connection import TRANSIENT, Connection
 from jobrunner.db.secrets import Keyring
 from jobrunner.errors import Conflict, JobrunnerError, NotFound
-from jobrunner.services.mail.imap import Fault, Limits, MailboxError, PushKind, connect
+from jobrunner.services.mail.imap import (
+    Fault,
+    Idle,
+    Limits,
+    Mailbox,
+    MailboxError,
+    OpenFolder,
+    Push,
+    PushKind,
+    connect,
+)
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Kind
 from jobrunner.services.mailbox.accounts.loading import FetchAccount, load_account
 from jobrunner.services.mailbox.accounts.state import note_failure
 from jobrunner.services.mailbox.accounts.tokens import keeping_token
 from jobrunner.services.mailbox.fetching.waking import wake_fetch
+from jobrunner.services.mailbox.lending import Line, offering
 
 PAUSES = (1.0, 300.0)
 """Seconds before a connection that was lost is made anew: the first, doubling to the longest."""
@@ -87,7 +98,7 @@ class Watch:
                     await note_failure(self._connection, self.ref, str(error), fault=error.fault)
                     return
                 log.info("watching account %d: %s", self.ref.id, error)
-            except TRANSIENT as error:
+            except (*TRANSIENT, TimeoutError) as error:
                 log.info("watching account %d: %s", self.ref.id, error)
             except (NotFound, Conflict):
                 return  # it is not to be read any more
@@ -106,17 +117,33 @@ class Watch:
         async with keeping_token(account, self._keyring, self._lend):
             async with self._entrance:
                 mailbox = await connect(account.imap)
+            line = Line(account.imap)
             try:
-                await mailbox.open(_watched_folder(account), read_only=True)
-                async with mailbox.idle(renew=self._renew) as idle:
-                    while True:
-                        push = await idle.next()
-                        self.alive = True
-                        # Flags that changed, our own marks too, and messages that went are no reason to fetch.
-                        if push.kind is PushKind.STARTED or push.exists is not None:
-                            await self._on_push()
+                with offering((self.ref.kind, self.ref.id), line):
+                    await self._idle(mailbox, _watched_folder(account), line)
             finally:
-                mailbox.drop()
+                if not line.close():
+                    mailbox.drop()
+
+    async def _idle(self, mailbox: Mailbox, folder: str, line: Line) -> None:
+        """Idle, and lend the connection where it is asked for; until it is lost."""
+        opened = await mailbox.open(folder, read_only=True)
+        fetched: OpenFolder | None = None
+        while True:
+            async with mailbox.idle(renew=self._renew) as idle:
+                while (push := await _next(idle, line)) is not None:
+                    self.alive = True
+                    if push.kind is PushKind.STARTED and _is_known(push, opened, fetched):
+                        fetched = None
+                        continue
+                    # Flags that changed, our own marks too, and messages that went are no reason to fetch.
+                    if push.kind is PushKind.STARTED or push.exists is not None:
+                        await self._on_push()
+            await line.lend(mailbox)
+            if not mailbox.usable:
+                return
+            fetched = mailbox.last_opening(folder)
+            opened = await mailbox.open(folder, read_only=True)
 
     async def _wake(self) -> None:
         kind, id = self.ref.kind, self.ref.id
@@ -125,6 +152,30 @@ class Watch:
     @asynccontextmanager
     async def _lend(self) -> AsyncIterator[Any]:
         yield self._connection
+
+
+async def _next(idle: Idle, line: Line) -> Push | None:
+    """Return what is told next; None as soon as somebody asks for the connection."""
+    asked, told = asyncio.create_task(line.asked.wait()), asyncio.create_task(idle.next())
+    try:
+        await asyncio.wait((asked, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        if not told.done():
+            told.cancel()
+            await asyncio.wait((told,))
+    return None if told.cancelled() else told.result()
+
+
+def _is_known(push: Push, opened: OpenFolder, fetched: OpenFolder | None) -> bool:
+    """Whether nothing came since the fetch that borrowed the connection, when IDLE begins anew after it."""
+    return (
+        fetched is not None
+        and fetched is not opened
+        and (fetched.uid_validity, fetched.uid_next) == (opened.uid_validity, opened.uid_next)
+        and opened.uid_next is not None
+        and push.exists in (None, opened.exists)
+    )
 
 
 def _watched_folder(account: FetchAccount) -> str:
