@@ -160,6 +160,7 @@ class _Child:
                     mails.append(await self._keep(source, f"could not be read: {_reason(result)}"))
                     return
                 mails.append(result)
+                await asyncio.sleep(0)  # where all is there already, this would be one long step
         finally:
             sending.cancel()
             await asyncio.wait([sending])

@@ -42,7 +42,8 @@ class _Passage:
 
 class _Reader:
     def __init__(self, limits: Limits) -> None:
-        self._limit = limits.body
+        self._room = [limits.body, limits.body]
+        """Characters that may still come: of text, of HTML."""
         self.passages: list[_Passage] = []
         self.files: list[Entity] = []
         self.ics: str | None = None
@@ -76,10 +77,14 @@ class _Reader:
         return not named or (not self.passages and entity.disposition.value != "attachment" and not self.files)
 
     def _take(self, entity: Entity, kind: str, alternative: _Passage | None) -> None:
-        text = self._text(entity, self._limit * OCTETS_PER_CHARACTER)
-        if len(text) > self._limit or entity.octets > self._limit * OCTETS_PER_CHARACTER:
-            text = text[: self._limit]
+        room = self._room[kind == "text/html"]
+        text = self._text(entity, room * OCTETS_PER_CHARACTER)
+        if len(text) > room or entity.octets > room * OCTETS_PER_CHARACTER:
+            text = text[:room]
             self.files.append(entity)
+            if not room:
+                return
+        self._room[kind == "text/html"] -= len(text)
         if kind != "text/html":
             text = text.replace("\r\n", "\n")
         passage = alternative
@@ -107,6 +112,8 @@ def read_body(root: Entity, limits: Limits) -> Found:
     found.text = "\n".join(
         text if text is not None else text_of_html(p.html or "") for text, p in zip(texts, passages, strict=True)
     )
+    # What stands for the other kind is made of it, and may be longer.
+    found.text, found.html = found.text[: limits.body], found.html and found.html[: limits.body]
     shown = {unquote(id).lower() for id in SHOWN.findall(unescape(found.html))} if found.html else set[str]()
     found.files = [(entity, _describe(entity, number, shown)) for number, entity in enumerate(reader.files, 1)]
     return found

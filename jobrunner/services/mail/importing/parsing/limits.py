@@ -25,8 +25,8 @@ class Limits:
     """One header field with its continuation lines."""
     addresses: int = 2_000
     """From, To, Cc and Reply-To together."""
-    body: int = 2 * MIB
-    """Characters of text and of HTML that are kept as the body; what is longer is kept whole as a file, too."""
+    body: int = MIB
+    """Characters of text, and of HTML, that are kept as the body; what is longer is kept whole as a file, too."""
 
 
 DEFAULT = Limits()

@@ -1,6 +1,9 @@
 """One import under way, and the messages in it that are to be stored."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from jobrunner.db.sql import load
@@ -8,6 +11,10 @@ from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.storing.filters import Filter
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Fetched, FolderRef, Kind
 from jobrunner.services.mail.importing.storing.record_ids import RecordIds
+from jobrunner.services.mail.importing.storing.rows import rows_as_json
+
+ROWS = 2000
+"""Rows that one statement takes: a hundred mails may have many times as many recipients, files and users."""
 
 
 @dataclass
@@ -31,6 +38,16 @@ class Batch:
         """Run one of this package's statements."""
         rows: list[Any] = await self.connection.fetch(load(__package__, statement), *arguments)
         return rows
+
+    async def insert(self, statement: str, rows: Iterable[dict[str, Any]]) -> list[Any]:
+        """Run a statement that takes rows, so many at a time that the event loop goes on; return what comes back."""
+        found: list[Any] = []
+        waiting = iter(rows)
+        while portion := list(islice(waiting, ROWS)):
+            text = rows_as_json(portion)
+            await asyncio.sleep(0)
+            found += await self.fetch(statement, text)
+        return found
 
 
 @dataclass

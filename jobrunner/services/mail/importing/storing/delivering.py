@@ -1,13 +1,13 @@
 """Who gets the mails: users and teams, each user by its own filters; a merge gives them to those who lack them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobrunner.services.mail.importing.storing.batch import Batch, Taken
 from jobrunner.services.mail.importing.storing.filters import Filter, first_match, user_filters
 from jobrunner.services.mail.importing.storing.outcome import Outcome
 from jobrunner.services.mail.importing.storing.parents import set_parents
-from jobrunner.services.mail.importing.storing.rows import rows_as_json
 
 
 async def add_folder_members(batch: Batch, taken: Sequence[Taken]) -> None:
@@ -66,19 +66,26 @@ async def _add_users(
 ) -> tuple[dict[int, list[str]], set[tuple[int, str]]]:
     """Give the mails to their users by each user's filters; return who is new, and who is not to be told."""
     filters = await user_filters(batch.connection, sorted({user for one in taken for user in one.user_ids}))
-    rows: dict[tuple[int, str], dict[str, Any]] = {}
-    for one in taken:
-        for user in one.user_ids:
-            if (one.email_id, user) not in rows:
-                rows[one.email_id, user] = _user_row(batch, one, user, filters.get(user, ()), owner)
-    if not rows:
-        return {}, set()
+    # A large team has many filters, and they may look into long texts: not at the expense of the event loop.
+    rows = await asyncio.to_thread(_user_rows, batch, taken, filters, owner)
     added: dict[int, list[str]] = {}
-    for row in await batch.fetch("insert_users", rows_as_json(list(rows.values()))):
+    for row in await batch.insert("insert_users", rows.values()):
         if row["is_new"]:
             added.setdefault(row["email_id"], []).append(row["user_id"])
     silent = {place for place, row in rows.items() if row["skip_notification"] or row["is_read"] or row["in_trash"]}
     return {id: sorted(users) for id, users in added.items()}, silent
+
+
+def _user_rows(
+    batch: Batch, taken: Sequence[Taken], filters: Mapping[str, Sequence[Filter]], owner: Any
+) -> dict[tuple[int, str], dict[str, Any]]:
+    """Return the rows in the order in which all who import the same mails lock them."""
+    rows: dict[tuple[int, str], dict[str, Any]] = {}
+    for one in sorted(taken, key=lambda one: one.email_id):
+        for user in sorted(one.user_ids):
+            if (one.email_id, user) not in rows:
+                rows[one.email_id, user] = _user_row(batch, one, user, filters.get(user, ()), owner)
+    return rows
 
 
 def _user_row(batch: Batch, one: Taken, user: str, filters: Sequence[Filter], owner: Any) -> dict[str, Any]:

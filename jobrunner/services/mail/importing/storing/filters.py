@@ -4,6 +4,7 @@ All conditions that are filled in must hold; a filter with none never matches. I
 characters and nothing else is special. The first filter that matches ends the search.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,25 +44,31 @@ class Filter:
         """Whether it cannot be judged by the header alone."""
         return any(self.body_contains) or any(self.body_contains_all)
 
-    def matches(self, mail: ParsedMail, *, with_body: bool = True) -> bool:
-        """Return whether all conditions hold; without the body, those of one that looks at it do not."""
+    def matches(self, mail: ParsedMail, *, with_body: bool = True, bodies: Sequence[str] | None = None) -> bool:
+        """Return whether all conditions hold; without the body, those of one that looks at it do not.
+
+        `bodies` is what `folded` returns of the mail, where several filters are tried.
+        """
         conditions = [
             *([any(like(self.sender, a.address) for a in mail.sender)] if self.sender else []),
             *([any(like(self.recipient, a.address) for a in mail.to)] if self.recipient else []),
             *([like(self.subject, mail.subject)] if self.subject else []),
         ]
         if self.looks_at_body:
-            conditions.append(with_body and self._body_matches(mail))
+            conditions.append(with_body and self._body_matches(folded(mail) if bodies is None else bodies))
         return bool(conditions) and all(conditions)
 
-    def _body_matches(self, mail: ParsedMail) -> bool:
-        bodies = [mail.text.casefold(), (mail.html or "").casefold()]
-
+    def _body_matches(self, bodies: Sequence[str]) -> bool:
         def holds(phrase: str) -> bool:
             return any(phrase.casefold() in body for body in bodies)
 
         some, every = [p for p in self.body_contains if p], [p for p in self.body_contains_all if p]
         return (not some or any(map(holds, some))) and all(map(holds, every))
+
+
+def folded(mail: ParsedMail) -> list[str]:
+    """Return text and HTML of a mail without regard to case."""
+    return [mail.text.casefold(), (mail.html or "").casefold()]
 
 
 def like(pattern: str, text: str) -> bool:
@@ -82,9 +89,18 @@ def like(pattern: str, text: str) -> bool:
     return True
 
 
-def first_match(filters: Iterable[Filter], mail: ParsedMail, *, with_body: bool = True) -> Filter | None:
+def first_match(filters: Sequence[Filter], mail: ParsedMail, *, with_body: bool = True) -> Filter | None:
     """Return the filter that decides, or None."""
-    return next((filter for filter in filters if filter.matches(mail, with_body=with_body)), None)
+    looks = with_body and any(filter.looks_at_body for filter in filters)
+    bodies = folded(mail) if looks else None
+    return next((filter for filter in filters if filter.matches(mail, with_body=with_body, bodies=bodies)), None)
+
+
+async def decide(filters: Sequence[Filter], mails: Sequence[ParsedMail]) -> list[Filter | None]:
+    """Return for each mail the filter that decides; in a thread, since there may be many, and long texts."""
+    if not filters:
+        return [None] * len(mails)
+    return await asyncio.to_thread(lambda: [first_match(filters, mail) for mail in mails])
 
 
 async def account_filters(connection: Queryable, account: AccountRef) -> list[Filter]:

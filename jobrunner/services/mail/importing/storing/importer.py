@@ -14,7 +14,7 @@ from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.storing.batch import Batch, Taken
 from jobrunner.services.mail.importing.storing.delivering import add_folder_members, deliver
 from jobrunner.services.mail.importing.storing.files import discard_staged, settle_files, staged_files
-from jobrunner.services.mail.importing.storing.filters import Filter, account_filters, first_match
+from jobrunner.services.mail.importing.storing.filters import Filter, account_filters, decide
 from jobrunner.services.mail.importing.storing.mails import store_mails
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Fetched, FolderRef, Outcome
 from jobrunner.services.mail.importing.storing.record_ids import RecordIds
@@ -110,12 +110,12 @@ class _Import:
         outcomes: dict[int, Outcome] = {}
         taken: list[Taken] = []
         filters = await account_filters(self.batch.connection, self.batch.account)
-        for message in messages:
-            outcome = await self._refused(message, last_uid, filters)
+        decided = await decide(filters, [message.mail for message in messages])
+        for message, filter in zip(messages, decided, strict=True):
+            outcome = await self._refused(message, last_uid, filter)
             if outcome is not None:
                 outcomes[message.uid] = outcome
                 continue
-            filter = first_match(filters, message.mail)
             group_folder = filter.group_folder_id if filter else owner["group_folder_id"]
             taken.append(Taken(message, filter, list(owner["user_ids"]), list(owner["team_ids"]), group_folder))
         if taken:
@@ -153,7 +153,7 @@ class _Import:
         last: int = row["last_uid"]
         return last
 
-    async def _refused(self, message: Fetched, last_uid: int, filters: Sequence[Filter]) -> Outcome | None:
+    async def _refused(self, message: Fetched, last_uid: int, filter: Filter | None) -> Outcome | None:
         """Return what becomes of a message that is not imported, None of any other."""
         mail = message.mail
         if message.uid <= last_uid and not message.is_late:
@@ -163,7 +163,6 @@ class _Import:
             return Outcome(message.uid, "Dropped", mail)
         if await self._is_claimed(mail):
             return Outcome(message.uid, "Claimed", mail)
-        filter = first_match(filters, mail)
         if filter is not None and filter.action == "Skip":
             log.info(
                 "the mail %s in %s of account %s is skipped by the filter %s",

@@ -13,7 +13,6 @@ from jobrunner.services.mail.importing.storing.rows import (
     recipient_rows,
     references_of,
     row_of,
-    rows_as_json,
 )
 
 ROUNDS = 10
@@ -80,9 +79,7 @@ def _same(one: Taken, known: dict[str, list[_Known]]) -> _Known | None:
 
 
 async def _insert(batch: Batch, new: Sequence[Taken]) -> dict[str, int]:
-    if not new:
-        return {}
-    rows = await batch.fetch("insert_emails", rows_as_json([_row_of(one) for one in new]))
+    rows = await batch.insert("insert_emails", (_row_of(one) for one in new))
     return {row["message_key"]: row["id"] for row in rows}
 
 
@@ -98,21 +95,19 @@ def _row_of(one: Taken) -> dict[str, Any]:
 
 
 async def _insert_parts(batch: Batch, created: Sequence[Taken]) -> None:
-    recipients = [row for one in created for row in recipient_rows(one.email_id, one.mail)]
-    if recipients:
-        await batch.fetch("insert_recipients", rows_as_json(recipients))
+    recipients = (row for one in created for row in recipient_rows(one.email_id, one.mail))
+    await batch.insert("insert_recipients", recipients)
     references = [
         (one.email_id, position, ref) for one in created for position, ref in enumerate(references_of(one.mail))
     ]
     if references:
         await batch.fetch("insert_references", *map(list, zip(*references, strict=True)))
-    files = [
+    files = (
         attachment_row(one.email_id, position, file)
         for one in created
         for position, file in enumerate(one.mail.attachments)
-    ]
-    if files:
-        await batch.fetch("insert_attachments", rows_as_json(files))
+    )
+    await batch.insert("insert_attachments", files)
     ids = [one.email_id for one in created]
     if references:
         linked = await batch.fetch("link_replies", ids)

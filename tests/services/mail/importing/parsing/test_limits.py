@@ -124,11 +124,21 @@ def test_html_that_takes_other_readers_long(piece: str):
     assert time.process_time() - started < 3
 
 
+def test_many_texts_are_cut_together():
+    """H07: each of them is short enough, all of them are not; those without room are files."""
+    texts = [b"%d" % number * 400_000 for number in range(5)]
+    mail = parse(HEAD.encode() + multipart(*map(part, texts), part(b"<p>&</p>" * 100_000, "text/html")))
+    assert mail.trouble is None
+    assert len(mail.text) <= 2**20
+    assert len(mail.html or "") <= 2**20
+    assert [file.content for file in mail.attachments] == texts[2:]
+
+
 def test_a_long_text_is_cut_and_kept_whole_as_a_file():
     text = b"0123456789abcdef" * 200_000
     mail = parse(letter(text))
     assert mail.trouble is None
-    assert len(mail.text) == 2 * 2**20
+    assert len(mail.text) == 2**20
     (file,) = mail.attachments
     assert file.content == text
     assert file.name == "unnamed.txt"
