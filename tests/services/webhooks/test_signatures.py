@@ -73,7 +73,11 @@ def test_the_older_header_is_an_option():
 # The independent verifier
 
 
-@pytest.mark.parametrize("secret", [new_secret(), "whsec_" + b64encode(b"k" * 24).decode(), ESPO_SECRET])
+@pytest.mark.parametrize(
+    "secret",
+    [new_secret(), "whsec_" + b64encode(b"k" * 24).decode(), ESPO_SECRET],
+    ids=["new", "shortest", "EspoCRM"],
+)
 @pytest.mark.parametrize("body", [BODY, '{"type":"Account.create","data":{"name":"Žižkov 🦊"}}'.encode()])
 def test_the_independent_package_verifies(secret: str, body: bytes):
     assert Webhook(secret).verify(body, signed(secret, body=body)) == json.loads(body)
