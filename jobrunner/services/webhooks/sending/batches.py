@@ -2,17 +2,15 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from jobrunner.services.webhooks.message_ids import message_id
 from jobrunner.services.webhooks.sending.webhook import Webhook
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """One request, fixed."""
 
     id: int
@@ -26,8 +24,7 @@ class Batch:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """One request that is to be fixed: its rows (of `read_due_deliveries`), in order."""
 
     rows: Sequence[Any]

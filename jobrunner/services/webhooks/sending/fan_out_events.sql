@@ -1,7 +1,7 @@
 -- Lays the oldest new events out: a delivery for each webhook that listens. $1 how many events at most. Returns how many
 -- there were, and which webhooks got something. One commit, so that one that is cut off has done nothing.
 WITH portion AS MATERIALIZED (
-    SELECT e.number, e.event, e.user_id
+    SELECT e.ctid, e.number, e.event, e.user_id
     FROM jobrunner.webhook_event AS e
     -- What is lost in a crash is done again.
     WHERE e.fanned_out_at IS NULL AND set_config('synchronous_commit', 'off', true) IS NOT NULL
@@ -31,8 +31,7 @@ WITH portion AS MATERIALIZED (
 ), stamped AS (
     UPDATE jobrunner.webhook_event AS e
     SET fanned_out_at = now()
-    FROM portion AS p
-    WHERE e.number = p.number AND e.number = ANY (ARRAY(SELECT f.number FROM portion AS f))
+    WHERE e.ctid = ANY (ARRAY(SELECT p.ctid FROM portion AS p))
     RETURNING e.number
 )
 SELECT

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.services.webhooks.sending.arrays import array
 from jobrunner.services.webhooks.sending.batches import Batch, Plan, batch_of, plan, standard_body
 from jobrunner.services.webhooks.sending.gathering import Gatherer
 from jobrunner.services.webhooks.sending.webhook import Webhook
@@ -111,14 +112,14 @@ class Feeder:
         found = await self._line.fetch(
             load(__package__, "freeze_batches"),
             self._token,
-            [id for id, _ in plans],
-            [one.first for _, one in plans],
-            [one.rows[-1]["number"] for _, one in plans],
-            [one.message_id for _, one in plans],
+            array(id for id, _ in plans),
+            array(one.first for _, one in plans),
+            array(one.rows[-1]["number"] for _, one in plans),
+            "{" + ",".join(str(one.message_id) for _, one in plans) + "}",
             [one.rows[0]["event"] for _, one in plans],
-            [id for id, one in plans for _ in one.rows],
-            [row["number"] for _, one in plans for row in one.rows],
-            [place for place, (_, one) in enumerate(plans, 1) for _ in one.rows],
+            array(id for id, one in plans for _ in one.rows),
+            array(row["number"] for _, one in plans for row in one.rows),
+            array(place for place, (_, one) in enumerate(plans, 1) for _ in one.rows),
         )
         return {(row["webhook_id"], row["number"]): row["batch_id"] for row in found}
 

@@ -55,12 +55,23 @@ WITH result AS MATERIALIZED (
         batch_id = CASE WHEN r.outcome <> 'Split' THEN d.batch_id END,
         batch_limit = CASE WHEN r.outcome = 'Split' THEN r.batch_limit ELSE d.batch_limit END,
         last_error = left(r.reason, 1000)
-    FROM unnest($20::bigint[], $21::integer[]) AS m (number, place)
+    FROM (
+        -- Looked up by key and taken by place (see note_successes).
+        SELECT
+            n.place,
+            (
+                SELECT f.ctid
+                FROM jobrunner.webhook_delivery AS f
+                WHERE f.event_number = n.number
+                    AND f.webhook_id = ($2::bigint[])[n.place]
+                    AND f.batch_id = ($3::bigint[])[n.place]
+            ) AS ctid
+        FROM unnest($20::bigint[], $21::integer[]) AS n (number, place)
+        OFFSET 0
+    ) AS m
     JOIN result AS r ON r.place = m.place
-    WHERE d.event_number = m.number
-        AND d.webhook_id = r.webhook_id
-        AND d.batch_id = r.batch_id
-        AND d.status = 'Pending'
+    WHERE d.ctid = m.ctid
+        AND d.status::text = 'Pending'
         AND (r.outcome = 'Success' OR r.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h)))
     RETURNING d.batch_id
 ), counted AS (

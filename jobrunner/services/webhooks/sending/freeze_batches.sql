@@ -4,23 +4,32 @@
 WITH held AS MATERIALIZED (
     SELECT w.id
     FROM jobrunner.webhook AS w
-    WHERE w.id = ANY ($2::bigint[]) AND w.sender_token = $1::bigint
+    WHERE w.id = ANY ($2::text::bigint[]) AND w.sender_token = $1::bigint
 ), drawn AS MATERIALIZED (
     SELECT array_agg(nextval('jobrunner.webhook_batch_id_seq')) AS ids
-    FROM generate_series(1, cardinality($2::bigint[]))
+    FROM generate_series(1, cardinality($2::text::bigint[]))
 ), made AS (
     INSERT INTO jobrunner.webhook_batch AS b (id, webhook_id, first_number, last_number, message_id, event)
     SELECT (SELECT d.ids FROM drawn AS d)[n.place], n.webhook_id, n.first_number, n.last_number, n.message_id, n.event
-    FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[])
-        WITH ORDINALITY AS n (webhook_id, first_number, last_number, message_id, event, place)
+    FROM unnest(
+        $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text::uuid[], $6::text[]
+    ) WITH ORDINALITY AS n (webhook_id, first_number, last_number, message_id, event, place)
     WHERE n.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h))
 )
 UPDATE jobrunner.webhook_delivery AS d
-SET batch_id = (SELECT d.ids FROM drawn AS d)[m.place]
-FROM unnest($7::bigint[], $8::bigint[], $9::integer[]) AS m (webhook_id, number, place)
-WHERE d.webhook_id = m.webhook_id
-    AND d.event_number = m.number
-    AND m.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h))
-    AND d.status = 'Pending'
-    AND d.batch_id IS NULL
+SET batch_id = (SELECT n.ids FROM drawn AS n)[m.place]
+FROM (
+    -- Looked up by key and taken by place (see note_successes).
+    SELECT
+        n.place,
+        (
+            SELECT f.ctid
+            FROM jobrunner.webhook_delivery AS f
+            WHERE f.event_number = n.number AND f.webhook_id = n.webhook_id
+        ) AS ctid
+    FROM unnest($7::text::bigint[], $8::text::bigint[], $9::text::integer[]) AS n (webhook_id, number, place)
+    WHERE n.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h))
+    OFFSET 0
+) AS m
+WHERE d.ctid = m.ctid AND d.status::text = 'Pending' AND d.batch_id IS NULL
 RETURNING d.webhook_id, d.event_number AS number, d.batch_id

@@ -1,13 +1,14 @@
 """The ledger: stores what came of requests, for all webhooks together."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.services.webhooks.sending.arrays import array
 from jobrunner.services.webhooks.sending.batches import Batch
 from jobrunner.services.webhooks.sending.gathering import Gatherer
 from jobrunner.services.webhooks.sending.judging import Settlement
@@ -72,15 +73,15 @@ class Ledger:
         members = [(one.webhook_id, number, one.batch_id) for _, batch, one in entries for number in batch.numbers]
         rows = await line.fetch(
             load(__package__, "note_successes"),
-            _literal(one.webhook_id for one in results),
-            _literal(one.batch_id for one in results),
-            _literal(one.attempt for one in results),
-            _literal(one.duration_ms for one in results),
-            _literal(one.status_code for one in results),
+            array(one.webhook_id for one in results),
+            array(one.batch_id for one in results),
+            array(one.attempt for one in results),
+            array(one.duration_ms for one in results),
+            array(one.status_code for one in results),
             [one.answer_head for one in results],
             [one.connected_ip for one in results],
             [one.is_manual for one in results],
-            *map(_literal, zip(*members, strict=True)),
+            *map(array, zip(*members, strict=True)),
         )
         return {row["id"]: row for row in rows}
 
@@ -106,8 +107,3 @@ class Ledger:
         if entry.settlement.disable is not None:  # gone for good: nothing waits for it
             rows = await line.fetch(load(__package__, "fail_pending_deliveries"), entry.webhook.id, reason)
             self.given_up += len(rows)
-
-
-def _literal(numbers: Iterable[int | None]) -> str:
-    """Return an array of numbers as PostgreSQL reads it; there is no None among them."""
-    return "{" + ",".join(map(str, numbers)) + "}"

@@ -3,7 +3,6 @@
 -- $7 addresses, $8 whether they were replayed; the deliveries: $9 webhooks, $10 numbers, $11 batches. Returns the webhooks
 -- with what tells whether they still are ours.
 --
--- Arrays of numbers come as text: the driver looks at each element of an array, which costs more than the rest.
 -- A success is one whoever has the webhook now. It may be run again where its answer was lost.
 WITH logged AS (
     INSERT INTO jobrunner.webhook_attempt (
@@ -25,13 +24,24 @@ WITH logged AS (
     ) AS r (webhook_id, batch_id, attempt, duration_ms, status_code, answer_head, connected_ip, is_manual)
     ON CONFLICT DO NOTHING
 ), settled AS (
+    -- Each row is looked up by its key and then taken by its place: a join might be planned, while the table is small or
+    -- nothing of it Pending, as a walk over all that is.
     UPDATE jobrunner.webhook_delivery AS d
     SET status = 'Success',
         attempts = least(d.attempts + 1, 32767),
         processed_at = now(),
         last_error = NULL
-    FROM unnest($9::text::bigint[], $10::text::bigint[], $11::text::bigint[]) AS m (webhook_id, number, batch_id)
-    WHERE d.event_number = m.number AND d.webhook_id = m.webhook_id AND d.batch_id = m.batch_id AND d.status = 'Pending'
+    WHERE d.ctid = ANY (
+            ARRAY(
+                SELECT (
+                    SELECT f.ctid
+                    FROM jobrunner.webhook_delivery AS f
+                    WHERE f.event_number = m.number AND f.webhook_id = m.webhook_id AND f.batch_id = m.batch_id
+                )
+                FROM unnest($9::text::bigint[], $10::text::bigint[], $11::text::bigint[]) AS m (webhook_id, number, batch_id)
+            )
+        )
+        AND d.status::text = 'Pending'  -- as text, no index has it
 )
 SELECT w.id, w.revision, w.sender_token
 FROM jobrunner.webhook AS w

@@ -5,10 +5,10 @@ WITH wanted AS (
     SELECT w.webhook_id, w.after, w.most, w.strict_order
     FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::boolean[]) AS w (webhook_id, after, most, strict_order)
 ), front AS MATERIALIZED (
-    SELECT w.webhook_id, f.event_number, f.batch_id
+    SELECT w.webhook_id, f.event_number, f.batch_id, f.is_manual, f.batch_limit
     FROM wanted AS w
     CROSS JOIN LATERAL (
-        SELECT d.event_number, d.batch_id
+        SELECT d.event_number, d.batch_id, d.is_manual, d.batch_limit
         FROM jobrunner.webhook_delivery AS d
         WHERE d.webhook_id = w.webhook_id
             AND d.status = 'Pending'
@@ -28,40 +28,50 @@ WITH wanted AS (
         ORDER BY d.event_number
         LIMIT w.most
     ) AS f
-), begun AS (
-    SELECT DISTINCT f.webhook_id, f.batch_id
-    FROM front AS f
-    WHERE f.batch_id IS NOT NULL
 ), chosen AS MATERIALIZED (
-    SELECT f.webhook_id, f.event_number
+    SELECT f.webhook_id, f.event_number, f.batch_id, f.is_manual, f.batch_limit, NULL::uuid AS message_id, NULL::smallint AS attempts
     FROM front AS f
     WHERE f.batch_id IS NULL
     UNION ALL
-    SELECT d.webhook_id, d.event_number
-    FROM begun AS f
-    JOIN jobrunner.webhook_batch AS b ON b.id = f.batch_id
-    JOIN jobrunner.webhook_delivery AS d
-        ON d.webhook_id = f.webhook_id
-        AND d.status = 'Pending'
-        AND d.event_number BETWEEN b.first_number AND b.last_number
-        AND d.batch_id = b.id
+    SELECT f.webhook_id, d.event_number, f.batch_id, d.is_manual, d.batch_limit, b.message_id, b.attempts
+    FROM (SELECT DISTINCT f.webhook_id, f.batch_id FROM front AS f WHERE f.batch_id IS NOT NULL) AS f
+    CROSS JOIN LATERAL (
+        SELECT b.message_id, b.attempts, b.first_number, b.last_number
+        FROM jobrunner.webhook_batch AS b
+        WHERE b.id = f.batch_id
+        LIMIT 1  -- one look by key for each, never a join with all
+    ) AS b
+    CROSS JOIN LATERAL (
+        SELECT d.event_number, d.is_manual, d.batch_limit
+        FROM jobrunner.webhook_delivery AS d
+        WHERE d.webhook_id = f.webhook_id
+            AND d.status = 'Pending'
+            AND d.event_number BETWEEN b.first_number AND b.last_number
+            AND d.batch_id = f.batch_id
+        OFFSET 0
+    ) AS d
 ), measured AS (
     SELECT
-        d.webhook_id,
-        d.event_number,
-        d.batch_id,
-        d.is_manual,
-        d.batch_limit,
+        c.*,
         e.event,
         e.target_type,
         e.target_id,
-        e.message_id,
+        e.message_id AS event_id,
         e.occurred_at,
         e.data,
-        sum(e.size) FILTER (WHERE d.batch_id IS NULL) OVER (PARTITION BY d.webhook_id ORDER BY d.event_number) - e.size AS before
+        sum(e.size) FILTER (WHERE c.batch_id IS NULL) OVER (PARTITION BY c.webhook_id ORDER BY c.event_number) - e.size AS before
     FROM chosen AS c
-    JOIN jobrunner.webhook_delivery AS d ON d.webhook_id = c.webhook_id AND d.event_number = c.event_number
-    JOIN jobrunner.webhook_event AS e ON e.number = c.event_number
+    CROSS JOIN LATERAL (
+        SELECT e.event, e.target_type, e.target_id, e.message_id, e.occurred_at, e.data, e.size
+        FROM jobrunner.webhook_event AS e
+        WHERE e.number = c.event_number
+        LIMIT 1
+    ) AS e
+), owner AS MATERIALIZED (
+    SELECT w.id, w.owner_id, u.active
+    FROM jobrunner.webhook AS w
+    LEFT JOIN jobrunner.app_user AS u ON u.id = w.owner_id
+    WHERE w.id = ANY ($1::bigint[]) AND w.owner_id IS NOT NULL
 )
 SELECT
     m.webhook_id,
@@ -70,18 +80,16 @@ SELECT
     m.is_manual,
     m.batch_limit,
     m.event,
-    coalesce(b.message_id, m.message_id) AS message_id,
-    b.attempts,
+    coalesce(m.message_id, m.event_id) AS message_id,
+    m.attempts,
     m.occurred_at,
     m.data::text AS data,
     CASE
-        WHEN u.active IS FALSE THEN 'its owner is not active'
-        WHEN w.owner_id IS NOT NULL AND m.target_type IS NOT NULL AND NOT jobrunner.may_see(w.owner_id, m.target_type, m.target_id)
+        WHEN NOT o.active THEN 'its owner is not active'
+        WHEN o.id IS NOT NULL AND m.target_type IS NOT NULL AND NOT jobrunner.may_see(o.owner_id, m.target_type, m.target_id)
             THEN 'its owner has no access to the record'
     END AS refusal
 FROM measured AS m
-JOIN jobrunner.webhook AS w ON w.id = m.webhook_id
-LEFT JOIN jobrunner.app_user AS u ON u.id = w.owner_id
-LEFT JOIN jobrunner.webhook_batch AS b ON b.id = m.batch_id
+LEFT JOIN owner AS o ON o.id = m.webhook_id
 WHERE m.batch_id IS NOT NULL OR m.before <= $5::bigint
 ORDER BY m.webhook_id, m.event_number

@@ -7,6 +7,7 @@ FROM (
         ('enable_seqscan', 'off', true),
         ('jit', 'off', true),
         ('enable_hashjoin', 'off', $2::boolean),
-        ('enable_mergejoin', 'off', $2::boolean)
+        ('enable_mergejoin', 'off', $2::boolean),
+        ('enable_bitmapscan', 'off', $2::boolean)
 ) AS s (name, value, wanted)
 WHERE pg_backend_pid() = $1::integer AND s.wanted
