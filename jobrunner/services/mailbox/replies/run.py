@@ -97,6 +97,8 @@ class Run:
         self._room = PORTION
         self._ends_at = time.monotonic() + TIME_SLICE
         self._rendering = asyncio.Lock()
+        self._needs_path = False
+        """The mail server refuses an empty return path."""
 
     async def send(self) -> Report:
         """Send what is due and return what was done.
@@ -148,7 +150,7 @@ class Run:
     async def _send_next(self, transport: Transport) -> bool:
         """Send one answer; false where none is due."""
         self._room -= 1
-        longest = timedelta(seconds=self._setup.outgoing.account.smtp.send_limit + 2 * SETTLE_LIMIT)
+        longest = timedelta(seconds=2 * (self._setup.outgoing.account.smtp.send_limit + SETTLE_LIMIT))
         answer = await self._rows.take(secrets.randbits(63), longest)
         if answer is None:
             return False
@@ -183,9 +185,16 @@ class Run:
             return Result(Outcome.LOCAL, Phase.IDLE, f"it could not be written: {error}")
 
     async def _hand_over(self, transport: Transport, answer: DueAnswer, message: Message, payload: bytes) -> Result:
-        """Send it, with no return path: nothing comes back that could be answered again."""
+        """Send it with no return path, so that nothing comes back; where a server demands one, with the account's."""
         try:
-            return await transport.send(payload, Envelope(None, message.recipient.address))
+            result = None
+            if not self._needs_path:
+                result = await transport.send(payload, Envelope(None, message.recipient.address))
+                self._needs_path = result.outcome is Outcome.SENDER_REFUSED
+            if result is None or self._needs_path:
+                # What comes back to the account is a report, or says of itself that it is automatic: never answered.
+                result = await transport.send(payload, Envelope(message.sender.address, message.recipient.address))
+            return result
         except asyncio.CancelledError:
             await self._settle_cancelled(answer, self._judge(answer, broken_off(transport)))
             raise

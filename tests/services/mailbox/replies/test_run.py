@@ -210,6 +210,17 @@ async def test_an_account_that_gives_no_answers_any_more(desk: Desk):
 # Faults
 
 
+async def test_a_server_that_demands_a_return_path_gets_the_accounts(desk: Desk):
+    """It is asked without one first, once in a run."""
+    refusal = "550 5.7.60 client does not have permissions to send as this sender"
+    async with ScriptedServer({"MAIL": lambda command: refusal if "<>" in command else None}) as server:
+        help = await answering(desk)
+        await desk.get(help, desk.letter(), desk.letter(sender="c@example.net"))
+        assert (await send(desk, help, server.port)).sent == 2
+    assert [message.sender.split()[0] for message in server.messages] == ["<help@example.org>"] * 2
+    assert sum("<>" in command for command in server.commands) == 1
+
+
 async def test_what_is_deferred_goes_later_and_what_is_refused_does_not(desk: Desk):
     async with ScriptedServer({"RCPT": ["451 4.3.0 later", "550 5.1.1 user unknown"]}) as server:
         help = await answering(desk)
