@@ -1,6 +1,7 @@
 """Modules that are imported when something is done for the first time, while the event loop runs."""
 
 import asyncio
+import gc
 from importlib import import_module
 
 _there: set[str] = set()
@@ -15,3 +16,4 @@ async def imported(*names: str) -> None:
     if missing:
         await asyncio.to_thread(lambda: [import_module(name) for name in missing])
         _there.update(missing)
+        gc.freeze()  # they stay: no collection needs to look through them, which takes longer than a step should

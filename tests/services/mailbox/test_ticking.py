@@ -19,6 +19,7 @@ LARGE = (50 if LONG else 12) * 2**20
 MOST = 50.0
 """Milliseconds."""
 ROOT = Path(__file__).parents[3]
+FILTER = "INSERT INTO jobrunner.email_filter (name, is_global, body_contains) VALUES ($1, true, $2)"
 LAST_UID = "SELECT max(last_uid) >= $1 FROM jobrunner.mail_folder_state"
 
 
@@ -36,6 +37,13 @@ def hostile() -> Iterator[bytes]:
     yield letter(to=", ".join(f"a{number}@example.org" for number in range(1_900)))
     yield letter(References=" ".join(f"<{number}@x>" for number in range(20_000)))
     yield letter(b"<div>" * 200_000, Content_Type="text/html")
+    many = ", ".join(f"Name {number} <a{number}@example.org>" for number in range(1_900))
+    head = f"From: a@example.com\r\nTo: {many}\r\nMessage-ID: <all@x>\r\n".encode()
+    text = part(b'\xc3\xa4"\\' * 400_000, "text/plain; charset=utf-8")
+    html = part("<p>ä&quot;</p>".encode() * 70_000, "text/html; charset=utf-8")
+    yield head + multipart(text, html, *[part(b"%d" % number, "image/png") for number in range(900)])
+    for number in range(40):  # together one batch
+        yield letter(to=",".join(f"{place}@x.de" for place in range(1_900)), message_id=f"<{number}@y>")
     yield letter("ä".encode() * 900_000, Content_Type="text/plain; charset=utf-8", message_id="<long@x>")
 
 
@@ -44,6 +52,8 @@ async def test_the_loop_is_never_blocked(office: PostOffice, user: str):
     messages = [*hostile(), rich(LARGE), *corpus(), *islice(mutated(3), MUTATED)]
     await asyncio.to_thread(office.dovecot.deliver_files, user, messages)
     account = await office.account(user)
+    for number in range(30):
+        await office.connection.execute(FILTER, f"f{number}", [f"not in any of them {phrase}" for phrase in range(10)])
     program = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.services.mailbox.ticking_program",
         office.url, KEY, str(office.configuration.data_dir),

@@ -13,7 +13,7 @@ from jobrunner.services.mail.importing.storing.outcome import AccountRef, Fetche
 from jobrunner.services.mail.importing.storing.record_ids import RecordIds
 from jobrunner.services.mail.importing.storing.rows import rows_as_json
 
-ROWS = 2000
+ROWS = 500
 """Rows that one statement takes: a hundred mails may have many times as many recipients, files and users."""
 
 
