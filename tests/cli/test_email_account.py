@@ -120,6 +120,10 @@ async def test_the_life_of_a_group_account(call, connection, people):
     assert done.code == 0, done.err
     (row,) = (await call("inbound-email", "list", "--json")).json
     assert (row["teams"], row["reply"], row["group_email_folder_id"]) == (["t2"], False, None)
+    options = ("--takes-unsubscriptions", "--exclude-from-reply", "--reopen-on-reply", "--no-notify-assignee")
+    done = await call("inbound-email", "edit", "help", *options, "--json")
+    named = ("takes_unsubscriptions", "exclude_from_reply", "reopen_on_reply", "notify_assignee")
+    assert [done.json[name] for name in named] == [True, True, True, False]
     assert (await call("inbound-email", "edit", "help", "--clear", "team", "--name", "desk")).code == 0
     (row,) = (await call("inbound-email", "list", "--json")).json
     assert (row["teams"], row["name"]) == ([], "desk")
