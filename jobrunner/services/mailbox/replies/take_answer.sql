@@ -58,7 +58,10 @@ SELECT
         )
         FROM jobrunner.targets() AS p
         LEFT JOIN jobrunner.account AS a ON a.id::text = p.account_id
-        WHERE p.address_key = e.from_key AND p.target_type <> 'User'
+        -- Whoever writes in another's name has the answer come to an address of their own: it must not tell them of the other.
+        WHERE p.address_key = e.from_key
+            AND jobrunner.address_key(t.recipient) = e.from_key
+            AND p.target_type <> 'User'
         ORDER BY p.target_type <> 'Contact', p.target_type <> 'Lead', p.target_id COLLATE "C"
         LIMIT 1
     )::text AS person,

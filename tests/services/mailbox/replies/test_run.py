@@ -101,6 +101,17 @@ async def test_whom_nobody_knows_has_the_name_in_from(desk: Desk, parse: Parse):
     assert (mail["Subject"], mail.get_content().strip()) == ("Re: Hi", "Dear Stranger, A. (s@example.com)")
 
 
+async def test_whoever_writes_in_anothers_name_is_told_nothing_of_them(desk: Desk, parse: Parse):
+    """The answer goes to the return path, which need not be whose address stands in From."""
+    await add_contact(desk.connection, "Cus", "Tomer", "cus@example.com", fields={"city": "Rome"})
+    help = await answering(desk, body="Dear {Person.name} in {Person.city}")
+    async with ScriptedServer() as server:
+        await desk.get(help, desk.letter(sender="Somebody <cus@example.com>", Return_Path="<eve@example.net>"))
+        await send(desk, help, server.port)
+    assert server.messages[0].recipients == ["<eve@example.net>"]
+    assert parse(server.messages[0].data).get_content().strip() == "Dear Somebody in"
+
+
 async def test_it_is_a_mail_of_ours_and_what_answers_it_finds_the_case(desk: Desk):
     help = await answering(desk, create_case=True)
     keyring = Keyring.from_configuration(configuration(desk.url, 1))
