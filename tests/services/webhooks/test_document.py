@@ -8,9 +8,9 @@ from typing import Any
 from jobrunner import Client
 from jobrunner.services.webhooks.answers import judge
 from jobrunner.services.webhooks.http.reply import Reply
-from jobrunner.services.webhooks.sending.ledger import TOLD_AFTER
 from jobrunner.services.webhooks.sending.run import FORSAKEN_AFTER
 from jobrunner.services.webhooks.settings import WebhookSettings
+from jobrunner.services.webhooks.troubles import FAILING
 from tests.services.webhooks.stage import Stage
 
 DOCUMENT = (Path(__file__).parents[3] / "docs/webhooks.md").read_text(encoding="utf-8")
@@ -65,6 +65,6 @@ def test_the_numbers_are_those_of_the_code():
     assert f"has been tried {len(settings.schedule) + 1} times, over three days" in TEXT
     assert 3 <= sum(settings.schedule) / 86_400 < 4
     assert f"`webhook_disable_after` ({settings.webhook_disable_after} h)" in TEXT
-    assert f"after {TOLD_AFTER} failures in a row" in TEXT
+    assert f"after {FAILING} failures in a row" in TEXT
     assert f"is given up after {FORSAKEN_AFTER.days} days" in TEXT
     assert f"at most {settings.webhook_max_answer} KiB of an answer" in TEXT

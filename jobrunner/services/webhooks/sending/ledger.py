@@ -13,9 +13,7 @@ from jobrunner.services.webhooks.sending.batches import Batch
 from jobrunner.services.webhooks.sending.gathering import Gatherer
 from jobrunner.services.webhooks.sending.judging import Settlement
 from jobrunner.services.webhooks.sending.webhook import Webhook
-
-TOLD_AFTER = 4
-"""Failures in a row after which the owner is told."""
+from jobrunner.services.webhooks.troubles import FAILING
 
 
 class Entry(NamedTuple):
@@ -93,7 +91,7 @@ class Ledger:
             *zip(*(entry.settlement for entry in entries), strict=True),
             *zip(*members, strict=True),
             self._disable_after,
-            TOLD_AFTER,
+            FAILING,
         )
         found = {row["id"]: row for row in rows}
         for entry in entries:

@@ -237,3 +237,46 @@ async def test_the_time_of_an_attempt_is_signed(stage: Stage):
     await stage.run()
     (arrival,) = stage.endpoints.arrivals
     assert abs(int(arrival.headers["webhook-timestamp"]) - datetime.now(UTC).timestamp()) < 30
+
+
+async def test_where_places_are_short_each_has_its_turn(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    """One request at a time for all: whoever has had its share gives up its place to who waits for longest."""
+    monkeypatch.setattr("jobrunner.services.webhooks.sending.lanes.SHARE", 0.05)
+    await stage.setting("webhook_concurrency", 1)
+
+    async def slowly(arrival: Arrival) -> web.Response:
+        await asyncio.sleep(0.01)
+        return web.Response()
+
+    for number in range(3):
+        stage.endpoints.answers[f"/{number}"] = slowly
+        await stage.webhook(path=f"/{number}", format="standard")
+    await stage.emit(*range(20))
+    await stage.run(limit=60)
+    for number in range(3):
+        assert stage.endpoints.numbers(f"/{number}") == list(range(20))
+    paths = [one.path for one in stage.endpoints.arrivals]
+    turns = [path for path, before in zip(paths, ["", *paths], strict=False) if path != before]
+    assert len(turns) > 3, "nobody had its place until all was sent"
+
+
+async def test_a_host_gets_so_many_requests_at_a_time(stage: Stage):
+    """The wait for a place is not counted as the time of an endpoint."""
+    await stage.setting("webhook_host_concurrency", 2)
+    under_way = most = 0
+
+    async def slowly(arrival: Arrival) -> web.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02)
+        under_way -= 1
+        return web.Response()
+
+    for number in range(8):
+        stage.endpoints.answers[f"/{number}"] = slowly
+        await stage.webhook(path=f"/{number}")
+    await stage.emit(1)
+    await stage.run()
+    assert most == 2
+    assert await stage.statuses() == ["Success"] * 8
