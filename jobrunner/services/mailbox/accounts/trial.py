@@ -46,13 +46,14 @@ class Trial:
 
 
 async def try_account(account: FetchAccount, *, limits: Limits = LIMITS) -> Trial:
-    """Connect, log in, list the folders and count their messages. Nothing is changed at the server."""
+    """Connect, log in, list the folders, count their messages and open the first that is read; nothing is changed."""
     try:
         mailbox = await connect(replace(account.imap, limits=limits))
     except MailboxError as error:
         return Trial(error, explain(account, error))
     try:
         folders = await _look(account, mailbox)
+        await _open_first(mailbox, folders)
         can_idle = "IDLE" in mailbox.capabilities
     except MailboxError as error:
         return Trial(error, explain(account, error))
@@ -76,6 +77,14 @@ async def _look(account: FetchAccount, mailbox: Mailbox) -> list[TriedFolder]:
                     raise
         found.append(TriedFolder(name, messages, unseen, is_read(account.folders, name)))
     return found
+
+
+async def _open_first(mailbox: Mailbox, folders: Sequence[TriedFolder]) -> None:
+    """Do what a fetch does first: some servers list and count, and say nothing more when a folder is opened."""
+    name = next((folder.name for folder in folders if folder.is_read), None)
+    if name is not None:
+        opened = await mailbox.open(name, read_only=True)
+        await mailbox.search(after=max((opened.uid_next or 1) - 1, 0))
 
 
 def is_read(patterns: Sequence[str], folder: str) -> bool:

@@ -93,6 +93,39 @@ async def test_a_server_that_hangs_after_select_is_named(office: PostOffice):
         assert "gave no answer" in (await office.state(id))["last_trouble"]
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"SELECT": f"* OK {'x' * 100_000}\r\nTAG OK"},
+        {"SELECT": "* 1 EXISTS\r\n" * 700_000},
+        {"FETCH": answers(lambda uid: b"* 1 FETCH (UID 1 BODY[] {1000000000000}\r\nand so on")},
+    ],
+    ids=["a line without end", "lines without end", "a literal of a terabyte"],
+)
+async def test_a_server_that_floods_pauses_the_account(office: PostOffice, script: Any):
+    """H23: what it sends is capped, the account says why it is paused; another one is read as ever."""
+    async with ScriptedServer(script) as server, ScriptedServer({"FETCH": answers()}) as good:
+        id = await office.account("ann", port=server.port)
+        other = await office.account("bob", port=good.port)
+        for _ in range(10):
+            with pytest.raises(MailboxError) as flooded:
+                await office.fetch(id)
+            assert flooded.value.fault is Fault.FLOOD
+            if (state := await office.state(id))["paused_kind"]:
+                break
+        assert state["paused_kind"] == "server"
+        assert "sent more in answer" in state["pause_reason"]
+        assert (await office.fetch(other)).messages == {"Imported": 3}
+
+
+async def test_many_short_lines_in_one_read_are_no_fault(office: PostOffice):
+    """H23: the library's own receiver calls itself once for each line."""
+    usual = "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 4] next\r\nTAG OK [READ-WRITE] selected"
+    async with ScriptedServer({"FETCH": answers(), "SELECT": "* 3 EXISTS\r\n" * 1_500 + usual}) as server:
+        id = await office.account("ann", port=server.port)
+        assert (await office.fetch(id)).messages == {"Imported": 3}
+
+
 async def test_a_run_has_a_budget(office: PostOffice):
     async with ScriptedServer({"SEARCH": SILENT}) as server:
         id = await office.account("ann", port=server.port)
