@@ -1,4 +1,5 @@
--- A hit proves that the mail has arrived: what was in doubt is Sent, since when the doubt arose. $1: tokens of items.
+-- A hit, or a report, proves that the mail server had the mail: what was in doubt is Sent, since when the doubt arose.
+-- $1 tokens of items, $2 how that is known.
 WITH doubted AS (
     SELECT q.id
     FROM jobrunner.queue_item AS q
@@ -9,7 +10,7 @@ WITH doubted AS (
     UPDATE jobrunner.queue_item AS q
     SET status = 'Sent',
         sent_at = q.finished_at,
-        reason = 'it was in doubt until somebody followed one of its links'
+        reason = $2::text
     FROM doubted AS d
     WHERE q.id = d.id AND q.status = 'Uncertain'
     RETURNING q.*

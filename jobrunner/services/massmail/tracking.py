@@ -22,6 +22,7 @@ from jobrunner.services.massmail.visitor import Visitor
 
 RECORD = load(__package__, "record_hits")
 SETTLE = load(__package__, "settle_uncertain_items")
+FOLLOWED = "it was in doubt until somebody followed one of its links"
 FIND_URL = load(__package__, "find_tracking_url")
 
 MOST_WAITING = 10_000
@@ -135,7 +136,7 @@ class HitLog(Loop):
             [hit.visitor.network for hit in batch],
             [hit.id for hit in batch],
         )
-        await self._connection.fetch(SETTLE, list({hit.item for hit in batch}))
+        await self._connection.fetch(SETTLE, list({hit.item for hit in batch}), FOLLOWED)
 
     async def _stop(self) -> None:
         await super()._stop()

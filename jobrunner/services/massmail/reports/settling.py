@@ -10,6 +10,7 @@ from jobrunner.services.massmail.unsubscribe import opt_out
 from jobrunner.services.massmail.visitor import Visitor
 from jobrunner.services.records.addresses import mark_invalid
 
+SETTLE_UNCERTAIN = load("jobrunner.services.massmail", "settle_uncertain_items")
 TAKE_REPORT = load(__package__, "take_report")
 SETTLE_ITEM = load(__package__, "settle_item")
 LOG_BOUNCE = load(__package__, "log_bounce")
@@ -70,6 +71,8 @@ async def settle_report(connection: Any, report_id: int) -> Settled | None:
     if not rows:
         return None
     report = rows[0]
+    # Whatever it says: it speaks of a mail that the mail server had.
+    await connection.fetch(SETTLE_UNCERTAIN, [report["token"]], "it was in doubt until a report of it came")
     match report["kind"]:
         case "Bounce":
             return await _settle_bounce(connection, report)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -50,13 +51,17 @@ async def test_policy_says_nothing_of_the_address(returns: Returns):
     assert await returns.log() == [("Bounced", "Soft")]
 
 
-async def test_what_was_in_doubt_was_sent(returns: Returns):
+@pytest.mark.parametrize("shape", [postfix, complaint, lambda sent: postfix(sent, "4.4.1", "later", "delayed")])
+async def test_what_was_in_doubt_was_sent(returns: Returns, shape: Callable[[Sent], bytes]):
+    """Whatever the report says: the mail server had the mail."""
     (sent,) = await returns.send()
     await returns.connection.execute("UPDATE jobrunner.queue_item SET status = 'Uncertain', sent_at = NULL")
-    await returns.come(postfix(sent))
+    await returns.connection.execute("DELETE FROM jobrunner.campaign_log")
+    await returns.come(shape(sent))
     await returns.settle()
     item = await returns.stage.item()
     assert (item["state"], item["sent_at"]) == ("Sent", item["finished_at"])
+    assert ("Sent", ADDRESS, None) in await returns.stage.log()
 
 
 async def test_settled_once(returns: Returns):
