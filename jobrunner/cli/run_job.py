@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command("run-job")
+@app.command("run-job", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_job(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="The job, in CamelCase or kebab-case.", metavar="NAME")],
     target_id: Annotated[str | None, typer.Option(help="The record it is about; all of them if not given.")] = None,
     target_type: Annotated[str | None, typer.Option(help="The kind of that record.")] = None,
@@ -20,7 +21,11 @@ def run_job(
     force: Annotated[bool, typer.Option("--force", help="Run it beside one that is running.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Run a job in this process, with its log and progress on the terminal; exit 0 if it succeeded, else 1."""
+    """Run a job in this process, with its log and progress on the terminal; exit 0 if it succeeded, else 1.
+
+    The job's data may be given as options, too: `run-job Cleanup --dry-run`.
+    """
+    from jobrunner.cli.job_arguments import data_of
     from jobrunner.cli.job_output import Terminal
     from jobrunner.cli.logging_setup import set_up_logging
     from jobrunner.cli.output import print_json, run
@@ -38,9 +43,11 @@ def run_job(
             registry.load(given.configuration.imports)
             given_data = None if data is None else parse(data)
             try:
-                registry.find(name)
+                definition = registry.find(name)
             except UnknownDefinition as unknown:
                 raise await _as_daemons_know(given, unknown) from None
+            if context.args:
+                given_data = data_of(definition, context.args) | (given_data or {})
             if given.configuration.migrate_on_start:
                 await migrations.upgrade(given.direct_dsn)
             with Terminal() as terminal:

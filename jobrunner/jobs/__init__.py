@@ -3,6 +3,7 @@
 from jobrunner.jobs import (
     check_email_accounts,
     check_inbound_emails,
+    cleanup,
     follow_up_mail,
     process_mass_email,
     process_webhook_queue,
@@ -16,6 +17,7 @@ from jobrunner.jobs import (
 __all__ = [
     "check_email_accounts",
     "check_inbound_emails",
+    "cleanup",
     "follow_up_mail",
     "process_mass_email",
     "process_webhook_queue",

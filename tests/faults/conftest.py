@@ -8,6 +8,7 @@ INSERT INTO jobrunner.seeded_scheduled_job (job)
 VALUES
     ('CheckEmailAccounts'),
     ('CheckInboundEmails'),
+    ('Cleanup'),
     ('ProcessMassEmail'),
     ('ProcessWebhookQueue'),
     ('SendEmailNotifications'),

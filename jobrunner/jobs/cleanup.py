@@ -1,0 +1,30 @@
+"""Cleanup: removes what is old (see `jobrunner.services.cleanup`)."""
+
+from typing import Any
+
+from jobrunner.definitions import JobContext, job
+
+
+# A run ends by its own time limit; the deadline is above the longest that can be set, and a batch.
+@job("Cleanup", crontab="1 1 * * *", deadline=21 * 3600)
+async def cleanup(ctx: JobContext, only: str | list[str] | None = None, dry_run: bool = False) -> dict[str, Any]:
+    """Remove what is old, each kind of rows after its own period; `only` some kinds; with `dry_run` only count."""
+    from jobrunner.queue.cleanup_targets import choose_targets
+    from jobrunner.services.cleanup.preview import preview
+    from jobrunner.services.cleanup.run import Run
+
+    targets = choose_targets(only.split(",") if isinstance(only, str) else only)
+    if dry_run:
+        report = await preview(ctx.connection, ctx.configuration, targets)
+        for one in report.targets:
+            ctx.log.info("%s: %s", one.target, one.error or f"{one.rows} would be removed")
+        return report.as_dict()
+    report = await Run(
+        ctx.connection,
+        ctx.configuration,
+        targets,
+        cancelled=lambda: ctx.cancelled,
+        progress=ctx.progress,
+        log=ctx.log,
+    ).clean()
+    return report.as_dict()

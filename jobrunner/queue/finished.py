@@ -1,0 +1,97 @@
+"""The clean-up targets of the engine: finished jobs, what they logged, and notes of attempts.
+
+They are kept by day, and go by day: a table is dropped, which costs the same however many rows it has. Daemons do that
+once an hour by themselves (`retention`); the job Cleanup does it for who runs none, and removes row by row what stands
+in no day's table, or is to be kept for no time at all.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from jobrunner.db.sql import load
+from jobrunner.queue.cleanup_target import Amount, CleanupTarget, Occasion, old_rows
+from jobrunner.queue.engine_settings import SETTINGS
+
+Parent = Literal["job_history_done", "job_history_failed", "job_log"]
+TIMES: dict[Parent, str] = {"job_history_done": "finished_at", "job_history_failed": "finished_at", "job_log": "at"}
+
+LIST_DAYS = load(__package__, "list_days")
+LAST_MOMENT = "SELECT now() - $1::text::interval"
+DROP_PARTITION = "SELECT jobrunner.drop_partition($1, $2)"
+COUNTED = 5_000_000
+"""Rows of a day that are counted one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldDays:
+    """Rows of a table that is kept by day."""
+
+    parent: Parent
+
+    async def count(self, given: Occasion) -> Amount:
+        """Return how many rows are in days that are over, and beside them."""
+        before: datetime = await given.connection.fetchval(LAST_MOMENT, given.period)
+        rows = 0
+        for day in await given.connection.fetch(LIST_DAYS, self.parent, before):
+            rows += await _rows_of(given, day)
+        rows += await given.connection.fetchval(f"SELECT count(*) FROM ({self._single(given)}) AS old", given.period)  # noqa: S608
+        return Amount(rows)
+
+    async def remove(self, given: Occasion, most: int) -> Amount:
+        """Drop the oldest day that is over; when none is left, rows beside them.
+
+        Raises:
+            asyncpg.LockNotAvailableError: somebody uses the table.
+        """
+        before: datetime = await given.connection.fetchval(LAST_MOMENT, given.period)
+        for day in await given.connection.fetch(LIST_DAYS, self.parent, before):
+            rows = await _rows_of(given, day)
+            if await given.connection.fetchval(DROP_PARTITION, self.parent, day["ended_at"]) is not None:
+                return Amount(rows, is_last=False)
+            # That day is in use, in a report or a backup: it stays until the next run.
+        single = self._single(given)
+        deleted = await given.connection.execute(
+            f"DELETE FROM jobrunner.{self.parent} AS t WHERE (t.tableoid, t.ctid) IN"  # noqa: S608
+            f" ({single} LIMIT $2::integer FOR UPDATE OF t SKIP LOCKED)",
+            given.period,
+            most,
+        )
+        rows = int(deleted.split()[-1])
+        return Amount(rows, is_last=rows == 0)
+
+    def _single(self, given: Occasion) -> str:
+        """Select rows that are over and go one by one: all of them where they are not kept, else those of no day."""
+        time = TIMES[self.parent]
+        table = self.parent if given.period.startswith("0 ") else f"{self.parent}_default"
+        return (
+            f"SELECT t.tableoid, t.ctid FROM jobrunner.{table} AS t"  # noqa: S608
+            f" WHERE t.{time} < now() - $1::text::interval ORDER BY t.{time}, t.tableoid, t.ctid"
+        )
+
+
+async def _rows_of(given: Occasion, day: Any) -> int:
+    """Return how many rows a day has; of a very large one what PostgreSQL thinks."""
+    if day["estimate"] > COUNTED:
+        return int(day["estimate"])
+    rows: int = await given.connection.fetchval(f"SELECT count(*) FROM {day['name']}")  # noqa: S608
+    return rows
+
+
+def _kept_by_day(name: str, what: str, setting: str, parent: Parent) -> CleanupTarget:
+    return CleanupTarget(name, what, SETTINGS[setting], OldDays(parent))
+
+
+TARGETS: tuple[CleanupTarget, ...] = (
+    old_rows(
+        "attempts",
+        "Notes of attempts that ended without finishing their job",
+        SETTINGS["cleanup_failed_job_period"],
+        table="jobrunner.attempt",
+        time="ended_at",
+        where="NOT EXISTS (SELECT FROM jobrunner.job AS j WHERE j.id = t.job_id)",
+    ),
+    _kept_by_day("job-log", "Log lines of jobs", "cleanup_job_log_period", "job_log"),
+    _kept_by_day("jobs", "Jobs that succeeded or were cancelled", "cleanup_job_period", "job_history_done"),
+    _kept_by_day("failed-jobs", "Jobs that failed", "cleanup_failed_job_period", "job_history_failed"),
+)

@@ -1,0 +1,115 @@
+"""One run: walks over the targets, removes what is over of each, and tells how far it is."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from jobrunner.config import Configuration
+from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.queryable import Connect
+from jobrunner.errors import ConfigurationError, JobrunnerError
+from jobrunner.queue.cleanup_target import CleanupTarget, NotATable
+from jobrunner.queue.cleanup_targets import problems_of_targets
+from jobrunner.queue.settings import SettingRow
+from jobrunner.services.cleanup.batches import LARGEST, Batches
+from jobrunner.services.cleanup.report import Report, TargetReport
+from jobrunner.services.cleanup.settings import TIME_LIMIT, kept, load_periods
+
+
+class CleanupFailed(JobrunnerError):
+    """Of some targets something could not be removed; the others were cleaned."""
+
+
+class Run:
+    """Removes what is old; `clean` is called once."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        configuration: Configuration,
+        targets: Sequence[CleanupTarget],
+        *,
+        cancelled: Callable[[], bool] = lambda: False,
+        progress: Callable[[float, str | None], None] = lambda fraction, message: None,
+        log: logging.Logger | None = None,
+        largest: int = LARGEST,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            connect: lends an asyncpg connection, for one batch at a time.
+            configuration: of this process; where files lie.
+            targets: what is cleaned, in this order.
+            cancelled: tells whether to come to an end after the batch under way.
+            progress: is told how far it is.
+            log: where it tells what went.
+            largest: rows of a batch, at most.
+        """
+        self.report = Report()
+        self._connect = connect
+        self._configuration = configuration
+        self._targets = targets
+        self._cancelled = cancelled
+        self._progress = progress
+        self._log = log or logging.getLogger("jobrunner.cleanup")
+        self._largest = largest
+        self._ends_at = float("inf")
+
+    async def clean(self) -> Report:
+        """Remove what is over of every target, and return what was done.
+
+        Raises:
+            CleanupFailed: of some targets something could not be removed; names them.
+        """
+        async with self._connect() as connection:
+            rows = await load_periods(connection)
+        minutes = rows[TIME_LIMIT.name].value
+        assert isinstance(minutes, int)
+        self._ends_at = time.monotonic() + 60 * minutes
+        for problem in problems_of_targets():
+            self._log.warning("%s", problem)
+        for place, target in enumerate(self._targets):
+            if not self._goes_on():
+                self.report.has_more = True
+                break
+            self._progress(place / len(self._targets), f"{target.name}; {self.report.rows} rows so far")
+            await self._clean(target, rows)
+        if self.report.has_more and not self._cancelled():
+            self._log.warning("the time limit of %d min is over: the next run goes on (%s)", minutes, TIME_LIMIT.name)
+        self._log.info("%d rows removed", self.report.rows)
+        if self.report.failed:
+            names = ", ".join(one.target for one in self.report.failed)
+            raise CleanupFailed(f"not all could be cleaned: {names}; {self.report.failed[0].error}")
+        return self.report
+
+    def _goes_on(self) -> bool:
+        return not self._cancelled() and time.monotonic() < self._ends_at
+
+    async def _clean(self, target: CleanupTarget, rows: dict[str, SettingRow]) -> None:
+        report = TargetReport(target.name, target.what, None)
+        self.report.targets.append(report)
+        began = time.monotonic()
+        try:
+            report.kept = kept(target, rows)
+            if report.kept is None:
+                report.note = "kept for ever"
+                return
+            batches = Batches(
+                self._connect, self._configuration, target, report.kept, self._goes_on, report, self._largest
+            )
+            if not await batches.run():
+                self.report.has_more = True
+        except NotATable as reason:
+            report.note = f"left alone: {reason}"
+        except ConfigurationError as error:
+            report.error = str(error)
+            self._log.error("%s", error)
+        except TRANSIENT:  # the database is away: so it is for the others
+            raise
+        except Exception as error:  # one target's fault holds up no other
+            report.error = " ".join(str(error).split())[:500] or type(error).__name__
+            self._log.exception("%s could not be cleaned", target.name)
+        finally:
+            report.seconds = time.monotonic() - began
+            if report.rows or report.referred or report.note:
+                self._log.info("%s: %s", target.name, report)

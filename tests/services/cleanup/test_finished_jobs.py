@@ -1,0 +1,57 @@
+"""Finished jobs go by whole days; what stands in no day goes row by row; what lives stays."""
+
+from tests.queue.test_retention import make_day, there
+from tests.services.cleanup.conftest import House
+
+ADD = """
+INSERT INTO jobrunner.job_history (
+    id, execute_at, created_at, finished_at, status,
+    priority, attempt, max_attempts, blocking, preparing, name, queue, data
+)
+SELECT
+    n, now(), now(), now() - $3::text::interval, $2::text::jobrunner.job_status,
+    0, 1, 1, false, false, 'Job', 'main', '{}'
+FROM generate_series(1, $1::integer) AS n
+"""
+
+
+async def test_a_day_that_is_over_is_dropped_and_its_rows_are_counted(house: House):
+    days = [await make_day(house.pool, "job_history_done", ago) for ago in (40, 20)]
+    await house.run(ADD, 30, "Success", "40 days")
+    await house.run(ADD, 3, "Success", "20 days")
+    assert await house.preview("jobs") == {"jobs": 30}
+
+    report = await house.clean("jobs")
+
+    assert report.targets[0].rows == 30
+    assert [await there(house.pool, day) for day in days] == [False, True]
+    assert await house.preview("jobs") == {}
+
+
+async def test_what_stands_in_no_day_goes_row_by_row(house: House):
+    await house.run(ADD, 30, "Failed", "100 days")
+    await house.run(ADD, 3, "Failed", "80 days")
+
+    report = await house.clean("failed-jobs", largest=7)
+
+    assert report.targets[0].rows == 30
+    assert await house.run("SELECT count(*) FROM jobrunner.job_history") == 3
+
+
+async def test_a_period_of_no_days_takes_all_that_is_finished_and_nothing_that_lives(house: House):
+    await house.run(ADD, 30, "Success", "1 second")
+    await house.run(ADD, 3, "Failed", "1 second")
+    waiting = await house.run("SELECT jobrunner.enqueue('Waiting')")
+    running = await house.run("SELECT jobrunner.enqueue('Running')")
+    await house.run(
+        "UPDATE jobrunner.job SET status = 'Running', claim_id = 1, started_at = now() - interval '1 year'"
+        " WHERE id = $1",
+        running,
+    )
+    await house.run("INSERT INTO jobrunner.setting (name, value) VALUES ('cleanup_job_period', '0')")
+
+    await house.clean()
+
+    assert await house.run("SELECT count(*) FROM jobrunner.job_history WHERE status = 'Success'") == 0
+    assert await house.run("SELECT count(*) FROM jobrunner.job_history") == 3
+    assert set(await house.ids("job")) == {waiting, running}
