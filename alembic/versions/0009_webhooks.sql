@@ -186,6 +186,11 @@ CREATE TABLE jobrunner.webhook_run (
     awake_until timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 
+-- The jobs that emits have added: while one of them waits for a daemon, no other one is needed.
+CREATE TABLE jobrunner.webhook_wake (
+    job_id bigint PRIMARY KEY
+);
+
 -- Keeping what hangs together
 
 CREATE FUNCTION jobrunner.revise_webhook() RETURNS trigger
@@ -242,8 +247,8 @@ FOR EACH ROW EXECUTE FUNCTION jobrunner.forget_webhook();
 
 -- Waking the job
 
--- Adds a job ProcessWebhookQueue for that moment, or now where it is past, if none waits for it already.
-CREATE FUNCTION jobrunner.wake_webhooks(moment timestamptz DEFAULT NULL) RETURNS void
+-- Adds a job ProcessWebhookQueue for that moment, or now where it is past, if none waits for it already; returns its id.
+CREATE FUNCTION jobrunner.wake_webhooks(moment timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     -- On a quarter of a second, so that several webhooks share one job.
@@ -262,10 +267,10 @@ BEGIN
             AND j.name = 'ProcessWebhookQueue'
             AND NOT j.cancel_requested
     ) THEN
-        RETURN;
+        RETURN NULL;
     END IF;
     -- The transaction's number: with a key of the moment alone, two transactions would wait for one another.
-    PERFORM jobrunner.enqueue(
+    RETURN jobrunner.enqueue(
         'ProcessWebhookQueue',
         execute_at => due,
         unique_key => pg_catalog.format(
@@ -329,14 +334,21 @@ BEGIN
     VALUES (emit.event, emit.target_type, emit.target_id, emit.user_id, octets, emit.data)
     RETURNING number INTO new_number;
     -- After the insert, which gave this transaction its number: a run that falls asleep goes on looking until all those
-    -- have ended that may have seen it awake. A transaction with an older snapshot cannot see who sleeps: it always wakes.
-    IF pg_catalog.current_setting('transaction_isolation') <> 'read committed'
-        OR NOT EXISTS (SELECT FROM jobrunner.webhook_run AS r WHERE r.awake_until > clock_timestamp()) THEN
-        -- Once a transaction is enough.
-        IF pg_catalog.current_setting('jobrunner.webhooks_woken', true) IS DISTINCT FROM pg_catalog.pg_current_xact_id()::text THEN
-            PERFORM jobrunner.wake_webhooks();
-            PERFORM pg_catalog.set_config('jobrunner.webhooks_woken', pg_catalog.pg_current_xact_id()::text, true);
+    -- have ended that may have seen it awake, or its job waiting. A transaction with an older snapshot cannot see that: it
+    -- always wakes. Once a transaction is enough.
+    IF pg_catalog.current_setting('jobrunner.webhooks_woken', true) IS DISTINCT FROM pg_catalog.pg_current_xact_id()::text THEN
+        IF pg_catalog.current_setting('transaction_isolation') <> 'read committed' OR NOT (
+            EXISTS (SELECT FROM jobrunner.webhook_run AS r WHERE r.awake_until > clock_timestamp())
+            OR EXISTS (
+                SELECT
+                FROM jobrunner.webhook_wake AS w
+                JOIN jobrunner.job AS j ON j.id = w.job_id
+                WHERE j.hold IS NULL AND j.status = 'Pending' AND NOT j.cancel_requested
+            )
+        ) THEN
+            INSERT INTO jobrunner.webhook_wake (job_id) VALUES (jobrunner.wake_webhooks());
         END IF;
+        PERFORM pg_catalog.set_config('jobrunner.webhooks_woken', pg_catalog.pg_current_xact_id()::text, true);
     END IF;
     RETURN new_number;
 END;

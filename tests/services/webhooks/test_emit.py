@@ -105,8 +105,6 @@ async def test_a_transaction_wakes_the_job_once(connection: Any):
         for _ in range(5):
             await connection.fetchval(EMIT, "E.create")
     assert await jobs(connection) == 1
-    await connection.fetchval(EMIT, "E.create")
-    assert await jobs(connection) == 2
 
 
 async def test_a_savepoint_that_is_rolled_back_takes_the_wake_along(connection: Any):
@@ -213,3 +211,19 @@ def test_the_blocking_client(database_url: str):
         assert client.emit("E.create", {"id": 1}) == 1
         assert client.emit("E.update", connection=connection) == 2
         assert client.emit("F.update") is None
+
+
+async def test_while_a_job_waits_for_a_daemon_no_other_is_added(connection: Any):
+    """However long none runs, one job is there for all that is emitted meanwhile."""
+    await listen(connection, "E.create")
+    for _ in range(5):
+        await connection.fetchval(EMIT, "E.create")
+    assert await jobs(connection) == 1
+    await connection.execute(
+        "UPDATE jobrunner.job SET status = 'Running', claim_id = 1, started_at = now(), attempt = 1"
+    )
+    await connection.fetchval(EMIT, "E.create")
+    assert await jobs(connection) == 2, "what has begun may have looked already"
+    await connection.execute("UPDATE jobrunner.job SET cancel_requested = true")
+    await connection.fetchval(EMIT, "E.create")
+    assert await jobs(connection) == 3

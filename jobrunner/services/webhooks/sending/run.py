@@ -107,9 +107,9 @@ class Run:
         self._is_crowded = False
 
     def look_now(self) -> None:
-        """Look for new events, and at all webhooks, at once."""
+        """Look for new events, and at all webhooks, at once: another run leaves that to this one."""
         self._full_look_at = 0.0
-        self._watch.wake()
+        self._watch.ask()
 
     async def send(self) -> Report:
         """Send what is due and return what was done; nothing, where a run of this process is at it."""
@@ -232,9 +232,8 @@ class Run:
 
     def _note_free(self) -> None:
         if self._is_crowded:
-            self.look_now()
-        else:
-            self._watch.wake()
+            self._full_look_at = 0.0
+        self._watch.wake()
 
     def _is_over(self, lanes: Lanes) -> bool:
         return self.cancelled() or time.monotonic() >= self._ends_at or lanes.error is not None

@@ -33,6 +33,7 @@ class Watch:
         self._line = line
         self._token = token
         self._told = asyncio.Event()
+        self._asked = False
         self._awake = False
         self._marked_at = 0.0
         self._idle_since = 0.0
@@ -47,6 +48,11 @@ class Watch:
 
     def wake(self) -> None:
         """Look at once."""
+        self._told.set()
+
+    def ask(self) -> None:
+        """Look at once, and go on like a run that has just begun: another one ends, since this one is there."""
+        self._asked = True
         self._told.set()
 
     async def begin(self) -> None:
@@ -64,7 +70,8 @@ class Watch:
             busy: whether requests are under way.
         """
         now = time.monotonic()
-        if found and not self._awake:
+        if self._asked or (found and not self._awake):
+            self._asked = False
             await self.begin()
         elif found:
             self._idle_since = now
