@@ -34,6 +34,9 @@ class Verdict:
     """413: fewer at a time may pass."""
 
 
+SUCCESS = Verdict("success", "")
+
+
 def judge(reply: Reply) -> Verdict:
     """Return what a reply means."""
     if reply.error_kind == "guard":
@@ -43,7 +46,7 @@ def judge(reply: Reply) -> Verdict:
         return Verdict("endpoint_fault", reply.error or "no answer", delay)
     status = reply.status
     if 200 <= status <= 299:
-        return Verdict("success", "")
+        return SUCCESS
     if status == 410:
         return Verdict("gone", "answered with 410: it is gone for good")
     delay = retry_after(reply.retry_after, reply.answered_at)

@@ -159,25 +159,26 @@ class Poster:
     ) -> None:
         token = current.set(attempt)
         try:
-            async with self._session.post(target.url, data=body, headers=headers, allow_redirects=False) as answer:
-                arrived.status = answer.status
-                arrived.retry_after = answer.headers.get("Retry-After")
-                arrived.location = answer.headers.get("Location")
-                if not answer.content.at_eof():
-                    await self._read(answer, arrived)
+            answer = await self._session.post(target.url, data=body, headers=headers, allow_redirects=False)
         finally:
             current.reset(token)
+        arrived.status = answer.status
+        if answer.status >= 300:
+            arrived.retry_after = answer.headers.get("Retry-After")
+            arrived.location = answer.headers.get("Location")
+        try:
+            await self._read(answer.content, arrived)
+        finally:
+            answer.close()  # nothing, where all was read: then the connection is back already
 
-    async def _read(self, answer: aiohttp.ClientResponse, arrived: _Arrived) -> None:
-        """Read the body up to the limit; what is left ends with the connection."""
+    async def _read(self, content: aiohttp.StreamReader, arrived: _Arrived) -> None:
+        """Read the body up to the limit."""
         size = 0
-        while chunk := await answer.content.readany():
+        while size <= self._limits.answer and not content.at_eof():
+            chunk = await content.readany()
             size += len(chunk)
             if len(arrived.body) < ANSWER_HEAD:
                 arrived.body = (arrived.body + chunk)[:ANSWER_HEAD]
-            if size > self._limits.answer:
-                answer.close()
-                return
 
     def _target(self, url: str) -> Target:
         target = self._targets.get(url)

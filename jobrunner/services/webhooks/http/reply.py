@@ -1,8 +1,7 @@
 """What came of one request."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ErrorKind = Literal["guard", "dns", "refused", "unreachable", "timeout", "tls", "reset", "protocol"]
 """guard: not connected to, on purpose. unreachable: no way to the address. reset: closed before an answer came.
@@ -12,8 +11,7 @@ ANSWER_HEAD = 2048
 """Octets of an answer's body that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, or why there is none: either `status` or `error_kind` is set."""
 
     status: int | None
