@@ -468,3 +468,26 @@ async def test_what_follows_is_part_of_the_import(office: Office):
     office.importer = Importer(office.root, follow_up=follow)
     await office.take(account, letter())
     assert "Imported" in await office.column("SELECT name FROM jobrunner.setting")
+
+
+async def test_an_import_that_is_frozen_lets_the_folder_go(office: Office, database_url: str):
+    """F52: the server ends a transaction in which nothing happens; whoever waits for the folder imports, and once."""
+    account = await office.personal(await office.user("bob"))
+    frozen = await asyncpg.connect(database_url)
+    ended = asyncio.Event()
+    frozen.add_termination_listener(lambda _: ended.set())
+
+    async def freeze(connection: Any, account: Any, outcomes: Any) -> None:
+        assert await connection.fetchval("SELECT current_setting('idle_in_transaction_session_timeout')") == "1min"
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '200 ms'")
+        await ended.wait()
+
+    async def import_and_freeze() -> None:
+        message = office.fetched(1, letter())
+        await Importer(office.root, follow_up=freeze).import_batch(frozen, account, INBOX, [message])
+
+    freezing = asyncio.create_task(import_and_freeze())
+    async with asyncio.timeout(20):
+        with pytest.raises((asyncpg.InterfaceError, asyncpg.PostgresError)):
+            await freezing
+    assert results(await office.take(account, letter())) == ["Imported"]
