@@ -346,7 +346,7 @@ BEGIN
                 WHERE j.hold IS NULL AND j.status = 'Pending' AND NOT j.cancel_requested
             )
         ) THEN
-            INSERT INTO jobrunner.webhook_wake (job_id) VALUES (jobrunner.wake_webhooks());
+            INSERT INTO jobrunner.webhook_wake (job_id) VALUES (jobrunner.wake_webhooks()) ON CONFLICT DO NOTHING;
         END IF;
         PERFORM pg_catalog.set_config('jobrunner.webhooks_woken', pg_catalog.pg_current_xact_id()::text, true);
     END IF;

@@ -15,6 +15,8 @@ from tests.support.daemons import DaemonProcess
 LONG = os.environ.get("JOBRUNNER_LONG") == "1"
 EVENTS = 20_000 if LONG else 600
 WEBHOOKS = 50 if LONG else 8
+TOGETHER = 20
+"""Events of one transaction."""
 KILLS = 10 if LONG else 3
 LIMIT = 600 if LONG else 90
 
@@ -86,5 +88,11 @@ def received(stage: Stage) -> int:
 
 
 async def emit_all(stage: Stage) -> None:
-    for number in range(EVENTS):
-        await stage.emit(number, event=f"E{number % WEBHOOKS}.create")
+    for first in range(0, EVENTS, TOGETHER):
+        await stage.pool.execute(
+            "SELECT jobrunner.emit('E' || n % $3 || '.create', jsonb_build_object('n', n))"
+            " FROM generate_series($1::integer, $2::integer) AS n",
+            first,
+            first + TOGETHER - 1,
+            WEBHOOKS,
+        )
