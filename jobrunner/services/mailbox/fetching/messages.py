@@ -13,11 +13,11 @@ from pathlib import Path
 
 import asyncpg
 
-from jobrunner.db.connection import TRANSIENT
 from jobrunner.services.mail.imap import Details, Fault, Mailbox, MailboxError, Message, plan_batches
 from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.staging import staged_place
 from jobrunner.services.mail.importing.storing import Fetched, FolderRef, Outcome
+from jobrunner.services.mail.importing.storing.troubles import NOT_ITS_FAULT
 from jobrunner.services.mailbox.fetching.desk import Desk
 from jobrunner.services.mailbox.fetching.oversize import fetch_reduced, with_parts
 from jobrunner.services.mailbox.fetching.unread import unread_mail
@@ -237,7 +237,7 @@ class Messages:
     async def _store(self, fetched: Sequence[Fetched], sources: Sequence[bytes | Path]) -> list[Outcome]:
         try:
             return await self._import_batch(fetched)
-        except TRANSIENT:
+        except NOT_ITS_FAULT:
             raise
         except asyncpg.PostgresError as error:
             if len(fetched) == 1:

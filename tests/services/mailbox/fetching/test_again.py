@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import asyncpg
+import pytest
+
 from jobrunner.services.mailbox.fetching.again import ask_again
 from tests.services.mail.imap.scripted_server import ScriptedServer
 from tests.services.mail.importing.letters import letter, rich
@@ -81,6 +84,20 @@ async def test_one_that_came_at_the_second_attempt_leaves_no_failure(office: Pos
         server.script = {"FETCH": answers()}
         await office.fetch(id)
     assert await office.subjects() == ["a", "b", "c"]
+    assert await office.connection.fetchval(FAILURES) == 0
+
+
+async def test_what_is_no_fault_of_the_message_is_not_put_on_it(office: PostOffice, user: str):
+    """A database that lacks a column (as between two versions), or only reads: the run fails, and nothing is stored."""
+    id = await office.account(user)
+    office.deliver(user, "a", "b")
+    broken = "ALTER TABLE jobrunner.email_recipient RENAME COLUMN name TO other"
+    await office.connection.execute(broken)
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await office.fetch(id)
+    assert await office.subjects() == []
+    await office.connection.execute("ALTER TABLE jobrunner.email_recipient RENAME COLUMN other TO name")
+    assert (await office.fetch(id)).messages == {"Imported": 2}
     assert await office.connection.fetchval(FAILURES) == 0
 
 

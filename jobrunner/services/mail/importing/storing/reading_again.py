@@ -8,7 +8,6 @@ from typing import Any
 
 import asyncpg
 
-from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import NotFound
@@ -23,6 +22,7 @@ from jobrunner.services.mail.importing.storing.rows import (
     row_of,
     rows_as_json,
 )
+from jobrunner.services.mail.importing.storing.troubles import NOT_ITS_FAULT
 
 LIST_TROUBLED = load(__package__, "list_troubled")
 FIND_TROUBLED = load(__package__, "find_troubled")
@@ -71,7 +71,7 @@ async def read_again(connection: Any, reader: MailReader, email_ids: Sequence[in
         await settle_files(connection, reader.root, staged)
         try:
             await _replace(connection, troubled, mail)
-        except TRANSIENT:
+        except NOT_ITS_FAULT:
             raise
         except asyncpg.PostgresError as error:
             results[id] = f"could not be stored: {error}"

@@ -3,8 +3,19 @@
 import logging
 from collections.abc import Sequence
 
+import asyncpg
+
+from jobrunner.db.connection import TRANSIENT
 from jobrunner.services.mail.importing.storing.batch import Batch, Taken
 from jobrunner.services.mail.importing.storing.rows import TROUBLE_LIMIT
+
+NOT_ITS_FAULT = (
+    *TRANSIENT,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidTransactionStateError,  # a transaction that was frozen, or a database that only reads
+    asyncpg.SyntaxOrAccessError,  # rights, or another version of the tables
+)
+"""What goes wrong whatever the message is: it is tried again. All else is about this one message."""
 
 log = logging.getLogger("jobrunner.mail")
 
