@@ -48,6 +48,8 @@ MODULES: dict[str, str | None] = {
     "emails": "emails",
     "webhook": "webhook",
     "emit": None,
+    "article": "article",
+    "cleanup": "cleanup",
     "secrets": "secrets",
     "crontab": "crontab",
     "migrate": None,

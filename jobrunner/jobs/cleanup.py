@@ -15,7 +15,8 @@ async def cleanup(ctx: JobContext, only: str | list[str] | None = None, dry_run:
 
     targets = choose_targets(only.split(",") if isinstance(only, str) else only)
     if dry_run:
-        report = await preview(ctx.connection, ctx.configuration, targets)
+        async with ctx.connection() as connection, connection.transaction():
+            report = await preview(connection, ctx.configuration, targets)
         for one in report.targets:
             ctx.log.info("%s: %s", one.target, one.error or f"{one.rows} would be removed")
         return report.as_dict()

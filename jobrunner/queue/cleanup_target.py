@@ -15,6 +15,9 @@ from jobrunner.errors import ConfigurationError
 from jobrunner.queue.period import ALLOWED, NEVER, check_period
 from jobrunner.queue.setting import Setting, Value
 
+AT_ONCE = "at once"
+"""The period of what nobody needs any more."""
+
 FIND_TABLE = """
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind::text AS kind
 FROM pg_catalog.pg_class AS c
@@ -69,6 +72,16 @@ class NotATable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """Rows of another table that go with a row, in the same transaction, where no foreign key takes them along."""
+
+    table: str
+    column: str
+    parent: str = "id"
+    """The column of the parent that `column` names."""
+
+
+@dataclass(frozen=True, slots=True)
 class OldRows:
     """Rows of one table that a statement finds.
 
@@ -80,6 +93,9 @@ class OldRows:
     statement: str
     """Selects `t.ctid` of the table `AS t`, those over for longest first, with an ORDER BY at its end; $1 is the
     period: `t.finished_at < now() - $1::text::interval`."""
+    children: tuple[Child, ...] = ()
+    instead: str = ""
+    """Where rows stay and only lose something: what an UPDATE sets (`user_agent = NULL`)."""
 
     async def count(self, given: Occasion) -> Amount:
         """Return how many the statement finds."""
@@ -101,11 +117,7 @@ class OldRows:
         return amount
 
     async def _require_table(self, connection: Any) -> str:
-        row = await connection.fetchrow(FIND_TABLE, self.table)
-        if row is None or row["kind"] != "r":
-            raise NotATable(f"{self.table} is {'not there' if row is None else 'no table of its own kind'}")
-        name: str = row["name"]
-        return name
+        return await _table(connection, self.table)
 
     async def _delete(self, connection: Any, name: str, rows: list[Any], amount: Amount) -> None:
         """Delete rows, halving where one is referred to, until it stands alone."""
@@ -113,7 +125,15 @@ class OldRows:
             return
         try:
             async with connection.transaction():
-                deleted = await connection.execute(f"DELETE FROM {name} AS t WHERE t.ctid = ANY($1::tid[])", rows)  # noqa: S608
+                for child in self.children:
+                    table = await _table(connection, child.table)
+                    await connection.execute(
+                        f"DELETE FROM {table} AS c USING {name} AS t"  # noqa: S608
+                        f" WHERE t.ctid = ANY($1::tid[]) AND c.{_quoted(child.column)} = t.{_quoted(child.parent)}",
+                        rows,
+                    )
+                act = f"UPDATE {name} AS t SET {self.instead}" if self.instead else f"DELETE FROM {name} AS t"  # noqa: S608
+                done = await connection.execute(f"{act} WHERE t.ctid = ANY($1::tid[])", rows)
         except asyncpg.IntegrityConstraintViolationError as fault:
             if not isinstance(fault, asyncpg.ForeignKeyViolationError | asyncpg.RestrictViolationError):
                 raise
@@ -124,7 +144,22 @@ class OldRows:
             await self._delete(connection, name, rows[:middle], amount)
             await self._delete(connection, name, rows[middle:], amount)
         else:
-            amount.rows += int(deleted.split()[-1])
+            amount.rows += int(done.split()[-1])
+
+
+async def _table(connection: Any, name: str) -> str:
+    """Return a table's name, quoted as it must be."""
+    row = await connection.fetchrow(FIND_TABLE, name)
+    if row is None:
+        raise NotATable(f"there is no table {name}")
+    if row["kind"] != "r":
+        raise NotATable(f"{name} is no plain table: what stands behind it is the application's")
+    quoted: str = row["name"]
+    return quoted
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +177,13 @@ class CleanupTarget:
     def __post_init__(self) -> None:
         if not self.name.replace("-", "").isalnum() or self.name != self.name.lower():
             raise ConfigurationError(f"a clean-up target is named in small letters with hyphens, got {self.name!r}")
-        if isinstance(self.period, str):
+        if isinstance(self.period, str) and self.period != AT_ONCE:
             check_period(self.period)
 
     def kept(self, values: dict[str, Value]) -> str | None:
         """Return its period by the settings given, None where it is kept for ever."""
         if isinstance(self.period, str):
-            words = self.period
+            words = "0 days" if self.period == AT_ONCE else self.period
         else:
             value = values.get(self.period.name, self.period.default)
             value = self.period.default if value == "" else value
@@ -162,15 +197,22 @@ def period_setting(name: str, label: str, default: str, meaning: str) -> Setting
 
 
 def old_rows(
-    name: str, what: str, period: Setting | str, *, table: str, time: str, where: str = "true"
+    name: str,
+    what: str,
+    period: Setting | str,
+    *,
+    table: str,
+    time: str,
+    where: str = "true",
+    children: tuple[Child, ...] = (),
 ) -> CleanupTarget:
     """Return a target for rows of a table whose time column is longer ago than the period.
 
-    `where` is a condition of SQL more, on the table `AS t`. Rows without a time stay.
+    `where` is a condition of SQL more, on the table `AS t`; `children` go with a row. Rows without a time stay. This is
+    all that an application needs for a table of its own.
     """
-    column = '"' + time.replace('"', '""') + '"'
     statement = (
-        f"SELECT t.ctid FROM {table} AS t WHERE t.{column} < now() - $1::text::interval AND ({where})"  # noqa: S608
-        f" ORDER BY t.{column}, t.ctid"
+        f"SELECT t.ctid FROM {table} AS t WHERE t.{_quoted(time)} < now() - $1::text::interval AND ({where})"  # noqa: S608
+        f" ORDER BY t.{_quoted(time)}, t.ctid"
     )
-    return CleanupTarget(name, what, period, OldRows(table, statement))
+    return CleanupTarget(name, what, period, OldRows(table, statement, children))

@@ -12,8 +12,6 @@ from jobrunner.services.records import EntityType, plan
 
 PAST_LIMIT = timedelta(hours=1)
 """How long after its start a record is still reminded of."""
-KEPT = timedelta(days=15)
-"""How long a finished reminder stays to be looked at."""
 REASON_LIMIT = 1000
 """Characters of a reason."""
 PORTION = 500
@@ -76,10 +74,6 @@ class Reminders:
             missed += len(rows)
             if len(rows) < PORTION:
                 return missed
-
-    async def delete_old(self) -> int:
-        """Delete a portion of what finished long ago; returns how many."""
-        return len(await self._fetch("delete_old_reminders", KEPT, PORTION))
 
     async def count_due(self) -> int:
         """Return how many rows are due, up to a portion."""

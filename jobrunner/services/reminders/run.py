@@ -105,7 +105,6 @@ class Run:
         self.report.missed = await self._rows.mark_missed()
         if self.report.missed:
             self._log.warning("%d reminders were missed: nothing ran until an hour after the start", self.report.missed)
-        await self._rows.delete_old()
         if due := await self._rows.count_due():
             self._outgoing = await self._require_account(due)
             self._letterhead = await self._require_letterhead()

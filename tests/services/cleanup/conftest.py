@@ -51,7 +51,8 @@ class House:
 
     async def preview(self, *given: str | CleanupTarget) -> dict[str, int]:
         """Return how much would go of each target of which something would."""
-        report = await preview(self.connect, self.configuration, self.targets(*given))
+        async with self.connect() as connection, connection.transaction():
+            report = await preview(connection, self.configuration, self.targets(*given))
         assert not report.failed
         return {one.target: one.rows for one in report.targets if one.rows}
 

@@ -853,20 +853,6 @@ async def test_a_database_that_stays_away_fails_the_run(database: Database, monk
     assert await states(database) == {"Sending": 1}
 
 
-async def test_finished_ones_are_deleted_after_fifteen_days(database: Database):
-    await database.due(await database.user("Ann"), await database.user("Bob"))
-    await database.run(
-        "UPDATE jobrunner.reminder SET state = 'Sent', finished_at = now() - interval '14 days 23 hours'"
-    )
-    await database.run(
-        "UPDATE jobrunner.reminder SET finished_at = now() - interval '15 days 1 minute' WHERE id ="
-        " (SELECT min(id) FROM jobrunner.reminder)"
-    )
-    async with ScriptedServer() as server:
-        await send(database, server)
-    assert await states(database) == {"Sent": 1}
-
-
 async def test_secrets_are_in_no_log(database: Database, caplog: pytest.LogCaptureFixture):
     """H21."""
     await database.due(await database.user("Ann"))
