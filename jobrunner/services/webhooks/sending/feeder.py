@@ -99,6 +99,7 @@ class Feeder:
             [SINGLES_AHEAD if webhook.is_standard else BATCHES_AHEAD * self._batch_size for webhook, _ in wanted],
             [webhook.strict_order for webhook, _ in wanted],
             OCTETS_AHEAD,
+            self._token,
         )
         rows: dict[int, list[Any]] = {}
         for row in found:

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from jobrunner.services.webhooks.answers import Verdict, judge
 from jobrunner.services.webhooks.http.poster import Poster
@@ -182,7 +181,7 @@ class Lanes:
         )
         headers["webhook-event"] = batch.event
         headers["webhook-attempt"] = str(batch.attempt)
-        async with self._hosts[urlsplit(webhook.url).netloc]:
+        async with self._hosts[webhook.host]:
             reply = await self._poster.post(webhook.url, headers, batch.body)
         return reply, judge(reply)
 

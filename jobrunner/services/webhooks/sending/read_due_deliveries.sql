@@ -1,9 +1,17 @@
 -- What webhooks get next, in order, with all that is sent: $1 webhooks, $2 for each the number after which to go on (what
 -- was sent before leaves dead entries in the index), $3 how many at most, $4 whether what is not due blocks the rest,
--- $5 octets of data at most, the first one apart. A batch that is begun comes whole.
+-- $5 octets of data at most, the first one apart, $6 the run's token: of a webhook that another has by now there is nothing.
+-- A batch that is begun comes whole.
 WITH wanted AS (
     SELECT w.webhook_id, w.after, w.most, w.strict_order
     FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::boolean[]) AS w (webhook_id, after, most, strict_order)
+    WHERE w.webhook_id = ANY (
+        ARRAY(
+            SELECT h.id
+            FROM jobrunner.webhook AS h
+            WHERE h.id = ANY ($1::bigint[]) AND h.sender_token = $6::bigint
+        )
+    )
 ), front AS MATERIALIZED (
     SELECT w.webhook_id, f.event_number, f.batch_id, f.is_manual, f.batch_limit
     FROM wanted AS w

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from jobrunner.db.secrets import Keyring, SecretUnreadable
 from jobrunner.services.webhooks.naming import label
@@ -15,6 +16,8 @@ class Webhook:
     revision: int
     event: str
     url: str = field(repr=False)
+    host: str
+    """With its port."""
     label: str
     """What it is called in notices; without the path of its URL, which may be secret."""
     is_standard: bool
@@ -46,6 +49,7 @@ class Webhook:
             revision=row["revision"],
             event=row["event"],
             url=row["url"],
+            host=urlsplit(row["url"]).netloc,
             label=label(row["id"], row["event"], row["url"]),
             is_standard=row["format"] == "standard",
             strict_order=row["strict_order"],

@@ -10,7 +10,9 @@ import pytest
 from aiohttp import web
 
 from jobrunner.db.pool import prepare
+from jobrunner.services.webhooks.sending.feeder import Fed, Feeder, Wanted
 from jobrunner.services.webhooks.sending.run import Run
+from jobrunner.services.webhooks.sending.webhook import Webhook
 from tests.services.webhooks.stage import Arrival, Stage, answers
 from tests.support.daemons import until
 from tests.support.proxy import Proxy
@@ -95,6 +97,24 @@ async def test_a_success_that_is_late_is_one(stage: Stage):
     await stage.run()
     assert await stage.statuses() == ["Success", "Pending"]
     assert len(stage.endpoints.arrivals) == 1, "the next one is the other's"
+
+
+async def test_of_a_webhook_that_another_has_nothing_is_fed(stage: Stage):
+    """Neither what is fixed already nor what is new: a lane that has lost its lease ends."""
+    stage.endpoints.answers["/a"] = answers(500)
+    id = await stage.webhook(format="standard")
+    await stage.emit(1, 2)
+    await stage.run()
+    await stage.pass_time(hours=1)
+    webhook = Webhook(id, 1, "E.create", "", "", "", True, False, False, 0, (), None)
+    async with stage.connect() as connection:
+        feeder = Feeder(connection, 7, batch_size=50, max_body=65_536)
+        feeder.gatherer.start()
+        assert await feeder.gatherer.ask(Wanted(webhook, 0)) == Fed([], 0)
+        await connection.execute("UPDATE jobrunner.webhook SET sender_token = 7, sender_until = now()")
+        fed = await feeder.gatherer.ask(Wanted(webhook, 0))
+        await feeder.gatherer.close()
+    assert [(batch.numbers, batch.attempt) for batch in fed.batches] == [((1,), 2), ((2,), 1)]
 
 
 async def test_results_that_are_written_twice_count_once(stage: Stage):
