@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
 IDS = [
     *(f"F{number:02}" for number in range(1, 55)),
-    *(f"H{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 15, 17, 20, 21, 22, 23, 24)),
+    *(f"H{number:02}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 17, 20, 21, 22, 23, 24)),
 ]
 """What is survived or refused by now; each has a row."""
 ID = re.compile(r"\b[FH][0-9]{2}\b")
