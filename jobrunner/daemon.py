@@ -59,6 +59,7 @@ class Daemon(Service):
         self.grace = configuration.grace
         self._hurry = asyncio.Event()
         self._services: Group | None = None
+        self._on_listening: list[Callable[[], None]] = []
         self.answer_for(self.host)
 
     async def _start(self) -> None:
@@ -136,7 +137,17 @@ class Daemon(Service):
         from jobrunner.web.service import Web  # a quarter of a second that other commands need not take
 
         host = self.host
-        return [Web(self._configuration, host.connection("web"), host.connection("hits"), self._troubles)]
+        web = Web(
+            self._configuration,
+            host.connection("web"),
+            host.connection("hits"),
+            self._troubles,
+            popups_connection=host.connection("popups"),
+            hears=lambda: self.listener.listening,
+        )
+        self.listener.channels["jobrunner_popup"] = web.hub.notified
+        self._on_listening.append(web.hub.look_at_all)
+        return [web]
 
     async def _stop(self) -> None:
         services, self._services = self._services, None
@@ -177,6 +188,8 @@ class Daemon(Service):
         return self.host.settings
 
     def _look_everywhere(self) -> None:
+        for look in self._on_listening:
+            look()
         self.claimer.look_now()
         self.watch.wake()
         self.scheduler.changed()

@@ -367,6 +367,7 @@ LANGUAGE plpgsql SET search_path = '' SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
     moments timestamptz[];
+    popup_moments timestamptz[];
     waiting integer;
 BEGIN
     IF plan_reminders.entity_type IS NULL OR plan_reminders.entity_type NOT IN ('Meeting', 'Call', 'Task') THEN
@@ -453,9 +454,13 @@ BEGIN
         ON CONFLICT (entity_type, entity_id, user_id, type, remind_at) DO NOTHING
         RETURNING r.type, r.remind_at
     )
-    SELECT array_agg(DISTINCT added.remind_at) FILTER (WHERE added.type = 'Email') INTO moments
+    SELECT
+        array_agg(DISTINCT added.remind_at) FILTER (WHERE added.type = 'Email'),
+        array_agg(DISTINCT added.remind_at) FILTER (WHERE added.type = 'Popup')
+    INTO moments, popup_moments
     FROM added;
     PERFORM jobrunner.wake_job('SendEmailReminders', moments);
+    PERFORM jobrunner.wake_job('SubmitPopupReminders', popup_moments);
 
     SELECT count(*) INTO waiting
     FROM jobrunner.reminder AS r

@@ -4,6 +4,7 @@ from jobrunner.jobs import (
     check_email_accounts,
     check_inbound_emails,
     cleanup,
+    control_knowledge_base_article_status,
     follow_up_mail,
     process_mass_email,
     process_webhook_queue,
@@ -12,12 +13,14 @@ from jobrunner.jobs import (
     send_email_reminders,
     settle_mailing_report,
     store_sent_emails,
+    submit_popup_reminders,
 )
 
 __all__ = [
     "check_email_accounts",
     "check_inbound_emails",
     "cleanup",
+    "control_knowledge_base_article_status",
     "follow_up_mail",
     "process_mass_email",
     "process_webhook_queue",
@@ -26,4 +29,5 @@ __all__ = [
     "send_email_reminders",
     "settle_mailing_report",
     "store_sent_emails",
+    "submit_popup_reminders",
 ]

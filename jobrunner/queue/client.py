@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from jobrunner.db.secrets import Keyring
 from jobrunner.definitions import Definition, Target
 from jobrunner.queue.carrier import portion_for, run
 from jobrunner.queue.control import cancel_job
@@ -19,6 +20,7 @@ from jobrunner.queue.emit import emit_event
 from jobrunner.queue.enqueue import PORTION, Batch, enqueue_all, enqueue_one
 from jobrunner.queue.lines import Line, Lines, OwnConnections, PoolOfApplication
 from jobrunner.queue.new_job import NO_DATA, NewJob
+from jobrunner.queue.popup_token import LIFETIME, popup_token
 from jobrunner.queue.record import JobRecord, find_job
 from jobrunner.queue.refusal import refusals
 
@@ -52,6 +54,8 @@ class Client:
             pooled: the URL leads to a transaction pooler such as PgBouncer.
         """
         own = OwnConnections(database_url, size=pool_size, pooled=pooled)
+        self._database_url = database_url
+        self._keyring: Keyring | None = None
         self._lines = Lines(own if pool is None else PoolOfApplication(pool), limit)
 
     @classmethod
@@ -178,6 +182,29 @@ class Client:
                 return await run(connection, emit_event(event, data, target, user))
         return await self._lines.work(lambda line: run(line, emit_event(event, data, target, user)))
 
+    async def popup_token(self, user: str | int, *, lifetime: timedelta = LIFETIME) -> str:
+        """Return a token by which a page of the application shows the popups of a user: see docs/popups.md.
+
+        It is signed by a key that the daemons' secret key opens, so this process needs that one, too
+        (JOBRUNNER_SECRET_KEY, or the configuration file; with the embedded server it is in the data folder).
+
+        Args:
+            user: id of whoever is signed in.
+            lifetime: how long it may be used to connect; at most an hour, and rather a minute.
+
+        Raises:
+            InvalidInput: there can be no such user.
+            ConfigurationError, SecretUnreadable: the secret key is not at hand, or not the daemons'.
+            DatabaseUnavailable, LimitExceeded: the database is away.
+        """
+        keyring = await self._keys()
+        return await self._lines.work(lambda line: popup_token(line, keyring, user, lifetime))
+
+    async def _keys(self) -> Keyring:
+        if self._keyring is None:
+            self._keyring = await asyncio.to_thread(_load_keyring, self._database_url)
+        return self._keyring
+
     async def cancel(self, job_id: int, *, by: str | None = None) -> Literal["Cancelled", "Requested"]:
         """Cancel a job: a Pending one is Cancelled at once, the daemon of a Running one is asked to stop it.
 
@@ -194,6 +221,13 @@ class Client:
             NotFound: there is no job of that id, or it is not kept any more.
         """
         return await self._lines.work(lambda line: find_job(line, job_id))
+
+
+def _load_keyring(database_url: str | None) -> Keyring:
+    """Return the keys of the configuration; those of the embedded server only where no database is named."""
+    from jobrunner.config import load  # slow to import, and most clients need no keys
+
+    return Keyring.from_configuration(load() if database_url is None else load(database_url=database_url))
 
 
 async def _add(line: Line, batch: Batch) -> list[int]:

@@ -17,6 +17,7 @@ from jobrunner.queue.client import LIMIT, POOL_SIZE, Client
 from jobrunner.queue.emit import emit_event
 from jobrunner.queue.enqueue import enqueue_all, enqueue_one
 from jobrunner.queue.new_job import NO_DATA, NewJob
+from jobrunner.queue.popup_token import LIFETIME
 from jobrunner.queue.record import JobRecord
 from jobrunner.queue.refusal import refusals
 
@@ -109,6 +110,10 @@ class SyncClient:
             with refusals():
                 return run_blocking(connection, emit_event(event, data, target, user))
         return self._wait_for(lambda client: client.emit(event, data, target=target, user=user))
+
+    def popup_token(self, user: str | int, *, lifetime: timedelta = LIFETIME) -> str:
+        """Return a token by which a page shows the popups of a user: see `Client.popup_token`."""
+        return self._wait_for(lambda client: client.popup_token(user, lifetime=lifetime))
 
     def cancel(self, job_id: int, *, by: str | None = None) -> Literal["Cancelled", "Requested"]:
         """Cancel a job: see `Client.cancel`."""

@@ -47,6 +47,8 @@ class Listener(DatabaseLoop):
         self._on_change = on_change
         self._on_connect = on_connect
         self._limit = KEEP_ALIVE_LIMIT
+        self.channels: dict[str, Callable[[str], None]] = {}
+        """More channels, each with who is told its payloads; to be set before the start."""
         self._line: Any = None
         self._heard = asyncio.Event()
         self._warned = False
@@ -82,6 +84,8 @@ class Listener(DatabaseLoop):
             await line.add_listener("jobrunner_wake", self._wake)
             await line.add_listener("jobrunner_change", self._change)
             await line.add_listener(self._own_channel, self._self)
+            for channel, tell in self.channels.items():
+                await line.add_listener(channel, _telling(tell))
 
     async def _hear_itself(self) -> None:
         self._heard.clear()
@@ -118,3 +122,7 @@ class Listener(DatabaseLoop):
         line, self._line = self._line, None
         if line is not None:
             await close(line)
+
+
+def _telling(tell: Callable[[str], None]) -> Callable[..., None]:
+    return lambda *notification: tell(notification[3])

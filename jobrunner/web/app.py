@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
 
 from jobrunner.db.connection import Connection
 from jobrunner.db.secrets import Keyring
@@ -20,7 +21,11 @@ from jobrunner.web.public.words import LANGUAGES
 
 
 def make_app(
-    connection: Connection, keyring: Keyring, hits: HitLog, troubles: Callable[[], Sequence[str]]
+    connection: Connection,
+    keyring: Keyring,
+    hits: HitLog,
+    troubles: Callable[[], Sequence[str]],
+    more_routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Return the application.
 
@@ -29,10 +34,11 @@ def make_app(
         keyring: opens the keys that have signed the links.
         hits: where opens and clicks are noted.
         troubles: names what does not work in this daemon, for `/readyz`.
+        more_routes: of parts with a life of their own.
     """
     public = Public(SignedLinks(connection, keyring), Unsubscribing(connection), TrackingUrls(connection), hits)
     app = Starlette(
-        routes=[*public.routes(), *health_routes(troubles)],
+        routes=[*public.routes(), *health_routes(troubles), *more_routes],
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
     app.router.redirect_slashes = False  # it would lead to where the Host header says

@@ -25,6 +25,12 @@ class Limits:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            if _length(scope) <= HEADERS_LIMIT:  # its messages are limited where they arrive
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close"})
+            return
         if scope["type"] != "http":
             return
         if _length(scope) > HEADERS_LIMIT:  # h11 counts only those that come in pieces

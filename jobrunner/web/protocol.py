@@ -18,6 +18,8 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
+        # For whoever answers a client that does not read: what is under way is not waited for then.
+        self.app_state = {**self.app_state, "abort": transport.abort}  # type: ignore[attr-defined]
         super().connection_made(transport)  # type: ignore[arg-type]
         self._watch()
 

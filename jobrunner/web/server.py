@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from jobrunner.config.model import Http
 from jobrunner.errors import ConfigurationError
@@ -21,6 +22,12 @@ KEEP_ALIVE = 15
 """Seconds that a connection may idle between two requests."""
 MOST_CONNECTIONS = 500
 """At once; to more it says 503."""
+MESSAGE_LIMIT = 4096
+"""Bytes of a message that comes by a WebSocket."""
+PING_INTERVAL = 25.0
+"""Seconds between two pings of a WebSocket."""
+PONG_LIMIT = 20.0
+"""Seconds for the answer to one."""
 BACKLOG = 256
 LOOKUP_LIMIT = 5.0
 """Seconds that the name of the host may take to be looked up."""
@@ -117,7 +124,11 @@ class HttpServer(Service):
         config = uvicorn.Config(
             Limits(self._app),
             http=Protocol,
-            ws="none",
+            ws=WebSocketsSansIOProtocol,
+            ws_max_size=MESSAGE_LIMIT,
+            ws_ping_interval=PING_INTERVAL,
+            ws_ping_timeout=PONG_LIMIT,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             log_level="error",  # what strangers send that is no HTTP is no news

@@ -9,11 +9,13 @@ VALUES
     ('CheckEmailAccounts'),
     ('CheckInboundEmails'),
     ('Cleanup'),
+    ('ControlKnowledgeBaseArticleStatus'),
     ('ProcessMassEmail'),
     ('ProcessWebhookQueue'),
     ('SendEmailNotifications'),
     ('SendEmailReminders'),
-    ('StoreSentEmails')
+    ('StoreSentEmails'),
+    ('SubmitPopupReminders')
 ON CONFLICT DO NOTHING
 """
 

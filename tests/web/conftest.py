@@ -130,6 +130,14 @@ class Site:
         assert self.web.server.port is not None
         return self.web.server.port
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def hear(self, user: str) -> None:
+        """Tell the pages of a user that something has changed, as a listener does."""
+        self.web.hub.notified(user)
+
     async def hits_are_stored(self) -> None:
         """Wait until the hits that were noted are stored."""
         await self.web.hits.passed()
@@ -138,9 +146,11 @@ class Site:
 
 @asynccontextmanager
 async def serve(database_url: str, **http: Any) -> AsyncIterator[Site]:
-    configuration = load(database_url=database_url, secret_key=SECRET, http={"port": 0, **http})
-    connections = [Connection(database_url, name, limit=10) for name in ("web", "hits")]
-    web = Web(configuration, connections[0], connections[1], list)
+    configuration = load(
+        database_url=database_url, secret_key=SECRET, site_url="https://crm.example.com", http={"port": 0, **http}
+    )
+    connections = [Connection(database_url, name, limit=10) for name in ("web", "hits", "popups")]
+    web = Web(configuration, connections[0], connections[1], list, popups_connection=connections[2])
     async with web, httpx.AsyncClient(headers={"User-Agent": FIREFOX}, timeout=20) as client:
         yield Site(web, client)
     for connection in connections:
