@@ -88,8 +88,8 @@ BEGIN
         INSERT INTO jobrunner.article_history (article_id, old_status, new_status, changed_by, reason)
         VALUES (found.id, found.status, change_articles.new_status, change_articles.changed_by, change_articles.reason);
         told := pg_catalog.jsonb_build_object('id', found.id, 'name', found.name, 'status', change_articles.new_status);
-        PERFORM jobrunner.emit('KnowledgeBaseArticle.update', told, 'KnowledgeBaseArticle', found.id, change_articles.changed_by);
-        PERFORM jobrunner.emit('KnowledgeBaseArticle.fieldUpdate.status', told, 'KnowledgeBaseArticle', found.id, change_articles.changed_by);
+        PERFORM jobrunner.emit('KnowledgeBaseArticle.update', told, 'KnowledgeBaseArticle', found.id, left(change_articles.changed_by, 64));
+        PERFORM jobrunner.emit('KnowledgeBaseArticle.fieldUpdate.status', told, 'KnowledgeBaseArticle', found.id, left(change_articles.changed_by, 64));
         id := found.id;
         name := found.name;
         old_status := found.status;

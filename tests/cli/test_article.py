@@ -1,0 +1,86 @@
+"""`jobrunner article` and `jobrunner cleanup`: what they print, and what they refuse."""
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
+
+import pytest
+
+from tests.cli.calling import Call, Done, caller
+
+
+async def outside(*arguments: str) -> Done:
+    """Call a command in a process of its own, which run-job needs."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "jobrunner", *arguments, stdout=PIPE, stderr=PIPE
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return Done(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+def call(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: "pytest.CaptureFixture[str]") -> Call:
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
+    return caller(capsys)
+
+
+async def test_the_life_of_an_article(call: Call):
+    added = (await call("article", "add", "How to", "--category", "A", "--publish-date", "2026-01-01", "--json")).json
+    id = added["id"]
+    assert (added["status"], added["categories"], added["publish_date"]) == ("Draft", ["A"], "2026-01-01")
+
+    assert (await call("article", "edit", id, "--approved", "--clear", "category", "--name", "How")).code == 0
+    assert (await call("article", "review", id)).out.startswith("in review")
+    assert (await outside("run-job", "ControlKnowledgeBaseArticleStatus")).code == 0
+    assert [(row["name"], row["status"]) for row in (await call("article", "list")).rows] == [("How", "Published")]
+    await call("article", "archive", id, "--reason", "wrong")
+    shown = (await call("article", "show", id, "--json")).json
+    assert [change["new_status"] for change in shown["history"]] == ["Draft", "In Review", "Published", "Archived"]
+    assert shown["history"][-1]["reason"] == "wrong"
+    assert shown["categories"] == []
+
+    await call("article", "remove", id)
+    assert (await call("article", "list")).rows == []
+    assert len((await call("article", "list", "--deleted")).rows) == 1
+    assert (await call("article", "restore", id)).code == 0
+    assert len((await call("article", "list", "--status", "archived")).rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("show", "17"), "there is no article '17'"),
+        (("publish", "17"), "there is no article '17'"),
+        (("add", "A", "--publish-date", "tomorrow"), "must be a date such as 2026-12-01"),
+        (("add", "A", "--publish-date", "2026-01-02", "--expiration-date", "2026-01-02"), "must expire after"),
+        (("add", "A", "--status", "Done"), "there is no status 'Done'"),
+        (("add", "A", "--user", "nobody"), "it refers to what is not there"),
+        (("edit", "17"), "nothing to change"),
+    ],
+)
+async def test_what_is_refused_is_said_in_one_sentence(call: Call, arguments: tuple[str, ...], sentence: str):
+    done = await call("article", *arguments)
+    assert done.code == 2
+    assert sentence in done.err
+
+
+async def test_cleanup_says_what_goes_and_removes_it(call: Call):
+    await call("settings", "set", "cleanup_reminders_period", "3 weeks")
+    rows = {row["target"]: row for row in (await call("cleanup", "targets")).rows}
+    assert rows["reminders"]["kept"] == "3 weeks"
+    assert rows["reminders"]["rows"] == "0"
+    assert rows["jobs"]["kept"] == "30 days"
+
+    assert (await call("cleanup", "run", "--dry-run", "--only", "jobs,trash")).rows[0]["target"] == "jobs"
+    assert (await outside("cleanup", "run", "--only", "jobs,trash")).code == 0
+    assert (await outside("run-job", "Cleanup", "--dry-run", "--only", "trash")).code == 0
+    refused = await outside("run-job", "cleanup", "--dry-rnu")
+    assert refused.code == 2
+    assert "did you mean dry-run?" in refused.err
+    unknown = await call("cleanup", "targets", "--only", "trush")
+    assert unknown.code == 2
+    assert "did you mean trash?" in unknown.err
+    wrong = await call("settings", "set", "cleanup_reminders_period", "0 days")
+    assert wrong.code == 2
+    assert "from 1 day" in wrong.err
