@@ -1,0 +1,93 @@
+"""Popups in a real browser: pages of an application, connected to two daemons."""
+
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from jobrunner import Client
+from jobrunner.db.secrets import Key
+from jobrunner.services.records import add_meeting, add_user
+from tests.e2e.browser import Application, chromium, page_of
+from tests.support.daemons import DaemonProcess, until
+
+SECRET = Key.new().text
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def daemons(database_url: str, site_url: str, *names: str) -> AsyncIterator[dict[str, DaemonProcess]]:
+    running = {
+        name: DaemonProcess(
+            database_url,
+            imports="json",
+            name=name,
+            http__enabled=True,
+            http__port=free_port(),
+            site_url=site_url,
+            secret_key=SECRET,
+        )
+        for name in names
+    }
+    try:
+        for daemon in running.values():
+            await daemon.ready()
+        yield running
+    finally:
+        for daemon in running.values():
+            if daemon.process.poll() is None:
+                daemon.kill()
+
+
+def url_of(daemon: DaemonProcess) -> str:
+    found = re.search(r"HTTP: (http://127\.0\.0\.1:\d+)", daemon.log)
+    assert found is not None
+    return found[1]
+
+
+async def test_it_comes_within_a_second_and_goes_from_every_page(
+    database_url: str,
+    connection: Any,
+    require_tool: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Two pages, each connected to another daemon; the popup is dismissed on the one, snoozed on the other."""
+    monkeypatch.setenv("JOBRUNNER_SECRET_KEY", SECRET)
+    ann = await add_user(connection, "Ann", None, time_zone="Europe/Berlin")
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(database_url))
+        browser = await stack.enter_async_context(chromium(require_tool("chromium")))
+        application = await stack.enter_async_context(Application(client, ann).serve())
+        two = await stack.enter_async_context(daemons(database_url, application.origin, "one", "two"))
+        application.daemons = [url_of(daemon) for daemon in two.values()]
+        pages = [await page_of(browser, application, number) for number in (0, 1)]
+        start = await connection.fetchval("SELECT now() + interval '68 seconds'")
+        await add_meeting(connection, "Budget <b>2027</b>", start, attendees=[ann], reminders=[("Popup", 60)])
+        popups = [page.locator("jobrunner-popups li") for page in pages]
+        for popup in popups:
+            await expect(popup).to_have_count(1, timeout=20_000)
+        late = await connection.fetchval("SELECT clock_timestamp() - remind_at FROM jobrunner.reminder")
+        assert 0 <= late.total_seconds() < 1
+        await expect(popups[1].locator(".name")).to_have_text("Budget <b>2027</b>")
+        await until(connection, "SELECT state = 'Seen' FROM jobrunner.reminder")
+        if folder := os.environ.get("JOBRUNNER_TEST_SCREENSHOTS"):
+            await pages[0].screenshot(path=Path(folder) / "popup.png")
+
+        await popups[0].get_by_role("button", name="Dismiss").click()
+        await expect(popups[1]).to_have_count(0, timeout=1000)
+        await expect(popups[0]).to_have_count(0)
+        assert await connection.fetchval("SELECT state::text FROM jobrunner.reminder") == "Dismissed"
+        assert application.refusals == []
