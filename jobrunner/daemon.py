@@ -29,9 +29,12 @@ from jobrunner.queue.sweep import Sweep
 from jobrunner.queue.wake import Listener
 from jobrunner.queue.watch import Watch, find_cancellations
 from jobrunner.scheduling import Scheduler, seed
+from jobrunner.service_manager import ServiceManager
 
 START_LIMIT = 60.0
 """Seconds that a daemon waits at its start for a database that does not answer yet."""
+STOP_LIMIT = 60.0
+"""Seconds that a stop is announced to take beyond the jobs' grace: parts that end, results that are stored."""
 
 log = logging.getLogger("jobrunner.daemon")
 
@@ -241,6 +244,7 @@ async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
 async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, registry: Registry) -> int:
     """Run a daemon until a signal; return the process's exit code."""
     loop = asyncio.get_running_loop()
+    manager = ServiceManager.from_environment()
     daemon = Daemon(dsn=dsn, direct_dsn=direct_dsn, configuration=configuration, registry=registry)
     told = asyncio.Event()
     signals = 0
@@ -250,6 +254,7 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
         signals += 1
         told.set()
         if signals == 1:
+            manager.stopping(daemon.grace + STOP_LIMIT)
             log.info("%s: stopping, jobs have %g s to end", signal.Signals(number).name, daemon.grace)
         elif signals == 2:
             log.warning("%s again: running jobs are returned now", signal.Signals(number).name)
@@ -261,6 +266,7 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
         loop.add_signal_handler(number, on_signal, number)
     starting = asyncio.create_task(daemon.start())
     waiting = asyncio.create_task(told.wait())
+    watching: asyncio.Task[None] | None = None
     try:
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -270,9 +276,13 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
         starting.result()
         gc.collect()
         gc.freeze()  # what a daemon has loaded stays: collections need not go through it again and again
+        manager.ready(f"Ready: {len(registry.names())} job definitions")
+        watching = asyncio.create_task(manager.watch(daemon.host.heartbeat.call))
         failing = asyncio.create_task(daemon.failed())
         await asyncio.wait([waiting, failing], return_when=asyncio.FIRST_COMPLETED)
         failing.cancel()
+        if signals == 0:
+            manager.stopping(daemon.grace + STOP_LIMIT)
         await daemon.stop()
         if daemon.failure is not None and signals == 0:
             log.error("the daemon ends, since a part of it cannot go on: %s", daemon.failure)
@@ -280,5 +290,7 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
         return 0
     finally:
         waiting.cancel()
+        if watching is not None:
+            watching.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)

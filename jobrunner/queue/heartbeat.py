@@ -7,6 +7,7 @@ then the leases run out, and the process is fenced like a frozen one.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -115,6 +116,12 @@ class Heartbeat(Service):
         """Renew at once: a stop may take as long as a lease."""
         if self._own_loop is not None and self._now is not None:
             self._own_loop.call_soon_threadsafe(self._now.set)
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Have the heartbeat's own loop call it: nothing happens while that thread hangs or has ended."""
+        if self._own_loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._own_loop.call_soon_threadsafe(function)
 
     def _note_turn(self) -> None:
         now = time.monotonic()
