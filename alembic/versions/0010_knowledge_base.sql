@@ -215,3 +215,60 @@ FOR EACH ROW WHEN (OLD.in_trash IS DISTINCT FROM NEW.in_trash) EXECUTE FUNCTION 
 CREATE INDEX notification_old ON jobrunner.notification (read, created_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX campaign_log_hit ON jobrunner.campaign_log (action_date) WHERE action IN ('Opened', 'Clicked');
 CREATE INDEX mailing_report_settled ON jobrunner.mailing_report (settled_at) WHERE settled_at IS NOT NULL;
+
+-- The newest runs of a scheduled job stay in its log, whatever their age
+
+CREATE FUNCTION jobrunner.kept_runs() RETURNS integer
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT coalesce((
+        SELECT (s.value #>> '{}')::integer
+        FROM jobrunner.setting AS s
+        WHERE s.name = 'cleanup_kept_runs' AND s.value #>> '{}' ~ '^[0-9]{1,4}$'
+    ), 10)
+$$;
+
+-- Whether a finished job is among them.
+CREATE FUNCTION jobrunner.is_kept_run(scheduled_job_id bigint, finished_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT EXISTS (SELECT FROM jobrunner.scheduled_job AS s WHERE s.id = is_kept_run.scheduled_job_id) AND (
+        SELECT count(*)
+        FROM (
+            SELECT
+            FROM jobrunner.job_history AS h
+            WHERE h.scheduled_job_id = is_kept_run.scheduled_job_id AND h.finished_at > is_kept_run.finished_at
+            LIMIT jobrunner.kept_runs()
+        ) AS newer
+    ) < jobrunner.kept_runs()
+$$;
+
+-- jobrunner.drop_partition(), but those runs move to the table beside the days, in the same transaction.
+CREATE FUNCTION jobrunner.drop_day(parent text, ended_before timestamptz) RETURNS text
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    kept jobrunner.job_history[];
+    dropped text;
+    day date;
+BEGIN
+    IF parent IN ('job_history_done', 'job_history_failed') THEN
+        SELECT array_agg(newest.run) INTO kept
+        FROM jobrunner.scheduled_job AS s
+        CROSS JOIN LATERAL (
+            SELECT h AS run, h.finished_at, h.status
+            FROM jobrunner.job_history AS h
+            WHERE h.scheduled_job_id = s.id
+            ORDER BY h.finished_at DESC
+            LIMIT jobrunner.kept_runs()
+        ) AS newest
+        WHERE newest.finished_at < ended_before AND (newest.status = 'Failed') = (parent = 'job_history_failed');
+    END IF;
+    dropped := jobrunner.drop_partition(parent, ended_before);
+    IF dropped IS NOT NULL AND kept IS NOT NULL THEN
+        day := pg_catalog.to_date(right(dropped, 8), 'YYYYMMDD');
+        INSERT INTO jobrunner.job_history
+        SELECT k.*
+        FROM unnest(kept) AS k
+        WHERE k.finished_at >= day::timestamp AT TIME ZONE 'UTC' AND k.finished_at < (day + 1)::timestamp AT TIME ZONE 'UTC';
+    END IF;
+    RETURN dropped;
+END;
+$$;

@@ -2,7 +2,7 @@
 
 They are kept by day, and go by day: a table is dropped, which costs the same however many rows it has. Daemons do that
 once an hour by themselves (`retention`); the job Cleanup does it for who runs none, and removes row by row what stands
-in no day's table, or is to be kept for no time at all.
+in no day's table, or is to be kept for no time at all. The newest runs of each scheduled job stay all the same.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ TIMES: dict[Parent, str] = {"job_history_done": "finished_at", "job_history_fail
 
 LIST_DAYS = load(__package__, "list_days")
 LAST_MOMENT = "SELECT now() - $1::text::interval"
-DROP_PARTITION = "SELECT jobrunner.drop_partition($1, $2)"
+DROP_DAY = "SELECT jobrunner.drop_day($1, $2)"
 COUNTED = 5_000_000
 """Rows of a day that are counted one by one."""
 
@@ -47,7 +47,7 @@ class OldDays:
         before: datetime = await given.connection.fetchval(LAST_MOMENT, given.period)
         for day in await given.connection.fetch(LIST_DAYS, self.parent, before):
             rows = await _rows_of(given, day)
-            if await given.connection.fetchval(DROP_PARTITION, self.parent, day["ended_at"]) is not None:
+            if await given.connection.fetchval(DROP_DAY, self.parent, day["ended_at"]) is not None:
                 return Amount(rows, is_last=False)
             # That day is in use, in a report or a backup: it stays until the next run.
         single = self._single(given)
@@ -64,9 +64,10 @@ class OldDays:
         """Select rows that are over and go one by one: all of them where they are not kept, else those of no day."""
         time = TIMES[self.parent]
         table = self.parent if given.period.startswith("0 ") else f"{self.parent}_default"
+        runs = "" if self.parent == "job_log" else " AND NOT jobrunner.is_kept_run(t.scheduled_job_id, t.finished_at)"
         return (
             f"SELECT t.tableoid, t.ctid FROM jobrunner.{table} AS t"  # noqa: S608
-            f" WHERE t.{time} < now() - $1::text::interval ORDER BY t.{time}, t.tableoid, t.ctid"
+            f" WHERE t.{time} < now() - $1::text::interval{runs} ORDER BY t.{time}, t.tableoid, t.ctid"
         )
 
 

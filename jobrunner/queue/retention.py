@@ -14,7 +14,7 @@ from jobrunner.queue.settings import Settings
 
 DAYS_AHEAD = 7
 CREATE_PARTITIONS = "SELECT jobrunner.create_partitions($1)"
-DROP_PARTITION = "SELECT jobrunner.drop_partition($1, $2)"
+DROP_DAY = "SELECT jobrunner.drop_day($1, $2)"
 DELETE_ATTEMPTS = load(__package__, "delete_attempts")
 
 log = logging.getLogger("jobrunner.retention")
@@ -41,7 +41,7 @@ class Retention(DatabaseLoop):
         ):
             before = now - timedelta(days=days)
             try:
-                while await self._connection.fetchval(DROP_PARTITION, parent, before) is not None:
+                while await self._connection.fetchval(DROP_DAY, parent, before) is not None:
                     pass
             except asyncpg.LockNotAvailableError:
                 log.info("%s is in use: what of it is over stays until the next pass", parent)

@@ -18,6 +18,18 @@ TIME_LIMIT = Setting(
     1200,
 )
 
+KEPT_RUNS = Setting(
+    "cleanup_kept_runs",
+    "Cleanup Kept Runs",
+    "whole number",
+    10,
+    "How many of the newest runs of each scheduled job stay in its log, whatever their age.",
+    "runs",
+    0,
+    1000,
+)
+"""Read in SQL (`jobrunner.kept_runs()`)."""
+
 
 def settings_group(targets: tuple[CleanupTarget, ...], elsewhere: tuple[SettingGroup, ...]) -> SettingGroup:
     """Return the group of the screen, with the period of each target that stands in no other group."""
@@ -27,7 +39,7 @@ def settings_group(targets: tuple[CleanupTarget, ...], elsewhere: tuple[SettingG
         for target in targets
         if isinstance(target.period, Setting) and target.period.name not in known
     }
-    return SettingGroup("Cleanup", (TIME_LIMIT, *periods.values()))
+    return SettingGroup("Cleanup", (TIME_LIMIT, KEPT_RUNS, *periods.values()))
 
 
 async def load_periods(connection: Queryable) -> dict[str, SettingRow]:

@@ -9,11 +9,13 @@ import asyncpg
 import pytest
 
 from jobrunner.config import Configuration
+from jobrunner.db.connection import Connection
 from jobrunner.queue.cleanup_target import CleanupTarget
 from jobrunner.queue.cleanup_targets import choose_targets
 from jobrunner.services.cleanup.preview import preview
 from jobrunner.services.cleanup.report import Report
 from jobrunner.services.cleanup.run import Run
+from tests.scheduling.bench import Bench
 
 
 class House:
@@ -67,3 +69,17 @@ class House:
 async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
     async with asyncpg.create_pool(database_url, min_size=0, max_size=6) as pool:
         yield House(pool, tmp_path)
+
+
+@pytest.fixture
+async def own(database_url: str) -> AsyncIterator[Connection]:
+    """A connection as the engine's parts have them."""
+    connection = Connection(database_url, "test")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def bench(own: Connection) -> Bench:
+    """What a test does by hand to schedules and jobs."""
+    return Bench(own)

@@ -1,6 +1,10 @@
 """Finished jobs go by whole days; what stands in no day goes row by row; what lives stays."""
 
+from jobrunner.db.connection import Connection
+from jobrunner.scheduling.firing import fire
+from jobrunner.scheduling.schedule import read_schedules
 from tests.queue.test_retention import make_day, there
+from tests.scheduling.bench import Bench
 from tests.services.cleanup.conftest import House
 
 ADD = """
@@ -55,3 +59,47 @@ async def test_a_period_of_no_days_takes_all_that_is_finished_and_nothing_that_l
     assert await house.run("SELECT count(*) FROM jobrunner.job_history WHERE status = 'Success'") == 0
     assert await house.run("SELECT count(*) FROM jobrunner.job_history") == 3
     assert set(await house.ids("job")) == {waiting, running}
+
+
+async def test_the_newest_runs_of_a_scheduled_job_stay_whatever_their_age(house: House):
+    """By days, and row by row; of one that was removed nothing stays."""
+    await house.set("cleanup_kept_runs", "4")
+    scheduled = await house.run(
+        "INSERT INTO jobrunner.scheduled_job (name, job, crontab) VALUES ('Rare', 'Job', '0 0 1 1 *') RETURNING id"
+    )
+    for ago in (70, 60, 50):
+        day = await make_day(house.pool, "job_history_done", ago)
+        await house.run(ADD, 2, "Success", f"{ago} days")
+        await house.run(f"UPDATE jobrunner.{day} SET scheduled_job_id = $1", scheduled)
+
+    await house.clean("jobs")
+
+    assert not await there(house.pool, day)
+    ages = "SELECT array_agg(extract(days FROM now() - finished_at)::integer ORDER BY finished_at) FROM jobrunner."
+    assert await house.run(f"{ages}job_history") == [60, 60, 50, 50]
+    await house.set("cleanup_kept_runs", "2")
+    assert (await house.clean("jobs")).rows == 2
+    assert await house.run(f"{ages}job_history_done_default") == [50, 50]
+    await house.run("DELETE FROM jobrunner.scheduled_job")
+    assert (await house.clean("jobs")).rows == 2
+
+
+async def test_a_firing_is_replayed_in_vain_when_its_job_was_cleaned_up(house: House, own: Connection, bench: Bench):
+    """F27: retention 0; a late daemon that still knows the old firing fires nothing."""
+    minute = (await bench.now()).replace(second=0, microsecond=0)
+    await bench.define("Noop")
+    id = await bench.schedule(next_fire_at=minute)
+    stale = (await read_schedules(own, [id], "UTC"))[id]
+    [fired] = await fire(own, [stale], minute)
+    assert fired.job_id is not None
+    await bench.finish(await bench.claim("Noop"))
+    for setting in ("cleanup_job_period", "cleanup_kept_runs"):
+        await house.set(setting, "0")
+    await house.run("UPDATE jobrunner.setting SET value = '0'")
+
+    assert (await house.clean("jobs")).rows == 1
+
+    assert await house.run("SELECT count(*) FROM jobrunner.jobs") == 0
+    [again] = await fire(own, [stale], minute)
+    assert again.job_id is None
+    assert await house.run("SELECT count(*) FROM jobrunner.jobs") == 0
