@@ -15,7 +15,8 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 GROUPS = PROJECT["dependency-groups"]
 
 # What each lock has to hold, as scripts/lock asks for it.
-demo = [*PROJECT["project"]["dependencies"], *EXTRAS["embedded"], *PROJECT["build-system"]["requires"]]
+run = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
+demo = [*run, *EXTRAS["embedded"]]
 dev = [*demo, *EXTRAS["psycopg"], *GROUPS["dev"]]
 bench = [*dev, *GROUPS["bench"]]
 
@@ -27,7 +28,7 @@ def locked(name: str) -> dict[str, str]:
     return {canonicalize_name(project): version for project, version in found}
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("demo", demo), ("dev", dev), ("bench", bench)])
+@pytest.mark.parametrize(("name", "wanted"), [("run", run), ("demo", demo), ("dev", dev), ("bench", bench)])
 def test_lock_holds_what_the_project_asks_for(name: str, wanted: list[str]) -> None:
     """Fails when pyproject.toml was changed without `scripts/lock`."""
     versions = locked(name)
@@ -38,10 +39,10 @@ def test_lock_holds_what_the_project_asks_for(name: str, wanted: list[str]) -> N
 
 
 def test_smaller_locks_are_part_of_the_larger() -> None:
-    assert locked("demo").items() <= locked("dev").items() <= locked("bench").items()
+    assert locked("run").items() <= locked("demo").items() <= locked("dev").items() <= locked("bench").items()
 
 
-@pytest.mark.parametrize("name", ["demo", "dev", "bench"])
+@pytest.mark.parametrize("name", ["run", "demo", "dev", "bench"])
 def test_lock_names_hashes_and_no_host(name: str) -> None:
     text = (CHECKOUT / "requirements" / f"{name}.lock").read_text()
     assert "://" not in text
