@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jobrunner.db.sql import load
 from jobrunner.queue.cleanup_target import Amount, CleanupTarget, Occasion, OldRows, old_rows, period_setting
+from jobrunner.services.massmail.mass_emails.items import count_old_items, thin_items
 from jobrunner.services.massmail.settings import MASS_MAIL
 
 KEPT = next(setting for setting in MASS_MAIL.settings if setting.name == "mail_queue_retention")
@@ -18,10 +19,6 @@ LOG_KEPT = period_setting(
     "without who made it.",
 )
 
-THIN_ITEMS = load("jobrunner.services.massmail.mass_emails", "thin_items")
-COUNT_ITEMS = load("jobrunner.services.massmail.mass_emails", "count_old_items")
-AS_TIME = "SELECT $1::text::interval"
-
 
 @dataclass(frozen=True, slots=True)
 class FinishedItems:
@@ -29,12 +26,11 @@ class FinishedItems:
 
     async def count(self, given: Occasion) -> Amount:
         """Return how many would go."""
-        return Amount(await given.connection.fetchval(COUNT_ITEMS, given.period))
+        return Amount(await count_old_items(given.connection, given.period))
 
     async def remove(self, given: Occasion, most: int) -> Amount:
         """Remove some."""
-        kept = await given.connection.fetchval(AS_TIME, given.period)
-        removed: int = await given.connection.fetchval(THIN_ITEMS, kept, most)
+        removed = await thin_items(given.connection, given.period, most)
         return Amount(removed, is_last=removed < most)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, get_args
 
 from jobrunner.db.queryable import Queryable
@@ -14,7 +14,7 @@ from jobrunner.services.massmail.mass_emails.rows import MassEmail
 ItemStatus = Literal["Pending", "Sending", "Sent", "Failed", "Skipped", "Uncertain"]
 
 PORTION = 2000
-"""Items that are read, or removed, at once."""
+"""Items that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,18 @@ async def list_items(
         left = None if left is None else left - wanted
 
 
-async def thin_items(connection: Queryable, kept: timedelta) -> int:
-    """Remove a portion of the items of mass e-mails that were finished so long ago; return how many.
+async def count_old_items(connection: Queryable, period: str) -> int:
+    """Return how many items `thin_items` would remove in all."""
+    (row,) = await connection.fetch(load(__package__, "count_old_items"), period)
+    items: int = row["items"]
+    return items
+
+
+async def thin_items(connection: Queryable, period: str, limit: int) -> int:
+    """Remove up to `limit` items of mass e-mails that were finished so long ago (`180 days`); return how many.
 
     Figures stay, as do the links in their mails; nobody gets the mailing a second time when it is started again.
     """
-    (row,) = await connection.fetch(load(__package__, "thin_items"), kept, PORTION)
+    (row,) = await connection.fetch(load(__package__, "thin_items"), period, limit)
     removed: int = row["removed"]
     return removed

@@ -1,7 +1,6 @@
 """The states of a mass e-mail, and what becomes of its items."""
 
 import asyncio
-from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -11,7 +10,13 @@ from jobrunner.services.massmail.email_templates.rows import add_email_template,
 from jobrunner.services.massmail.lists.members import add_members
 from jobrunner.services.massmail.mass_emails import states
 from jobrunner.services.massmail.mass_emails.building import build_mailing
-from jobrunner.services.massmail.mass_emails.items import count_items, count_reasons, list_items, thin_items
+from jobrunner.services.massmail.mass_emails.items import (
+    count_items,
+    count_old_items,
+    count_reasons,
+    list_items,
+    thin_items,
+)
 from jobrunner.services.massmail.mass_emails.rows import (
     add_mass_email,
     edit_mass_email,
@@ -215,9 +220,10 @@ async def test_items_that_are_thinned_away_are_not_sent_again(connection, mass_e
     await bring_to(connection, mass_email, "In Process")
     await connection.execute("UPDATE jobrunner.queue_item SET status = 'Sent', sent_at = now(), finished_at = now()")
     assert await states.complete(connection, mass_email.id)
-    assert await thin_items(connection, timedelta(days=1)) == 0
+    assert await thin_items(connection, "1 day", 2) == 0
     await connection.execute("UPDATE jobrunner.mass_email SET finished_at = now() - interval '2 days'")
-    assert await thin_items(connection, timedelta(days=1)) == 3
+    assert await count_old_items(connection, "1 day") == 3
+    assert [await thin_items(connection, "1 day", 2) for _ in range(3)] == [2, 1, 0]
     assert await connection.fetchval("SELECT count(*) FROM jobrunner.queue_item") == 0
     await add_members(connection, 1, "Lead", [await person("Lead", "new@x.org")])
     await states.start(connection, await find_mass_email(connection, "M"), again="rest")
