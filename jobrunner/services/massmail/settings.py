@@ -11,7 +11,6 @@ from jobrunner.errors import InvalidInput
 from jobrunner.queue.setting import Setting, SettingGroup
 from jobrunner.queue.settings import load_group
 
-BOUNCE_FIELDS = ("{token}", "{from domain}")
 LOOPBACK_NAMES = ("localhost", "localhost.localdomain")
 
 

@@ -23,9 +23,6 @@ class LimitReached(Exception):
     """No reply came within the limit."""
 
 
-LineFault = LineLost | LimitReached | Nonsense
-
-
 class Line(asyncio.Protocol):
     """One connection. One task reads and writes at a time."""
 

@@ -51,11 +51,6 @@ class Report:
     held: str | None = None
     """Why the account sends nothing more for now; what is due waits."""
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether there was nothing to do."""
-        return self == Report()
-
     def as_dict(self) -> dict[str, Any]:
         """Return what stands in the job's result."""
         return asdict(self)

@@ -20,7 +20,6 @@ QUICK = Limits(connect=5, silence=5, command=10, farewell=0.5)
 
 Accounts = Callable[..., Account]
 Connect = Callable[..., AbstractAsyncContextManager[Session]]
-Scripted = Callable[..., AbstractAsyncContextManager[tuple[ScriptedServer, Session]]]
 
 
 @pytest.fixture(scope="session")

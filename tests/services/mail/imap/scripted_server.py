@@ -34,7 +34,6 @@ Script = Mapping[str, "Action | Sequence[Action | None] | Callable[[str], Action
 In what is said `TAG` stands for the command's tag. The greeting is `GREETING`, the end of an IDLE `DONE`.
 """
 
-UIDS = 3
 USUAL: dict[str, str] = {
     "GREETING": "* OK ready",
     "STARTTLS": "TAG OK begin TLS",

@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from jobrunner.errors import InvalidInput
-from jobrunner.services.mail.address import Address, parse_address
+from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.composing.dkim.canonical import relaxed_body, relaxed_field
 from jobrunner.services.mail.composing.dkim.key import SigningKey
 
@@ -46,10 +46,6 @@ class Signer:
             raise InvalidInput(f"the DKIM keys of {domain} need selectors of their own, and there must be one at least")
         self.domain = parse_address(f"postmaster@{domain}").domain
         self.keys = tuple(sorted(keys, key=lambda key: key.algorithm != "rsa-sha256"))
-
-    def aligns_with(self, sender: Address) -> bool:
-        """Return whether a signature counts for mail from that address: its domain is ours or below it (DMARC)."""
-        return sender.domain == self.domain or sender.domain.endswith(f".{self.domain}")
 
     def sign(self, message: bytes, *, at: datetime | None = None) -> bytes:
         """Return the fields that are to stand before the message, which must have CRLF line ends only.

@@ -24,7 +24,6 @@ FIELD = re.compile(rb"([^\s:][^:\n]{0,300}?)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:
 BLANK = re.compile(rb"\r?\n|\r?\Z")
 FROM_LINE = re.compile(rb">?From [^\n]*\n")
 TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
-AS_IT_IS = frozenset({"", "7bit", "8bit", "binary"})
 UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE)
 
 

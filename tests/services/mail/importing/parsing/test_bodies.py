@@ -14,8 +14,6 @@ from jobrunner.services.mail.importing.parsing.filenames import safe_name
 from jobrunner.services.mail.importing.parsing.plain import text_of_html
 from tests.services.mail.importing.letters import HEAD, letter, multipart, part, rich
 
-EMBEDDED = "Content-Type: text/html\r\n\r\n"
-
 
 def test_a_mail_as_programs_write_it():
     mail = parse(rich())
