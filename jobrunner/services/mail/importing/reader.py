@@ -21,10 +21,10 @@ from typing import Any, Self
 
 from jobrunner.errors import JobrunnerError, LimitExceeded
 from jobrunner.services.mail.importing.html import NO_PICTURES, CleanHtml, as_text
-from jobrunner.services.mail.importing.parsing import ParsedAttachment, ParsedMail
-from jobrunner.services.mail.importing.parsing.parse import SOURCE_NAME, placed
+from jobrunner.services.mail.importing.parsing import ParsedMail
 from jobrunner.services.mail.importing.parsing.plain import text_of_html
-from jobrunner.services.mail.importing.staging import INCOMING, stage
+from jobrunner.services.mail.importing.source_only import source_only
+from jobrunner.services.mail.importing.staging import INCOMING
 
 MODULE = "jobrunner.services.mail.importing.reader_child"
 ANSWER_LIMIT = 64 * 1024 * 1024
@@ -171,7 +171,7 @@ class _Child:
         if isinstance(result, ParsedMail):
             return result
         await self.close()
-        return await asyncio.to_thread(_unread, self._root, source, reason)
+        return await asyncio.to_thread(source_only, self._root, source, reason)
 
     async def ask(self, request: dict[str, Any], source: bytes | Path | None = None) -> Any:
         """Return the answer to one request; (kind, sentence) where there is none."""
@@ -273,17 +273,3 @@ def _request_of(request: dict[str, Any], source: bytes | Path) -> dict[str, Any]
 
 def _reason(result: Any) -> str:
     return str(result[1]) if isinstance(result, tuple) else "the process that read it gave a senseless answer"
-
-
-def _unread(root: Path, source: bytes | Path, reason: str) -> ParsedMail:
-    """Return a mail of which nothing but its octets is known."""
-    name, size, sha256 = stage(root, source.read_bytes() if isinstance(source, Path) else source)
-    file = placed(ParsedAttachment(SOURCE_NAME, "message/rfc822"), size=size, sha256=sha256, staged=name)
-    return ParsedMail(
-        message_key=f"source:{sha256.hex()}",
-        message_id=None,
-        text_digest=sha256.hex()[:32],
-        attachments=(file,),
-        size=size,
-        trouble=reason,
-    )

@@ -15,12 +15,12 @@ import asyncpg
 
 from jobrunner.services.mail.imap import Details, Fault, Mailbox, MailboxError, Message, plan_batches
 from jobrunner.services.mail.importing.parsing import ParsedMail
+from jobrunner.services.mail.importing.source_only import source_only
 from jobrunner.services.mail.importing.staging import staged_place
 from jobrunner.services.mail.importing.storing import Fetched, FolderRef, Outcome
 from jobrunner.services.mail.importing.storing.troubles import NOT_ITS_FAULT
 from jobrunner.services.mailbox.fetching.desk import Desk
 from jobrunner.services.mailbox.fetching.oversize import fetch_reduced, with_parts
-from jobrunner.services.mailbox.fetching.unread import unread_mail
 
 BATCHES_IN_FLIGHT = 2
 """Of what `Mailbox.fetch` asks for at once."""
@@ -241,14 +241,14 @@ class Messages:
             raise
         except asyncpg.PostgresError as error:
             if len(fetched) == 1:
-                return await self._keep_unread(fetched[0], sources, error)
+                return await self._keep_source(fetched[0], sources, error)
         # One of them is what the database does not take: each alone.
         outcomes: list[Outcome] = []
         for place, one in enumerate(fetched):
             outcomes += await self._store([one], sources[place : place + 1])
         return outcomes
 
-    async def _keep_unread(
+    async def _keep_source(
         self, one: Fetched, sources: Sequence[bytes | Path], error: asyncpg.PostgresError
     ) -> list[Outcome]:
         """Import nothing but the source of a message, so that it holds up none of those that follow."""
@@ -256,7 +256,7 @@ class Messages:
             raise error
         reason = f"could not be stored: {error}"
         self._desk.log.error("message %d in %s %s", one.uid, self._folder.name, reason)
-        mail = await asyncio.to_thread(unread_mail, self._desk.reader.root, sources[0], reason)
+        mail = await asyncio.to_thread(source_only, self._desk.reader.root, sources[0], reason)
         return await self._import_batch([replace(one, mail=mail, stage="store")])
 
     async def _import_batch(self, fetched: Sequence[Fetched]) -> list[Outcome]:

@@ -14,6 +14,7 @@ import pytest
 from jobrunner.services.mail.importing.html import clean_html
 from jobrunner.services.mail.importing.parsing import ParsedMail, parse
 from jobrunner.services.mail.importing.reader import MailReader, ReaderLimits, StorageFault
+from jobrunner.services.mail.importing.source_only import source_only
 from jobrunner.services.mail.importing.staging import staged_place
 from tests.services.mail.importing.letters import HEAD, letter, multipart, part, rich
 
@@ -106,9 +107,7 @@ async def test_a_process_that_is_killed(reader: MailReader):
 
 async def test_one_that_kills_every_process(reader: MailReader, tmp_path: Path):
     """It is kept without its header: of a file that grows shorter under the reader, the kernel says SIGBUS."""
-    from jobrunner.services.mail.importing import reader as module
-
-    mail = module._unread(tmp_path, b"octets", "could not be read: twice")
+    mail = source_only(tmp_path, b"octets", "could not be read: twice")
     assert (mail.trouble, mail.size, holds(reader, mail)) == ("could not be read: twice", 6, [b"octets"])
     assert mail.message_key.startswith("source:")
 

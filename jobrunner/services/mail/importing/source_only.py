@@ -1,4 +1,4 @@
-"""Messages that were read and that the database does not take: kept as files, to be read again by a later version."""
+"""A message of which nothing but its octets is known: kept as a file, to be read again by a later version."""
 
 from pathlib import Path
 
@@ -7,8 +7,11 @@ from jobrunner.services.mail.importing.parsing.parse import SOURCE_NAME, placed
 from jobrunner.services.mail.importing.staging import stage
 
 
-def unread_mail(root: Path, source: bytes | Path, reason: str) -> ParsedMail:
-    """Return a mail of which nothing but its octets is said; they wait in the folder of files."""
+def source_only(root: Path, source: bytes | Path, reason: str) -> ParsedMail:
+    """Return the mail of a message that could not be read or stored; its octets wait in the folder of files.
+
+    `reason` is a sentence that begins with what could not be done.
+    """
     name, size, sha256 = stage(root, source.read_bytes() if isinstance(source, Path) else source)
     file = placed(ParsedAttachment(SOURCE_NAME, "message/rfc822"), size=size, sha256=sha256, staged=name)
     return ParsedMail(
