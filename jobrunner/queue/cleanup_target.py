@@ -117,7 +117,7 @@ class OldRows:
         return amount
 
     async def _require_table(self, connection: Any) -> str:
-        return await _table(connection, self.table)
+        return await table_name(connection, self.table)
 
     async def _delete(self, connection: Any, name: str, rows: list[Any], amount: Amount) -> None:
         """Delete rows, halving where one is referred to, until it stands alone."""
@@ -126,7 +126,7 @@ class OldRows:
         try:
             async with connection.transaction():
                 for child in self.children:
-                    table = await _table(connection, child.table)
+                    table = await table_name(connection, child.table)
                     await connection.execute(
                         f"DELETE FROM {table} AS c USING {name} AS t"  # noqa: S608
                         f" WHERE t.ctid = ANY($1::tid[]) AND c.{_quoted(child.column)} = t.{_quoted(child.parent)}",
@@ -147,8 +147,8 @@ class OldRows:
             amount.rows += int(done.split()[-1])
 
 
-async def _table(connection: Any, name: str) -> str:
-    """Return a table's name, quoted as it must be."""
+async def table_name(connection: Any, name: str) -> str:
+    """Return a table's name, quoted as it must be; raises NotATable."""
     row = await connection.fetchrow(FIND_TABLE, name)
     if row is None:
         raise NotATable(f"there is no table {name}")

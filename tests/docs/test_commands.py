@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jobrunner.definitions import registry
+from jobrunner.errors import UnknownDefinition
 from scripts.reference import commands
 from tests.docs.documents import ROOT, blocks, documents, prose
 
@@ -43,6 +45,16 @@ def words_of(call: str) -> list[str]:
     return list(takewhile(lambda word: not set(word) <= set("();<>|&"), reader))
 
 
+def data_of(job: str) -> set[str]:
+    """Return the data of a job of ours as options of run-job."""
+    registry.load()
+    try:
+        fields = registry.find(job).parameters_schema()["properties"]
+    except UnknownDefinition:
+        return set()
+    return {f"--{field.replace('_', '-')}" for field in fields}
+
+
 @pytest.mark.parametrize("document", [path for path in documents() if path.name != "commands.md"], ids=lambda p: p.name)
 def test_every_command_that_is_named_exists(document: Path):
     for call in calls(document):
@@ -54,7 +66,8 @@ def test_every_command_that_is_named_exists(document: Path):
         for word in rest:
             option = word.partition("=")[0]
             if re.fullmatch(r"--?[a-z][\w-]*", option):
-                assert option in COMMANDS[name].options | EVERYWHERE, f"{call!r}: {name} has no {option}"
+                known = COMMANDS[name].options | EVERYWHERE | (data_of(rest[0]) if name == "run-job" else set())
+                assert option in known, f"{call!r}: {name} has no {option}"
 
 
 def test_the_documents_name_commands_at_all():

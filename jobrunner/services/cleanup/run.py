@@ -14,6 +14,7 @@ from jobrunner.queue.settings import SettingRow
 from jobrunner.services.cleanup.batches import LARGEST, Batches
 from jobrunner.services.cleanup.report import Report, TargetReport
 from jobrunner.services.cleanup.settings import TIME_LIMIT, kept, load_periods
+from jobrunner.services.cleanup.vacuum import vacuum_thinned
 
 
 class CleanupFailed(JobrunnerError):
@@ -74,6 +75,9 @@ class Run:
                 break
             self._progress(place / len(self._targets), f"{target.name}; {self.report.rows} rows so far")
             await self._clean(target, rows)
+        if not self._cancelled():
+            async with self._connect() as connection:
+                await vacuum_thinned(connection, zip(self._targets, self.report.targets, strict=False), self._log)
         if self.report.has_more and not self._cancelled():
             self._log.warning("the time limit of %d min is over: the next run goes on (%s)", minutes, TIME_LIMIT.name)
         self._log.info("%d rows removed", self.report.rows)

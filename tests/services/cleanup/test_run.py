@@ -202,3 +202,13 @@ async def test_killed_again_and_again_it_goes_on_and_nothing_that_is_referred_to
     async with house.connect() as looking:
         audit = await audit_files(looking, root)
     assert (audit.without_file, audit.without_row) == ((), ())
+
+
+async def test_a_table_from_which_much_went_is_vacuumed(house: House):
+    await house.pool.execute(NOTES)
+    await house.pool.execute(
+        "INSERT INTO app.\"Note\" SELECT n, n % 2 = 0, now() - interval '100 days' FROM generate_series(101, 24000) n"
+    )
+    await house.clean(notes())
+    vacuumed = "SELECT c.relpages, c.reltuples FROM pg_class AS c WHERE c.oid = to_regclass($1)"
+    assert (await house.pool.fetchrow(vacuumed, 'app."Note"'))["reltuples"] == 12_000
