@@ -111,7 +111,7 @@ def test_its_files_are_the_package_and_its_migrations(wheel: Path):
     package = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "jobrunner").rglob("*")
-        if path.suffix in (".py", ".sql", ".html", ".css") or path.name == "py.typed"
+        if path.suffix in (".py", ".sql", ".html", ".css", ".js") or path.name == "py.typed"
     }
     migrations = {
         f"jobrunner/migrations/{path.relative_to(ROOT / 'alembic').as_posix()}"

@@ -36,6 +36,8 @@ MODULES: dict[str, str | None] = {
     "campaign": "campaign",
     "email_template": "email-template",
     "target_list": "target-list",
+    "reminder": "reminder",
+    "popup": "popup",
     "notifications": "notifications",
     "notification_preferences": "notification-preferences",
     "smtp_account": "smtp-account",
