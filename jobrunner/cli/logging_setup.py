@@ -25,7 +25,9 @@ def set_up_logging(configuration: "Configuration") -> None:
     handler.setFormatter(Json(scrub) if configuration.log_format == "json" else Text(scrub))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(configuration.log_level.upper())
+    level = configuration.log_level.upper()
+    root.setLevel(level)
+    handler.setLevel(level)  # jobs log from INFO on whatever it is, for their own logs
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
