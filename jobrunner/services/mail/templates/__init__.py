@@ -13,6 +13,7 @@ sentence, and the others go on. Placeholders inside the stretch reach it as data
 
 from jobrunner.services.mail.templates.additions import complete
 from jobrunner.services.mail.templates.errors import InvalidTemplate, RenderingFailed
+from jobrunner.services.mail.templates.person import PERSON
 from jobrunner.services.mail.templates.plain import plain_text
 from jobrunner.services.mail.templates.renderer import Filled, Renderer
 from jobrunner.services.mail.templates.sandbox import Limits
@@ -22,6 +23,7 @@ from jobrunner.services.mail.templates.values import Values
 
 __all__ = [
     "MASS_MAIL",
+    "PERSON",
     "Allowed",
     "Filled",
     "InvalidTemplate",

@@ -12,7 +12,7 @@ from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.composing.parts import Attachment
 from jobrunner.services.mail.composing.text import one_line
 from jobrunner.services.mail.importing.parsing.keys import digest_of
-from jobrunner.services.mail.templates import Allowed, Template, Values, compile_template, plain_text
+from jobrunner.services.mail.templates import PERSON, Allowed, Template, Values, compile_template, plain_text
 from jobrunner.services.mailbox.replies.rows import DueAnswer, SentAnswer
 from jobrunner.services.records.addresses import address_key
 
@@ -23,20 +23,6 @@ SUBJECT_LIMIT = 255
 NAME_LIMIT = 200
 REPLY_PREFIX = re.compile(r"\s*(?:re|aw|antw|sv)\s*:", re.IGNORECASE)
 
-PERSON = frozenset(
-    {
-        "name",
-        "first_name",
-        "last_name",
-        "email",
-        "email_address",
-        "language",
-        "account_name",
-        "account.name",
-        "account.email",
-        "*",
-    }
-)
 CASE = frozenset({"number", "name", "status", "id"})
 ALLOWED: Allowed = {
     **dict.fromkeys(("Person", "Contact", "Lead", "Account"), PERSON),

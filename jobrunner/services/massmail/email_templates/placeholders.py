@@ -5,13 +5,12 @@ from difflib import get_close_matches
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.services.mail.templates import MASS_MAIL, Kind, compile_template
+from jobrunner.services.mail.templates import MASS_MAIL, PERSON, Kind, compile_template
 from jobrunner.services.mail.templates.slots import MOMENTS
 from jobrunner.services.mail.templates.template import PLACEHOLDER
 from jobrunner.services.massmail.email_templates.rows import EmailTemplate
-from jobrunner.services.massmail.sending.fields import ALLOWED, PERSON
+from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 
-TRACKING = re.compile(r"\{trackingUrl:(\d{1,18})\}")
 NEAR = 0.75
 """How alike a name of somebody's own and one of ours must be to be taken for a misspelt one."""
 
@@ -28,7 +27,7 @@ async def dubious_placeholders(connection: Queryable, template: EmailTemplate) -
         (template.plain_body or "", "text"),
     ]
     written = [placeholder for text, _ in parts for placeholder in PLACEHOLDER.findall(text)]
-    ids = sorted({int(id) for placeholder in written for id in TRACKING.findall(placeholder)})
+    ids = sorted({int(id) for placeholder in written for id in TRACKING_URL.findall(placeholder)})
     rows = await connection.fetch(load(__package__, "find_tracking_urls"), ids) if ids else []
     known = {f"trackingUrl:{row['id']}" for row in rows}
     unknown = {
@@ -38,7 +37,7 @@ async def dubious_placeholders(connection: Queryable, template: EmailTemplate) -
     }
     sentences = []
     for placeholder in dict.fromkeys(written):
-        if TRACKING.fullmatch(placeholder) and placeholder in unknown:
+        if TRACKING_URL.fullmatch(placeholder) and placeholder in unknown:
             sentences.append(f"{placeholder} is no tracking URL: `jobrunner campaign show NAME` lists them")
         elif placeholder in unknown:
             sentences.append(f"{placeholder} is not known and stays as it is written{_hint(placeholder, 0.5)}")

@@ -1,6 +1,5 @@
 """What a mass e-mail needs before its first mail: its row, its account, and all that its mails have in common."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,12 @@ from jobrunner.services.mail.composing.mailing import Mailing
 from jobrunner.services.mail.composing.parts import Attachment
 from jobrunner.services.mail.templates import MASS_MAIL, Template, compile_template, complete
 from jobrunner.services.massmail.email_templates.rows import read_attachments
+from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 from jobrunner.services.massmail.links import Links
-from jobrunner.services.massmail.sending.fields import ALLOWED
 from jobrunner.services.massmail.settings import MassMailSettings, given_site_url
 from jobrunner.services.massmail.tokens import PURPOSE, Tokens
 
 OPT_OUT_NAMES = frozenset({"optOutUrl", "optOutLink"})
-TRACKING = re.compile(r"\{trackingUrl:(\d{1,18})\}")
 KINDS = {"Email": "email", "Newsletter": "newsletter", "Informational Email": "informational"}
 
 
@@ -114,7 +112,7 @@ async def _prepare(line: Queryable, configuration: Configuration, settings: Mass
         opt_out=opt_out and not settings.mass_email_disable_mandatory_opt_out_link,
         pixel=pixel,
     )
-    used = {int(id) for id in TRACKING.findall(f"{row['subject']}{text_source}{html_source or ''}")}
+    used = {int(id) for id in TRACKING_URL.findall(f"{row['subject']}{text_source}{html_source or ''}")}
     tracking = tuple(id for id in row["tracking_url_ids"] if id in used)
     names = (MASS_MAIL if opt_out else MASS_MAIL - OPT_OUT_NAMES) | {f"trackingUrl:{id}" for id in tracking}
     text = compile_template(text_source, "text", ALLOWED, names)
