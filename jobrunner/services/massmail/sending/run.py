@@ -140,7 +140,7 @@ class Run:
         if not rows:
             return
         settings = await load_mass_mail_settings(self._side)
-        (counts,) = await self._side.fetch(load(__package__, "count_items"))
+        (counts,) = await self._side.fetch(load(__package__, "count_progress"))
         pace = Pace(counts["total"], counts["done"], self._progress)
         pace.report()
         hour = HourLimit(settings.mass_email_max_per_hour_count)
