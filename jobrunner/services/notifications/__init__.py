@@ -4,7 +4,7 @@ The application adds a row of `jobrunner.notification` for each user whom someth
 `jobrunner.notify()` or INSERT), in the transaction in which it happens. A trigger queues the job for the end of the
 delay; a notification that was read by then is not mailed. An assignment has no delay.
 
-* `taking`: a sender takes all that waits for one user and one record, once any of it is due: that is one mail. It
+* `rows`: a sender takes all that waits for one user and one record, once any of it is due: that is one mail. It
   commits that they are being sent (state Sending) before anything is looked at, and holds neither transaction nor
   connection while the mail server is spoken to.
 * `decide`: then it looks at the facts as they are now, and decides on each notification. What is not mailed keeps the

@@ -19,6 +19,7 @@ UNION ALL
     SELECT u.id::text, u.name::text, 4
     FROM jobrunner.app_user AS u
     WHERE NOT EXISTS (SELECT FROM called)
+    ORDER BY u.id
     LIMIT 1000
 )
 ORDER BY 3, 1
