@@ -8,7 +8,7 @@ from jobrunner.cli import mailbox_accounts as accounts
 from jobrunner.cli import mailbox_commands
 from jobrunner.cli import mailbox_options as options
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mailbox_options import AccountChanges, MailboxOptions
+from jobrunner.cli.mailbox_options import MAILBOX_OPTIONS, AccountChanges
 from jobrunner.cli.mailbox_rows import COLUMNS as COMMON_COLUMNS
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.plain_help import PlainHelp
@@ -49,7 +49,7 @@ mailbox_commands.mount(app, "Personal", COLUMNS)
 
 
 @app.command(cls=PlainHelp)
-@with_options(MailboxOptions, PersonalOptions)
+@with_options(*MAILBOX_OPTIONS, PersonalOptions)
 def add(name: options.NewAccount, assigned_user_id: User, json: AsJson = False, **given: Any) -> None:
     """Add an account. Its password is asked for, unless a file or variable holds it."""
     from jobrunner.services.mailbox.accounts.entry import PersonalEntry
@@ -58,7 +58,7 @@ def add(name: options.NewAccount, assigned_user_id: User, json: AsJson = False, 
 
 
 @app.command(cls=PlainHelp)
-@with_options(AccountChanges, MailboxOptions, PersonalOptions)
+@with_options(AccountChanges, *MAILBOX_OPTIONS, PersonalOptions)
 def edit(account: options.Name, assigned_user_id: OtherUser = None, json: AsJson = False, **given: Any) -> None:
     """Change an account. What is not given stays; a change of how it connects ends what held it back.
 

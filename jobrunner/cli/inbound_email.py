@@ -8,7 +8,7 @@ from jobrunner.cli import mailbox_accounts as accounts
 from jobrunner.cli import mailbox_commands
 from jobrunner.cli import mailbox_options as options
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mailbox_options import AccountChanges, MailboxOptions
+from jobrunner.cli.mailbox_options import MAILBOX_OPTIONS, AccountChanges
 from jobrunner.cli.mailbox_rows import COLUMNS as COMMON_COLUMNS
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.plain_help import PlainHelp
@@ -123,7 +123,7 @@ mailbox_commands.mount(app, "Group", COLUMNS)
 
 
 @app.command(cls=PlainHelp)
-@with_options(MailboxOptions, GroupOptions)
+@with_options(*MAILBOX_OPTIONS, GroupOptions)
 def add(name: options.NewAccount, json: AsJson = False, **given: Any) -> None:
     """Add an account. Its password is asked for, unless a file or variable holds it."""
     from jobrunner.services.mailbox.accounts.entry import GroupEntry
@@ -132,7 +132,7 @@ def add(name: options.NewAccount, json: AsJson = False, **given: Any) -> None:
 
 
 @app.command(cls=PlainHelp)
-@with_options(AccountChanges, MailboxOptions, GroupOptions)
+@with_options(AccountChanges, *MAILBOX_OPTIONS, GroupOptions)
 def edit(account: options.Name, json: AsJson = False, **given: Any) -> None:
     """Change an account. What is not given stays; a change of how it connects ends what held it back.
 

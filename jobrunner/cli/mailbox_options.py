@@ -1,9 +1,10 @@
 """The options that commands of both kinds of accounts that are read have in common."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from jobrunner.cli.login_options import Guarded, LoginOptions
 
 Name = Annotated[str, typer.Argument(help="Name or id of the account.", metavar="ACCOUNT")]
 NewAccount = Annotated[str, typer.Argument(help="A name for it.", metavar="NAME")]
@@ -24,31 +25,6 @@ Security = Annotated[
     ),
 ]
 Username = Annotated[str | None, typer.Option(help="To log in with; the address by default.", metavar="NAME")]
-Login = Annotated[str | None, typer.Option(help="auto, plain, login, cram-md5 or xoauth2.", metavar="WAY")]
-PasswordEnv = Annotated[
-    str | None, typer.Option(help="Variable of the environment that holds the password.", metavar="VARIABLE")
-]
-PasswordFile = Annotated[
-    Path | None, typer.Option(help="File that holds the password; - for standard input.", metavar="FILE")
-]
-AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the password at the terminal.")]
-TokenUrl = Annotated[
-    str | None, typer.Option("--oauth-token-url", help="Where access tokens are had, for xoauth2.", metavar="URL")
-]
-ClientId = Annotated[str | None, typer.Option("--oauth-client-id", help="Id given by the provider.", metavar="ID")]
-Scope = Annotated[str | None, typer.Option("--oauth-scope", help="Scope to ask for.", metavar="TEXT")]
-ClientSecretFile = Annotated[
-    Path | None, typer.Option("--oauth-client-secret-file", help="File with the client secret.", metavar="FILE")
-]
-ClientSecretEnv = Annotated[
-    str | None, typer.Option("--oauth-client-secret-env", help="Variable with it instead.", metavar="VARIABLE")
-]
-RefreshTokenFile = Annotated[
-    Path | None, typer.Option("--oauth-refresh-token-file", help="File with the refresh token.", metavar="FILE")
-]
-RefreshTokenEnv = Annotated[
-    str | None, typer.Option("--oauth-refresh-token-env", help="Variable with it instead.", metavar="VARIABLE")
-]
 Folders = Annotated[
     list[str] | None,
     typer.Option(
@@ -72,13 +48,6 @@ SentFolder = Annotated[
 SmtpAccount = Annotated[
     str | None, typer.Option("--smtp-account", help="Name or id of the SMTP account by which it sends.", metavar="NAME")
 ]
-Guarded = Annotated[
-    bool | None,
-    typer.Option(
-        "--guarded/--not-guarded",
-        help="Whether its servers must be outside this network, as for an account that a user has entered.",
-    ),
-]
 Clear = Annotated[
     list[str] | None,
     typer.Option(help="Empty what may be empty, such as sent-folder; may be repeated.", metavar="WHAT"),
@@ -95,25 +64,19 @@ class AccountChanges:
     clear: Clear = None
 
 
-class MailboxOptions:
-    """What may be said of an account of either kind, when it is added and when it is changed."""
+class ServerOptions:
+    """Where an account of either kind is read, and as who."""
 
     email_address: Address = None
     host: Host = None
     port: Port = None
     security: Security = None
     username: Username = None
-    login: Login = None
-    password_env: PasswordEnv = None
-    password_file: PasswordFile = None
-    ask_password: AskPassword = False
-    oauth_token_url: TokenUrl = None
-    oauth_client_id: ClientId = None
-    oauth_scope: Scope = None
-    client_secret_file: ClientSecretFile = None
-    client_secret_env: ClientSecretEnv = None
-    refresh_token_file: RefreshTokenFile = None
-    refresh_token_env: RefreshTokenEnv = None
+
+
+class ReadingOptions:
+    """What is read of it, and what belongs to that."""
+
     guarded: Guarded = None
     monitored_folders: Folders = None
     fetch_since: Since = None
@@ -122,3 +85,7 @@ class MailboxOptions:
     sent_folder: SentFolder = None
     smtp_account_id: SmtpAccount = None
     use_imap: Imap = None
+
+
+MAILBOX_OPTIONS = (ServerOptions, LoginOptions, ReadingOptions)
+"""What may be said of an account of either kind, when it is added and when it is changed."""

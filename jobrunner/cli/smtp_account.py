@@ -11,6 +11,7 @@ from jobrunner.cli import smtp_account_options as option
 from jobrunner.cli.account_options import cleared, read_secrets
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.plain_help import PlainHelp
+from jobrunner.cli.shared_options import with_options
 from jobrunner.cli.smtp_account_entry import CLEARABLE, given
 from jobrunner.cli.smtp_account_rows import COLUMNS, as_row, configured_row
 
@@ -49,48 +50,16 @@ def list_all(json: AsJson = False) -> None:
 
 
 @app.command(cls=PlainHelp)
+@with_options(*option.SMTP_ACCOUNT_OPTIONS)
 def add(
-    context: typer.Context,
     name: Annotated[str, typer.Argument(help="A name for it.", metavar="NAME")],
     host: Annotated[str, typer.Option(help="The mail server.", metavar="HOST")],
     kind: option.Kind = "Group",
     user: option.User = None,
     port: option.Port = None,
     security: option.Security = "tls",
-    local_hostname: option.LocalHostname = None,
-    username: option.Username = None,
-    login: option.Login = None,
-    password_env: option.PasswordEnv = None,
-    password_file: option.PasswordFile = None,
-    ask_password: option.AskPassword = False,
-    token_url: option.TokenUrl = None,
-    client_id: option.ClientId = None,
-    scope: option.Scope = None,
-    client_secret_file: option.ClientSecretFile = None,
-    client_secret_env: option.ClientSecretEnv = None,
-    refresh_token_file: option.RefreshTokenFile = None,
-    refresh_token_env: option.RefreshTokenEnv = None,
-    from_address: option.FromAddress = None,
-    from_name: option.FromName = None,
-    reply_to: option.ReplyTo = None,
-    for_mass_mail: option.ForMassMail = None,
-    shared: option.Shared = None,
-    guarded: option.Guarded = None,
-    rate_per_minute: option.RatePerMinute = None,
-    rate_per_hour: option.RatePerHour = None,
-    domain_rate_per_minute: option.DomainRatePerMinute = None,
-    domain_rate_per_hour: option.DomainRatePerHour = None,
-    domain_concurrency: option.DomainConcurrency = None,
-    max_connections: option.MaxConnections = None,
-    messages_per_connection: option.MessagesPerConnection = None,
-    idle_close: option.IdleClose = None,
-    uncertain_policy: option.UncertainPolicy = None,
-    dkim_domain: option.DkimDomain = None,
-    dkim_selector: option.DkimSelector = None,
-    dkim_key_file: option.DkimKeyFile = None,
-    dkim_second_selector: option.DkimSecondSelector = None,
-    dkim_second_key_file: option.DkimSecondKeyFile = None,
     json: AsJson = False,
+    **options: Any,
 ) -> None:
     """Add an account. Where it has a username, its password is asked for, unless a file or variable holds it."""
     from jobrunner.cli.output import run
@@ -98,15 +67,17 @@ def add(
     from jobrunner.services.mail.accounts.entry import AccountEntry
     from jobrunner.services.mail.accounts.table import add_account
 
-    values = given(context.params)
+    options |= {"host": host, "kind": kind, "user": user, "port": port, "security": security}
+    values = given(options)
     values.setdefault("port", {"ssl": 465, "none": 25}.get(values["security"], 587))
+    username = values.get("username")
     if username is not None and "@" in username:
         values.setdefault("from_address", username)
     # What was given is looked at before anything more is asked for.
     AccountEntry(name=name, **{"from_address": "", **values}).check_plain()
     if "from_address" not in values:
         raise InvalidInput("give the sender's address: --from-address")
-    secrets = read_secrets(context.params, by_default=username is not None and values.get("login") != "xoauth2")
+    secrets = read_secrets(options, by_default=username is not None and values.get("login") != "xoauth2")
     entry = AccountEntry(name=name, **values, secrets=secrets)
     entry.check()
 
@@ -119,8 +90,8 @@ def add(
 
 
 @app.command(cls=PlainHelp)
+@with_options(*option.SMTP_ACCOUNT_OPTIONS)
 def edit(
-    context: typer.Context,
     name: Name,
     new_name: Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")] = None,
     status: Annotated[str | None, typer.Option(help="Active or Inactive.", metavar="WORD")] = None,
@@ -135,48 +106,18 @@ def edit(
     host: option.Host = None,
     port: option.Port = None,
     security: option.Security = None,
-    local_hostname: option.LocalHostname = None,
-    username: option.Username = None,
-    login: option.Login = None,
-    password_env: option.PasswordEnv = None,
-    password_file: option.PasswordFile = None,
-    ask_password: option.AskPassword = False,
-    token_url: option.TokenUrl = None,
-    client_id: option.ClientId = None,
-    scope: option.Scope = None,
-    client_secret_file: option.ClientSecretFile = None,
-    client_secret_env: option.ClientSecretEnv = None,
-    refresh_token_file: option.RefreshTokenFile = None,
-    refresh_token_env: option.RefreshTokenEnv = None,
-    from_address: option.FromAddress = None,
-    from_name: option.FromName = None,
-    reply_to: option.ReplyTo = None,
-    for_mass_mail: option.ForMassMail = None,
-    shared: option.Shared = None,
-    guarded: option.Guarded = None,
-    rate_per_minute: option.RatePerMinute = None,
-    rate_per_hour: option.RatePerHour = None,
-    domain_rate_per_minute: option.DomainRatePerMinute = None,
-    domain_rate_per_hour: option.DomainRatePerHour = None,
-    domain_concurrency: option.DomainConcurrency = None,
-    max_connections: option.MaxConnections = None,
-    messages_per_connection: option.MessagesPerConnection = None,
-    idle_close: option.IdleClose = None,
-    uncertain_policy: option.UncertainPolicy = None,
-    dkim_domain: option.DkimDomain = None,
-    dkim_selector: option.DkimSelector = None,
-    dkim_key_file: option.DkimKeyFile = None,
-    dkim_second_selector: option.DkimSecondSelector = None,
-    dkim_second_key_file: option.DkimSecondKeyFile = None,
     json: AsJson = False,
+    **options: Any,
 ) -> None:
     """Change an account. What is not given stays; a change of how it connects ends what held it back."""
     from jobrunner.cli.output import run
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mail.accounts.table import edit_account
 
-    secrets = read_secrets(context.params, by_default=False)
-    changes = {**cleared(clear or [], CLEARABLE), **given(context.params), **secrets}
+    options |= {"new_name": new_name, "status": status}
+    options |= {"kind": kind, "user": user, "host": host, "port": port, "security": security}
+    secrets = read_secrets(options, by_default=False)
+    changes = {**cleared(clear or [], CLEARABLE), **given(options), **secrets}
     if not changes:
         raise InvalidInput("give what is to change (`jobrunner smtp-account edit --help` shows how)")
 

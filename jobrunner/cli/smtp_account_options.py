@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from jobrunner.cli.login_options import Guarded, LoginOptions
+
 Kind = Annotated[
     str | None,
     typer.Option(help="System (the program's own mails), Group or Personal (of one user).", metavar="KIND"),
@@ -20,31 +22,6 @@ LocalHostname = Annotated[
     str | None, typer.Option(help="Name given to the server in EHLO; this machine's by default.", metavar="NAME")
 ]
 Username = Annotated[str | None, typer.Option(help="To log in with; without it no login.", metavar="NAME")]
-Login = Annotated[str | None, typer.Option(help="auto, plain, login, cram-md5 or xoauth2.", metavar="WAY")]
-PasswordEnv = Annotated[
-    str | None, typer.Option(help="Variable of the environment that holds the password.", metavar="VARIABLE")
-]
-PasswordFile = Annotated[
-    Path | None, typer.Option(help="File that holds the password; - for standard input.", metavar="FILE")
-]
-AskPassword = Annotated[bool, typer.Option("--ask-password", help="Ask for the password at the terminal.")]
-TokenUrl = Annotated[
-    str | None, typer.Option("--oauth-token-url", help="Where access tokens are had, for xoauth2.", metavar="URL")
-]
-ClientId = Annotated[str | None, typer.Option("--oauth-client-id", help="Id given by the provider.", metavar="ID")]
-Scope = Annotated[str | None, typer.Option("--oauth-scope", help="Scope to ask for.", metavar="TEXT")]
-ClientSecretFile = Annotated[
-    Path | None, typer.Option("--oauth-client-secret-file", help="File with the client secret.", metavar="FILE")
-]
-ClientSecretEnv = Annotated[
-    str | None, typer.Option("--oauth-client-secret-env", help="Variable with it instead.", metavar="VARIABLE")
-]
-RefreshTokenFile = Annotated[
-    Path | None, typer.Option("--oauth-refresh-token-file", help="File with the refresh token.", metavar="FILE")
-]
-RefreshTokenEnv = Annotated[
-    str | None, typer.Option("--oauth-refresh-token-env", help="Variable with it instead.", metavar="VARIABLE")
-]
 FromAddress = Annotated[
     str | None, typer.Option(help="Sender's address; the username, if that is one.", metavar="ADDRESS")
 ]
@@ -54,13 +31,6 @@ ForMassMail = Annotated[
     bool | None, typer.Option("--for-mass-mail/--not-for-mass-mail", help="Whether mass mail may go by it.")
 ]
 Shared = Annotated[bool | None, typer.Option("--shared/--not-shared", help="Whether others may send by it.")]
-Guarded = Annotated[
-    bool | None,
-    typer.Option(
-        "--guarded/--not-guarded",
-        help="Whether its servers must be outside this network, as for an account that a user has entered.",
-    ),
-]
 RatePerMinute = Annotated[int | None, typer.Option(help="Most mails a minute.", metavar="N")]
 RatePerHour = Annotated[int | None, typer.Option(help="Most mails an hour.", metavar="N")]
 DomainRatePerMinute = Annotated[
@@ -92,3 +62,39 @@ DkimSecondSelector = Annotated[
     str | None, typer.Option(help="Selector of a second signature, for an ed25519 key.", metavar="NAME")
 ]
 DkimSecondKeyFile = Annotated[Path | None, typer.Option(help="File with its private key.", metavar="FILE")]
+
+
+class ServerOptions:
+    """As who it greets and logs in; host, kind and security are taken differently by each command."""
+
+    local_hostname: LocalHostname = None
+    username: Username = None
+
+
+class SendingOptions:
+    """How it sends."""
+
+    from_address: FromAddress = None
+    from_name: FromName = None
+    reply_to: ReplyTo = None
+    for_mass_mail: ForMassMail = None
+    shared: Shared = None
+    guarded: Guarded = None
+    rate_per_minute: RatePerMinute = None
+    rate_per_hour: RatePerHour = None
+    domain_rate_per_minute: DomainRatePerMinute = None
+    domain_rate_per_hour: DomainRatePerHour = None
+    domain_concurrency: DomainConcurrency = None
+    max_connections: MaxConnections = None
+    messages_per_connection: MessagesPerConnection = None
+    idle_close: IdleClose = None
+    uncertain_policy: UncertainPolicy = None
+    dkim_domain: DkimDomain = None
+    dkim_selector: DkimSelector = None
+    dkim_key_file: DkimKeyFile = None
+    dkim_second_selector: DkimSecondSelector = None
+    dkim_second_key_file: DkimSecondKeyFile = None
+
+
+SMTP_ACCOUNT_OPTIONS = (ServerOptions, LoginOptions, SendingOptions)
+"""What may be said of an account, when it is added and when it is changed."""
