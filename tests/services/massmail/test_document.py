@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from jobrunner.services.massmail.lists.headings import COLUMNS
 from jobrunner.services.massmail.lists.members import list_members
-from jobrunner.services.massmail.lists.reading import COLUMNS
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs/mass-mail.md").read_text(encoding="utf-8")

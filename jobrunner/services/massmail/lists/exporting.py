@@ -1,23 +1,15 @@
-"""Writes a list as CSV, so that a spreadsheet may open it: no cell is taken for a formula (failures H11).
-
-An import reads it back: the same persons with the same fields, as texts.
-"""
+"""Writes a list as CSV. An import reads it back: the same persons with the same fields, as texts."""
 
 import csv
 import json
 from collections.abc import AsyncIterable, Sequence
 from typing import Any, TextIO
 
+from jobrunner.services.massmail.lists.cells import defuse
+from jobrunner.services.massmail.lists.headings import heading_of
 from jobrunner.services.massmail.lists.members import Member
-from jobrunner.services.massmail.lists.reading import DEFUSED, heading_of
 
 HEADINGS = ("type", "id", "name", "first name", "last name", "email", "company", "language", "opted out")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def defuse(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: one that begins like one gets a `'` before it."""
-    return f"'{text}" if text.startswith(FORMULA) or DEFUSED.match(text) else text
 
 
 async def export_members(members: AsyncIterable[Member], file: TextIO, fields: Sequence[str] = ()) -> int:

@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeVar
 import asyncpg
 
 from jobrunner.db.sql import load
+from jobrunner.services.massmail.lists.lines import BadLine
 from jobrunner.services.massmail.lists.members import TargetType
-from jobrunner.services.massmail.lists.reading import BadLine, Record
+from jobrunner.services.massmail.lists.reading import Record
 
 T = TypeVar("T")
 

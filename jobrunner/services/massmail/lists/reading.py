@@ -2,62 +2,30 @@
 
 Taken is what spreadsheets and databases write: UTF-8 with or without a mark at its beginning, `;`, `,` or tabs between
 cells, quoted cells that may have line breaks, line ends of any system. The first line names the columns.
-
-A quote that is never closed would make one cell of the rest of the file. So a record has at most `MOST_LINES` lines;
-where it has more, its first line is at fault, and reading goes on with the next one.
 """
 
 import csv
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import parse_address
+from jobrunner.services.massmail.lists.cells import restored
+from jobrunner.services.massmail.lists.headings import OWN_FIELD, meaning_of
+from jobrunner.services.massmail.lists.lines import BadLine, Lines
 
 DELIMITERS = ",;\t"
-MOST_LINES = 50
-"""Lines that one record may have."""
-LONGEST_LINE = 65_536
-"""Characters."""
 MOST_COLUMNS = 200
 LONGEST_VALUE = 255
 LONGEST_FIELD = 10_000
 """Characters of a cell that is no column of ours."""
 
-COLUMNS = {
-    "email": "email",
-    "emailaddress": "email",
-    "mail": "email",
-    "firstname": "first_name",
-    "givenname": "first_name",
-    "lastname": "last_name",
-    "surname": "last_name",
-    "familyname": "last_name",
-    "name": "name",
-    "fullname": "name",
-    "company": "company",
-    "account": "company",
-    "accountname": "company",
-    "organization": "company",
-    "language": "language",
-    "lang": "language",
-    "optedout": "opted_out",
-}
-"""Headings, in lower case and without blanks, hyphens and underscores, with what they mean here."""
-EXPORTED = ("type", "id")
-"""Columns of our own export that an import has no use for."""
-
 OPTED_OUT = ("yes", "true", "1")
 """What in the column `opted out` means that somebody is, in whatever capitals."""
 
 LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
-DEFUSED = re.compile(r"'+[=+\-@\t\r]")
-"""What an export makes of a cell that begins like a formula; one `'` is taken away again."""
-OWN_FIELD = "fields."
-"""Before a heading that would mean something else, in an export: `fields.name` is a field of the name `name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +46,6 @@ class Record:
     """All other cells that hold something, by heading."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that is none, and why."""
-
-    line: int
-    reason: str
-
-
 def read_records(file: TextIO) -> Iterator[Record | BadLine]:
     """Yield what each record of a file is.
 
@@ -95,7 +55,7 @@ def read_records(file: TextIO) -> Iterator[Record | BadLine]:
     Raises:
         InvalidInput: the file as a whole is none of ours: empty, not UTF-8, or without a column of addresses.
     """
-    lines = _Lines(file)
+    lines = Lines(file)
     header = _read_header(lines)
     for number, cells in lines.records(header.delimiter):
         if isinstance(cells, BadLine):
@@ -156,12 +116,6 @@ class _Header:
         return Record(line, **ours, opted_out=opted_out, fields=fields)
 
 
-def restored(cell: str) -> str:
-    """Return a cell as it was before an export made it harmless, without blanks around it."""
-    text = cell.strip()
-    return text[1:] if DEFUSED.match(text) else text
-
-
 def _value(column: str, value: str) -> str:
     words = column.replace("_", " ")
     if len(value) > LONGEST_VALUE:
@@ -179,7 +133,7 @@ def _field(column: str, value: str) -> str:
     return value
 
 
-def _read_header(lines: "_Lines") -> _Header:
+def _read_header(lines: Lines) -> _Header:
     first = lines.next()
     while first is not None and not first.strip():
         first = lines.next()
@@ -204,103 +158,10 @@ def _read_header(lines: "_Lines") -> _Header:
         raise InvalidInput(f"the first line names {len(headings)} columns, and {MOST_COLUMNS} are allowed")
     if any("@" in heading and not heading.startswith(OWN_FIELD) for heading in headings):
         raise InvalidInput("the first line must name the columns, and it holds an address: add such a line on top")
-    columns = [_meaning(heading) for heading in headings]
+    columns = [meaning_of(heading) for heading in headings]
     for column in columns:
         if column and columns.count(column) > 1:
             raise InvalidInput(f"two columns are called {column.lstrip('.').replace('_', ' ')!r}: rename one")
     if "email" not in columns:
         raise InvalidInput(f"no column is called email: the first line names {', '.join(headings)[:200]}")
     return _Header(delimiter, columns)
-
-
-def _meaning(heading: str) -> str:
-    if heading.startswith(OWN_FIELD):
-        return f".{_own(heading.removeprefix(OWN_FIELD))}"
-    word = re.sub(r"[\s_-]+", "", heading).lower()
-    if word in COLUMNS:
-        return COLUMNS[word]
-    if word in EXPORTED or not word:
-        return ""
-    return f".{_own(heading)}"
-
-
-def _own(heading: str) -> str:
-    if len(heading) > LONGEST_VALUE or not heading.isprintable() or not _is_text(heading):
-        raise InvalidInput(f"{heading[:60]!r} is no name of a column")
-    return heading
-
-
-def heading_of(field: str) -> str:
-    """Return the heading under which an import finds a field of that name."""
-    word = re.sub(r"[\s_-]+", "", field).lower()
-    is_plain = word and word not in COLUMNS and word not in EXPORTED and field == field.strip() and "@" not in field
-    return field if is_plain and not field.startswith(OWN_FIELD) else f"{OWN_FIELD}{field}"
-
-
-def _is_text(text: str) -> bool:
-    return not any("\udc80" <= letter <= "\udcff" for letter in text)
-
-
-class _Lines:
-    """The lines of a file with their numbers; some may be put back."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._back: deque[str] = deque()
-        self.number = 0
-        """Of the line that was given last."""
-
-    def next(self) -> str | None:
-        """Return the next line with its end, None where there is no more."""
-        line = self._back.popleft() if self._back else self._file.readline(LONGEST_LINE)
-        if not line:
-            return None
-        self.number += 1
-        return line
-
-    def skip_rest(self) -> None:
-        """Pass over the rest of a line that is too long."""
-        while rest := self._file.readline(LONGEST_LINE):
-            if rest[-1] in "\r\n":
-                return
-
-    def put_back(self, lines: list[str]) -> None:
-        self._back.extendleft(reversed(lines))
-        self.number -= len(lines)
-
-    def records(self, delimiter: str) -> Iterator[tuple[int, "list[str] | BadLine"]]:
-        """Yield each record's first line and its cells, or what is wrong with it. Empty lines are passed over."""
-        while (line := self.next()) is not None:
-            first = self.number
-            if line.strip(f" \t\r\n{delimiter}") == "":
-                continue
-            cells = self._cells(first, line, delimiter)
-            yield first, cells
-
-    def _cells(self, first: int, line: str, delimiter: str) -> "list[str] | BadLine":
-        taken = [line]
-        while True:
-            if len(taken[-1]) >= LONGEST_LINE and taken[-1][-1] not in "\r\n":
-                if len(taken) == 1:
-                    self.skip_rest()
-                    return BadLine(first, f"it has more than {LONGEST_LINE} letters")
-                self.put_back(taken[1:])
-                return BadLine(first, "it opens a quote that is not closed")
-            if not _is_text(taken[-1]):
-                self.put_back(taken[1:])
-                return BadLine(first, "it is not UTF-8")
-            if "\0" in taken[-1]:
-                self.put_back(taken[1:])
-                return BadLine(first, "it has a NUL")
-            try:
-                return next(csv.reader(taken, delimiter=delimiter, strict=True))
-            except csv.Error as error:
-                more = self.next() if "unexpected end of data" in str(error) and len(taken) < MOST_LINES else None
-                if more is not None:
-                    taken.append(more)
-                    continue
-                # Only its first line is at fault: what was read to find the end of the quote is read again.
-                self.put_back(taken[1:])
-                if "unexpected end of data" in str(error):
-                    return BadLine(first, "it opens a quote that is not closed")
-                return BadLine(first, f"its quotes are wrong ({error})")

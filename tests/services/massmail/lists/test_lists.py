@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound
-from jobrunner.services.massmail.lists.exporting import defuse, export_members
+from jobrunner.services.massmail.lists.cells import defuse
+from jobrunner.services.massmail.lists.exporting import export_members
 from jobrunner.services.massmail.lists.importing import import_members
 from jobrunner.services.massmail.lists.members import (
     add_members,
@@ -289,7 +290,7 @@ async def test_no_cell_of_an_export_is_a_formula(connection, transact, person, m
 @st.composite
 def persons(draw):
     """A person of any type as an import can hold one, with fields."""
-    text = st.text(max_size=20).filter(str.isprintable)
+    text = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), max_size=20)
     word = (text | st.text("=+-@' a,;\"", max_size=4)).map(str.strip)
     name = st.text("abc =+@';,.-_Ä", min_size=1, max_size=8).map(str.strip) | st.sampled_from(TRAPS)
     return {

@@ -5,7 +5,8 @@ import io
 import pytest
 
 from jobrunner.errors import InvalidInput
-from jobrunner.services.massmail.lists.reading import LONGEST_LINE, BadLine, Record, open_csv, read_records
+from jobrunner.services.massmail.lists.lines import LONGEST_LINE, BadLine
+from jobrunner.services.massmail.lists.reading import Record, open_csv, read_records
 
 
 def read(text):
