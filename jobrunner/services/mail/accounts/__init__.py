@@ -27,7 +27,6 @@ from jobrunner.services.mail.accounts.rates import (
     give_back,
     reserve,
     reserve_domains,
-    take_allowance,
 )
 from jobrunner.services.mail.accounts.sent_copies import SentCopy, keep_copy, keeping_copy
 from jobrunner.services.mail.accounts.state import cool_down, note_failure, note_success, pause, resume
@@ -51,5 +50,4 @@ __all__ = [
     "reserve",
     "reserve_domains",
     "resume",
-    "take_allowance",
 ]

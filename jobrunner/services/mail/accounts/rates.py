@@ -11,7 +11,6 @@ from jobrunner.services.mail.accounts.limits import NO_LIMITS, Limits
 TAKE_ALLOWANCE = load(__package__, "take_allowance")
 TAKE_DOMAIN_ALLOWANCES = load(__package__, "take_domain_allowances")
 GIVE_BACK_ALLOWANCE = load(__package__, "give_back_allowance")
-FORGET_UNUSED_RATES = load(__package__, "forget_unused_rates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,6 @@ async def reserve(connection: Queryable, account_key: str, wanted: int, *, limit
     return Allowance(row["granted"], row["wait"], row["held"])
 
 
-async def take_allowance(connection: Queryable, account_key: str, wanted: int, *, limits: Limits = NO_LIMITS) -> int:
-    """Reserve up to `wanted` messages of an account and return how many; `reserve` also says why and when."""
-    return (await reserve(connection, account_key, wanted, limits=limits)).granted
-
-
 async def reserve_domains(
     connection: Queryable, account_key: str, wanted: Mapping[str, int], *, limits: Limits = NO_LIMITS
 ) -> dict[str, Allowance]:
@@ -56,8 +50,3 @@ async def give_back(connection: Queryable, account_key: str, number: int, *, dom
     """Return what was reserved and not used; with `domain`, to the bucket of that receiving domain."""
     if number > 0:
         await connection.fetch(GIVE_BACK_ALLOWANCE, account_key, domain, number)
-
-
-async def forget_unused_rates(connection: Queryable) -> int:
-    """Delete the buckets of receiving domains that are full again, and return how many there were."""
-    return len(await connection.fetch(FORGET_UNUSED_RATES))

@@ -7,6 +7,8 @@ from pydantic import SecretStr
 
 from jobrunner.db.secrets import Key, Keyring
 from jobrunner.services.mail.accounts.entry import AccountEntry
+from jobrunner.services.mail.accounts.limits import NO_LIMITS, Limits
+from jobrunner.services.mail.accounts.rates import reserve
 
 KEYRING = Keyring([Key(bytes(range(32)))])
 PASSWORD = "canary-Sm1tp"
@@ -35,6 +37,11 @@ def entry(**values: Any) -> AccountEntry:
         "secrets": {"password": SecretStr(PASSWORD)},
     }
     return AccountEntry(**{**given, **values})
+
+
+async def granted(connection: Any, key: str, wanted: int, *, limits: Limits = NO_LIMITS) -> int:
+    """Reserve messages of an account, and return how many it was granted."""
+    return (await reserve(connection, key, wanted, limits=limits)).granted
 
 
 async def pass_time(connection: Any, by: timedelta) -> None:

@@ -7,15 +7,16 @@ from typing import Any
 import asyncpg
 import pytest
 
+from jobrunner.config import Configuration
+from jobrunner.queue.cleanup_target import Occasion
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.accounts.rates import (
-    forget_unused_rates,
     give_back,
     reserve,
     reserve_domains,
-    take_allowance,
 )
-from tests.services.mail.accounts.books import add_row, pass_time
+from jobrunner.services.mail.cleanup import UNUSED_RATES
+from tests.services.mail.accounts.books import add_row, granted, pass_time
 
 SECOND = timedelta(seconds=1)
 ALL = 10_000_000
@@ -23,7 +24,7 @@ ALL = 10_000_000
 
 async def test_without_a_rate_all_is_granted(connection: Any) -> None:
     key = await add_row(connection)
-    assert await take_allowance(connection, key, 100_000) == 100_000
+    assert await granted(connection, key, 100_000) == 100_000
     allowance = await reserve(connection, "system", 7)
     assert (allowance.granted, allowance.wait, allowance.held) == (7, timedelta(), None)
 
@@ -46,12 +47,17 @@ async def test_no_stretch_of_time_has_more_than_its_rate_and_they_are_spread(
     """In no minute and no hour, wherever it begins, goes more than the rate; nor all of it at once."""
     key = await add_row(connection, **rates)
     steps = 100 if stretch == 60 else 360
-    taken = []
-    for _ in range(2 * steps + 1):
-        taken.append(await take_allowance(connection, key, ALL))
-        await pass_time(connection, SECOND * stretch / steps)
+    taken: list[int] = []
+    began = await connection.fetchval("SELECT clock_timestamp()")
+    passed = timedelta()
+    for step in range(1, 2 * steps + 2):
+        taken.append(await granted(connection, key, ALL))
+        # The real time that this test takes counts, too, and is taken off.
+        real = await connection.fetchval("SELECT clock_timestamp()") - began
+        by = SECOND * stretch * step / steps - real - passed
+        await pass_time(connection, by)
+        passed += by
     most = max(sum(taken[start : start + steps]) for start in range(steps + 1))
-    # The real time that this test takes counts, too.
     assert 0.9 * limit - 1 <= most <= limit * 1.02 + 0.5
     share = max(sum(taken[start : start + steps // 20]) for start in range(2 * steps - steps // 20))
     assert share <= limit * 0.15 + 2
@@ -65,7 +71,7 @@ async def test_what_is_left_over_is_not_lost_and_the_wait_is_told(connection: An
     assert first.wait is not None
     assert timedelta(seconds=0.5) < first.wait < timedelta(seconds=2.2)
     await pass_time(connection, first.wait)
-    assert await take_allowance(connection, key, 10) == 1
+    assert await granted(connection, key, 10) == 1
 
 
 async def test_several_at_once_get_no_more_than_one_would(connection: Any, database_url: str) -> None:
@@ -75,7 +81,7 @@ async def test_several_at_once_get_no_more_than_one_would(connection: Any, datab
     lines = [await asyncpg.connect(database_url) for _ in range(8)]
 
     async def take(line: Any) -> int:
-        return sum([await take_allowance(line, key, 7) for _ in range(20)])
+        return sum([await granted(line, key, 7) for _ in range(20)])
 
     for _ in range(3):
         began = asyncio.get_running_loop().time()
@@ -91,50 +97,50 @@ async def test_an_allowance_in_a_transaction_that_fails_is_not_taken(connection:
     key = await add_row(connection, rate_per_hour=1)
     transaction = connection.transaction()
     await transaction.start()
-    assert await take_allowance(connection, key, 1) == 1
+    assert await granted(connection, key, 1) == 1
     await transaction.rollback()
-    assert await take_allowance(connection, key, 1) == 1
-    assert await take_allowance(connection, key, 1) == 0
+    assert await granted(connection, key, 1) == 1
+    assert await granted(connection, key, 1) == 0
 
 
 async def test_what_is_given_back_can_be_taken_again_and_never_adds_up(connection: Any) -> None:
     key = await add_row(connection, rate_per_hour=7200)
-    full = await take_allowance(connection, key, ALL)
+    full = await granted(connection, key, ALL)
     assert full == 1 + 7199 // 360
     await give_back(connection, key, 5)
-    assert await take_allowance(connection, key, ALL) in (5, 6)
+    assert await granted(connection, key, ALL) in (5, 6)
     await give_back(connection, key, 100_000)
-    assert await take_allowance(connection, key, ALL) == full
+    assert await granted(connection, key, ALL) == full
     await give_back(connection, key, 0)
     await give_back(connection, key, -3)
-    assert await take_allowance(connection, key, ALL) <= 1
+    assert await granted(connection, key, ALL) <= 1
 
 
 async def test_a_rate_that_is_edited_counts_at_once(connection: Any) -> None:
     key = await add_row(connection)
-    assert await take_allowance(connection, key, 5000) == 5000
+    assert await granted(connection, key, 5000) == 5000
     await connection.execute("UPDATE jobrunner.smtp_account SET rate_per_hour = 10")
-    assert await take_allowance(connection, key, 5000) == 1
-    assert await take_allowance(connection, key, 5000) == 0
+    assert await granted(connection, key, 5000) == 1
+    assert await granted(connection, key, 5000) == 0
     await connection.execute("UPDATE jobrunner.smtp_account SET rate_per_hour = NULL")
-    assert await take_allowance(connection, key, 5000) == 5000
+    assert await granted(connection, key, 5000) == 5000
 
 
 async def test_the_rates_of_the_configured_account_are_the_callers(connection: Any) -> None:
     limits = Limits(rate_per_minute=60, domain_rate_per_hour=1)
-    assert await take_allowance(connection, "system", 100, limits=limits) == 3
-    assert await take_allowance(connection, "system", 100, limits=limits) == 0
-    granted = await reserve_domains(connection, "system", {"example.org": 3}, limits=limits)
-    assert granted["example.org"].granted == 1
+    assert await granted(connection, "system", 100, limits=limits) == 3
+    assert await granted(connection, "system", 100, limits=limits) == 0
+    allowed = await reserve_domains(connection, "system", {"example.org": 3}, limits=limits)
+    assert allowed["example.org"].granted == 1
 
 
 async def test_each_receiving_domain_has_its_own(connection: Any) -> None:
-    key = await add_row(connection, domain_rate_per_minute=60)
-    granted = await reserve_domains(connection, key, {"b.example": 10, "a.example": 2})
-    assert {domain: one.granted for domain, one in granted.items()} == {"a.example": 2, "b.example": 3}
-    granted = await reserve_domains(connection, key, {"b.example": 10, "a.example": 2, "c.example": 1})
-    assert {domain: one.granted for domain, one in granted.items()} == {"a.example": 1, "b.example": 0, "c.example": 1}
-    assert granted["b.example"].wait is not None
+    key = await add_row(connection, domain_rate_per_hour=721)  # three at once, the next one after 5 s
+    allowed = await reserve_domains(connection, key, {"b.example": 10, "a.example": 2})
+    assert {domain: one.granted for domain, one in allowed.items()} == {"a.example": 2, "b.example": 3}
+    allowed = await reserve_domains(connection, key, {"b.example": 10, "a.example": 2, "c.example": 1})
+    assert {domain: one.granted for domain, one in allowed.items()} == {"a.example": 1, "b.example": 0, "c.example": 1}
+    assert allowed["b.example"].wait is not None
     await give_back(connection, key, 2, domain="b.example")
     assert (await reserve_domains(connection, key, {"b.example": 10}))["b.example"].granted == 2
     assert await reserve_domains(connection, key, {}) == {}
@@ -159,22 +165,24 @@ async def test_domains_in_any_order_do_not_wait_for_each_other(connection: Any, 
 
 async def test_buckets_of_domains_that_are_full_again_are_forgotten(connection: Any) -> None:
     key = await add_row(connection, rate_per_minute=1, domain_rate_per_hour=1)
-    await take_allowance(connection, key, 1)
+    await granted(connection, key, 1)
     await reserve_domains(connection, key, {"a.example": 1, "b.example": 1})
-    await pass_time(connection, timedelta(hours=3))
+    await pass_time(connection, timedelta(days=1, minutes=1))
     await reserve_domains(connection, key, {"b.example": 1})
-    assert await forget_unused_rates(connection) == 1
+    given = Occasion(connection, Configuration(), "1 day")
+    assert (await UNUSED_RATES.cleaner.count(given)).rows == 1
+    assert (await UNUSED_RATES.cleaner.remove(given, 100)).rows == 1
     rows = await connection.fetch("SELECT scope FROM jobrunner.mail_rate ORDER BY 1")
     assert [row[0] for row in rows] == ["", "b.example"]
 
 
 async def test_a_clock_that_was_set_back_blocks_nothing_for_long(connection: Any) -> None:
     key = await add_row(connection, rate_per_minute=60)
-    await take_allowance(connection, key, ALL)
+    await granted(connection, key, ALL)
     await pass_time(connection, timedelta(days=-1))
-    assert await take_allowance(connection, key, ALL) == 0
+    assert await granted(connection, key, ALL) == 0
     await pass_time(connection, timedelta(seconds=10))
-    assert await take_allowance(connection, key, ALL) == 3
+    assert await granted(connection, key, ALL) == 3
 
 
 async def test_an_account_that_is_gone_or_not_active_sends_nothing(connection: Any) -> None:

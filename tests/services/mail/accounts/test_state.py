@@ -16,13 +16,12 @@ from jobrunner.services.mail.accounts import (
     pause,
     reserve,
     resume,
-    take_allowance,
 )
 from jobrunner.services.mail.accounts.state import State, read_states
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Phase, Pools, Result
 from jobrunner.services.mail.smtp.outcome import judge
-from tests.services.mail.accounts.books import add_row, pass_time
+from tests.services.mail.accounts.books import add_row, granted, pass_time
 from tests.services.mail.smtp.scripted_server import ScriptedServer
 
 
@@ -45,7 +44,7 @@ async def test_a_paused_account_sends_nothing_until_it_is_resumed(connection: An
     assert (allowance.granted, allowance.wait, allowance.held) == (0, None, "535 5.7.8 bad password")
     assert not await pause(connection, key, "authentication", "once more"), "it began before"
     assert await resume(connection, key)
-    assert await take_allowance(connection, key, 5) == 5
+    assert await granted(connection, key, 5) == 5
     assert not await resume(connection, key)
     state = await state_of(connection, key)
     assert not state.held
@@ -57,7 +56,7 @@ async def test_a_pause_for_a_time_ends_by_itself(connection: Any) -> None:
     assert await pause(connection, key, "quota", "550 5.4.5 quota", lasting=timedelta(hours=1))
     assert 3590 < await seconds_to_wait(connection, key) <= 3600
     await pass_time(connection, timedelta(minutes=61))
-    assert await take_allowance(connection, key, 5) == 5
+    assert await granted(connection, key, 5) == 5
     assert not (await state_of(connection, key)).held
     assert await pause(connection, key, "quota", "again", lasting=timedelta(hours=1)), "a new pause begins"
 
@@ -95,22 +94,22 @@ async def test_a_rate_reply_halves_the_speed_and_cools_down_twice_as_long_each_t
 async def test_the_speed_scales_the_rates(connection: Any) -> None:
     key = await add_row(connection, rate_per_minute=2000)
     for _ in range(2):  # a minute at full speed
-        assert await take_allowance(connection, key, 1000) > 90
+        assert await granted(connection, key, 1000) > 90
         await pass_time(connection, timedelta(seconds=10))
     await connection.execute("UPDATE jobrunner.mail_rate SET counted = 1000, counted_before = 2000")
     await cool_down(connection, key, "451 4.7.1 slow down")
     await pass_time(connection, timedelta(seconds=60.01))
-    assert await take_allowance(connection, key, 1000) == pytest.approx(1 + 999 / 20, abs=2)
+    assert await granted(connection, key, 1000) == pytest.approx(1 + 999 / 20, abs=2)
 
 
 async def test_without_a_rate_the_speed_is_a_share_of_what_was_sent(connection: Any) -> None:
     key = await add_row(connection)
-    assert await take_allowance(connection, key, 600) == 600
+    assert await granted(connection, key, 600) == 600
     await cool_down(connection, key, "421 too many")
     await pass_time(connection, timedelta(seconds=60.01))
-    assert await take_allowance(connection, key, 600) == 1 + 299 // 20, "300 a minute now"
+    assert await granted(connection, key, 600) == 1 + 299 // 20, "300 a minute now"
     await pass_time(connection, timedelta(minutes=5, seconds=1))
-    assert await take_allowance(connection, key, 600) == 600
+    assert await granted(connection, key, 600) == 600
 
 
 async def test_what_several_connections_hear_at_once_counts_once(connection: Any, database_url: str) -> None:
@@ -135,7 +134,7 @@ async def test_a_server_that_is_away_is_waited_for_longer_and_longer(connection:
         waits.append(round(await seconds_to_wait(connection, key)))
         await pass_time(connection, timedelta(seconds=waits[-1] + 0.1))
     assert waits == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600]
-    assert await take_allowance(connection, key, 3) == 3, "it is tried again"
+    assert await granted(connection, key, 3) == 3, "it is tried again"
     await note_success(connection, key)
     assert (await state_of(connection, key)).failures == 0
     await note_failure(connection, key, "connection refused")
@@ -169,7 +168,7 @@ async def test_what_a_result_means_for_the_account(connection: Any, result: Resu
         seen = f"paused {state.paused_kind}" if state.paused_kind else ""
         seen = seen or ("cooling" if state.cooling_until else "retry" if state.retry_at else "")
     assert seen == held
-    assert (await take_allowance(connection, key, 1) == 1) is (held == "")
+    assert (await granted(connection, key, 1) == 1) is (held == "")
 
 
 async def test_a_login_is_tried_again_once_the_pause_is_ended(connection: Any) -> None:
@@ -184,7 +183,7 @@ async def test_a_login_is_tried_again_once_the_pause_is_ended(connection: Any) -
             result = await transport.send(b"Subject: x\r\n\r\n", envelope)
         assert result.outcome is Outcome.AUTHENTICATION
         await observe(connection, key, result)
-        assert await take_allowance(connection, key, 1) == 0
+        assert await granted(connection, key, 1) == 0
         await resume(connection, key)
         async with pools.lend(smtp) as pool, pool.connection() as transport:
             assert (await transport.send(b"Subject: x\r\n\r\n", envelope)).outcome is Outcome.ACCEPTED
@@ -192,7 +191,7 @@ async def test_a_login_is_tried_again_once_the_pause_is_ended(connection: Any) -
 
 async def test_state_and_rates_go_with_their_account(connection: Any) -> None:
     key = await add_row(connection, rate_per_hour=5)
-    await take_allowance(connection, key, 1)
+    await granted(connection, key, 1)
     await pause(connection, key, "person", "x")
     await pause(connection, "system", "person", "y")
     await connection.execute("DELETE FROM jobrunner.smtp_account")
