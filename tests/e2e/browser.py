@@ -67,10 +67,12 @@ class Application:
         return web.Response(text=await self._client.popup_token(self.user))
 
 
-async def page_of(browser: Browser, application: Application, daemon: int) -> Any:
-    """Open the application in a browser profile of its own."""
+async def page_of(browser: Browser, application: Application, daemon: int, script: str | None = None) -> Any:
+    """Open the application in a browser profile of its own; `script` runs before those of the page."""
     context = await browser.new_context(locale="en-GB", viewport={"width": 1000, "height": 640})
     page = await context.new_page()
+    if script is not None:
+        await page.add_init_script(script)
     page.on("console", lambda message: application.refusals.append(message.text) if message.type == "error" else None)
     await page.goto(f"{application.origin}/{daemon}")
     return page

@@ -28,14 +28,16 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def daemons(database_url: str, site_url: str, *names: str) -> AsyncIterator[dict[str, DaemonProcess]]:
+async def daemons(
+    database_url: str, site_url: str, *names: str, port: int | None = None
+) -> AsyncIterator[dict[str, DaemonProcess]]:
     running = {
         name: DaemonProcess(
             database_url,
             imports="json",
             name=name,
             http__enabled=True,
-            http__port=free_port(),
+            http__port=port or free_port(),
             site_url=site_url,
             secret_key=SECRET,
         )
@@ -91,3 +93,44 @@ async def test_it_comes_within_a_second_and_goes_from_every_page(
         await expect(popups[0]).to_have_count(0)
         assert await connection.fetchval("SELECT state::text FROM jobrunner.reminder") == "Dismissed"
         assert application.refusals == []
+
+
+async def test_without_websockets_and_after_the_daemon_was_killed(
+    database_url: str,
+    connection: Any,
+    require_tool: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A proxy that lets no WebSocket pass: server-sent events. What was due while no daemon ran comes after all."""
+    monkeypatch.setenv("JOBRUNNER_SECRET_KEY", SECRET)
+    ann = await add_user(connection, "Ann", None)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(database_url))
+        browser = await stack.enter_async_context(chromium(require_tool("chromium")))
+        application = await stack.enter_async_context(Application(client, ann).serve())
+        port = free_port()
+        async with daemons(database_url, application.origin, "one", port=port) as first:
+            application.daemons = [url_of(first["one"])]
+            page = await page_of(browser, application, 0, script=NO_WEBSOCKETS)
+            async with page.expect_response("**/push/stream"):
+                pass
+            first["one"].kill()
+        start = await connection.fetchval("SELECT now() + interval '10 minutes'")
+        await add_meeting(connection, "Budget", start, attendees=[ann], reminders=[("Popup", 3600)])
+        popup = page.locator("jobrunner-popups li")
+        async with daemons(database_url, application.origin, "two", port=port):
+            await expect(popup).to_have_count(1, timeout=45_000)
+            await popup.get_by_role("combobox").select_option("10")
+            await expect(popup).to_have_count(0)
+            await until(
+                connection,
+                "SELECT state = 'Waiting' AND next_attempt_at > now() + interval '9 minutes' FROM jobrunner.reminder",
+            )
+
+
+NO_WEBSOCKETS = """
+window.WebSocket = class {
+  constructor() { setTimeout(() => this.onclose({ code: 1006 }), 1); }
+  close() {}
+};
+"""

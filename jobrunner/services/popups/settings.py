@@ -49,7 +49,7 @@ POPUPS = SettingGroup(
             "Push Allowed Origins",
             "words",
             (),
-            "Sites whose pages may show popups, such as https://crm.example.com; that of `site_url` may always.",
+            "Sites whose pages may show popups beside that of `site_url`, such as https://crm.example.com",
             checked=check_origin,
         ),
         Setting(
