@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from jobrunner.definitions import JobContext, Target
-from jobrunner.errors import Conflict, InvalidInput
+from jobrunner.errors import Conflict
 from jobrunner.imports import imported
+from jobrunner.jobs.row_id import row_id
 
 DEADLINE = 900.0
 """Seconds; a run ends by its own budget before."""
@@ -30,10 +31,7 @@ async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str
     from jobrunner.jobs.importing import importer_of
     from jobrunner.services.mailbox.fetching import FetchRun, wake_fetch
 
-    target = ctx.target
-    if target is None or target.id is None or not (target.id.isascii() and target.id.isdigit()):
-        raise InvalidInput(f"{ctx.name} needs an account: run it with --target-id and the number of one")
-    account_id = int(target.id)
+    account_id = row_id(ctx, "needs an account: run it with --target-id and the number of one")
     if ctx.attempt > 1:
         await _refuse_held(ctx, kind, account_id)
     run = FetchRun(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
-from jobrunner.errors import InvalidInput
+from jobrunner.jobs.row_id import row_id
 
 
 # The deadline is above what one mail can take at worst by the limits of the SMTP dialogue.
@@ -12,13 +12,10 @@ async def send_auto_replies(ctx: JobContext) -> dict[str, Any]:
     """Send the automatic answers of a group account that are due. Each mail that is to be answered starts it."""
     from jobrunner.services.mailbox.replies.run import Run
 
-    target = ctx.target
-    if target is None or target.id is None or not (target.id.isascii() and target.id.isdigit()):
-        raise InvalidInput(f"{ctx.name} needs a group account: run it with --target-id and the number of one")
     run = Run(
         ctx.connection,
         ctx.configuration,
-        int(target.id),
+        row_id(ctx, "needs a group account: run it with --target-id and the number of one"),
         job_id=ctx.job_id,
         cancelled=lambda: ctx.cancelled,
         log=ctx.log,

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any
 
 from jobrunner.definitions import JobContext, Target, job
 from jobrunner.errors import InvalidInput
+from jobrunner.jobs.row_id import row_id
 
-KINDS: dict[str, Literal["Personal", "Group"]] = {"EmailAccount": "Personal", "InboundEmail": "Group"}
+NEEDS = "needs an account: --target-type EmailAccount or InboundEmail, and --target-id"
 
 
 async def accounts(ctx: JobContext) -> AsyncIterator[Target]:
@@ -25,21 +26,20 @@ async def accounts(ctx: JobContext) -> AsyncIterator[Target]:
 @job("StoreSentEmails", crontab="*/5 * * * *", queue="e0", max_attempts=3, pause=0.5, deadline=900, targets=accounts)
 async def store_sent_emails(ctx: JobContext) -> dict[str, Any] | None:
     """Store mails that were sent by an account in its Sent folder. Each one starts it; it is tried again for a week."""
+    from jobrunner.services.mailbox.fetching.waking import TARGETS
     from jobrunner.services.mailbox.sent import StoreRun
     from jobrunner.services.mailbox.sent.run import wake
 
-    target = ctx.target
-    kind = KINDS.get(target.type or "") if target is not None else None
-    if target is None or kind is None or not (target.id or "").isdecimal() or not (target.id or "").isascii():
-        raise InvalidInput(f"{ctx.name} needs an account: --target-type EmailAccount or InboundEmail, and --target-id")
-    run = StoreRun(
-        ctx.connection, ctx.configuration, kind, int(target.id or 0), cancelled=lambda: ctx.cancelled, log=ctx.log
-    )
+    account_id = row_id(ctx, NEEDS)
+    kind = next((kind for kind, name in TARGETS.items() if ctx.target and name == ctx.target.type), None)
+    if kind is None:
+        raise InvalidInput(f"{ctx.name} {NEEDS}")
+    run = StoreRun(ctx.connection, ctx.configuration, kind, account_id, cancelled=lambda: ctx.cancelled, log=ctx.log)
     report = await run.store()
     if report.found_nothing:
         ctx.nothing_to_do()
         return None
     if report.has_more:
         async with ctx.connection() as connection:
-            await wake(connection, kind, int(target.id or 0))
+            await wake(connection, kind, account_id)
     return asdict(report)
