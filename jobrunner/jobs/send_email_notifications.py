@@ -35,8 +35,8 @@ async def _send(ctx: JobContext, *, assignments_only: bool) -> dict[str, Any]:
         log=ctx.log,
     )
     report = await run.send()
-    if report.left:
+    if report.has_more:
         ctx.more()
-    if report.idle:
+    if report.found_nothing:
         ctx.nothing_to_do()
     return asdict(report)

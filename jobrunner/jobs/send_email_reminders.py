@@ -10,7 +10,7 @@ from jobrunner.definitions import JobContext, job
 @job("SendEmailReminders", crontab="*/2 * * * *", often=True, deadline=3600)
 async def send_email_reminders(ctx: JobContext) -> dict[str, Any]:
     """Send e-mail reminders of meetings, calls and tasks. Each one's own time starts it; the schedule is the net."""
-    from jobrunner.services.reminders.run import Report, Run
+    from jobrunner.services.reminders.run import Run
 
     report = await Run(
         ctx.connection,
@@ -19,8 +19,8 @@ async def send_email_reminders(ctx: JobContext) -> dict[str, Any]:
         cancelled=lambda: ctx.cancelled,
         log=ctx.log,
     ).send()
-    if report.left:
+    if report.has_more:
         ctx.more()
-    if report == Report():
+    if report.found_nothing:
         ctx.nothing_to_do()
     return asdict(report)

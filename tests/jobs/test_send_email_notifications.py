@@ -26,7 +26,7 @@ NOTHING = {
     "missed": 0,
     "uncertain": 0,
     "lost": 0,
-    "left": False,
+    "has_more": False,
     "held": None,
 }
 

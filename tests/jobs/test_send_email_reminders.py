@@ -102,7 +102,7 @@ async def test_it_sends_what_is_due_as_it_is_configured(pool: Any):
         "missed": 0,
         "uncertain": 0,
         "lost": 0,
-        "left": False,
+        "has_more": False,
         "held": None,
     }
     assert not context.again

@@ -5,7 +5,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from jobrunner.config import Configuration
@@ -30,41 +29,11 @@ from jobrunner.services.mail.settling import (
 from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
 from jobrunner.services.notifications.compose import compose
 from jobrunner.services.notifications.decide import decide
+from jobrunner.services.notifications.report import Report
 from jobrunner.services.notifications.rows import Notification, Notifications, Taken
 from jobrunner.services.notifications.settings import NotificationSettings, load_notification_settings
 
 Progress = Callable[[float, str], None]
-
-
-@dataclass
-class Report:
-    """What a run has done, by number of notifications."""
-
-    sent: int = 0
-    mails: int = 0
-    """That the sent ones are in."""
-    postponed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    missed: int = 0
-    uncertain: int = 0
-    lost: int = 0
-    """That a run which is gone had left in doubt; they are due again."""
-    left: bool = False
-    """More is due: the next run is queued."""
-    held: str | None = None
-    """Why the account sends nothing for now; what is due waits."""
-
-    @property
-    def idle(self) -> bool:
-        """Whether there was nothing to do."""
-        return not any(asdict(self).values())
-
-    def __str__(self) -> str:
-        words = [f"{count} {name}" for name, count in asdict(self).items() if count and name not in ("left", "held")]
-        if self.held is not None:
-            words.append(f"held back: {self.held}")
-        return ", ".join(words) or "nothing was due"
 
 
 class Run:
@@ -178,7 +147,7 @@ class Run:
             if (wait := await self._outgoing.wait()) is not None:
                 await self._rows.wake(wait)
         elif not self._goes_on():
-            self.report.left = True
+            self.report.has_more = True
             await self._rows.wake()
 
     def _goes_on(self) -> bool:

@@ -42,13 +42,20 @@ class Report:
     uncertain: int = 0
     lost: int = 0
     """That a run which is gone had left in doubt; they are due again."""
-    left: bool = False
+    has_more: bool = False
     """More is due: the next run is queued."""
     held: str | None = None
     """Why the account sends nothing more for now; what is due waits."""
 
+    @property
+    def found_nothing(self) -> bool:
+        """Whether there was nothing to do."""
+        return not any(asdict(self).values())
+
     def __str__(self) -> str:
-        words = [f"{count} {name}" for name, count in asdict(self).items() if count and name not in ("left", "held")]
+        words = [
+            f"{count} {name}" for name, count in asdict(self).items() if count and name not in ("has_more", "held")
+        ]
         if self.held is not None:
             words.append(f"held back: {self.held}")
         return ", ".join(words) or "nothing was due"
@@ -147,7 +154,7 @@ class Run:
             if (wait := await self._outgoing.wait()) is not None:
                 await self._rows.wake(wait)
         elif self._delivery.trouble is None and not self._goes_on() and await self._rows.count_due():
-            self.report.left = True
+            self.report.has_more = True
             await self._rows.wake()
 
     def _goes_on(self) -> bool:

@@ -14,8 +14,9 @@ from jobrunner.services.mail.accounts import SendingAccount
 from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.smtp import Account
 from jobrunner.services.notifications import notify
+from jobrunner.services.notifications.report import Report
 from jobrunner.services.notifications.rows import Notification
-from jobrunner.services.notifications.run import Report, Run
+from jobrunner.services.notifications.run import Run
 from jobrunner.services.records import add_user
 from tests.services.mail.smtp.scripted_server import ScriptedServer
 

@@ -31,8 +31,9 @@ from jobrunner.services.mail.delivery import MailNotSent
 from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.notifications import run as run_module
 from jobrunner.services.notifications.preferences import set_preferences
+from jobrunner.services.notifications.report import Report
 from jobrunner.services.notifications.rows import Notifications
-from jobrunner.services.notifications.run import Report, Run
+from jobrunner.services.notifications.run import Run
 from jobrunner.services.records import add_task, remove
 from tests.services.mail.smtp.scripted_server import CLOSE, SILENT, Action, ScriptedServer
 from tests.services.notifications.conftest import Database, account
@@ -85,7 +86,7 @@ async def test_what_is_due_is_mailed_and_the_rest_is_not(database: Database, par
     async with ScriptedServer() as server:
         report = await database.send(server)
     assert report == Report()
-    assert report.idle
+    assert report.found_nothing
     assert server.connections == 0
 
 
@@ -303,7 +304,7 @@ async def test_a_batch_leaves_the_rest_to_the_next_run(database: Database):
     await database.run("DELETE FROM jobrunner.job")
     async with ScriptedServer() as server:
         report = await database.send(server)
-        assert (report.sent >= 5, report.sent < 8, report.left) == (True, True, True)
+        assert (report.sent >= 5, report.sent < 8, report.has_more) == (True, True, True)
         assert len(await database.jobs()) == 1
         await database.send(server)
     assert await database.states() == ["Sent"] * 8
@@ -738,7 +739,7 @@ async def test_asked_to_stop_it_finishes_what_is_under_way(database: Database):
     async with ScriptedServer({"DOT": answer}) as server:
         report = await database.send(server, cancelled=lambda: stopping)
     assert 1 <= report.sent <= 4
-    assert report.left
+    assert report.has_more
     assert Counter(await database.states()) == {"Sent": report.sent, "Waiting": 20 - report.sent}
 
 

@@ -771,7 +771,7 @@ async def test_asked_to_stop_it_finishes_what_is_under_way(database: Database):
         report = await send(database, server, cancelled=lambda: stopping)
 
     assert 1 <= report.sent <= 4
-    assert report.left
+    assert report.has_more
     assert await states(database) == {"Sent": report.sent, "Waiting": 20 - report.sent}
     assert (await database.wakes())[-1] <= await database.now()
     assert server.commands.count("QUIT") == server.connections
@@ -782,7 +782,7 @@ async def test_a_portion_leaves_the_rest_to_the_next_run(database: Database):
     await database.due(*users)
     await database.run("DELETE FROM jobrunner.job")
     async with ScriptedServer() as server:
-        assert await send(database, server, portion=5) == Report(sent=5, left=True)
+        assert await send(database, server, portion=5) == Report(sent=5, has_more=True)
         assert len(await database.wakes()) == 1
         assert await send(database, server, portion=5) == Report(sent=3)
         assert len(await database.wakes()) == 1

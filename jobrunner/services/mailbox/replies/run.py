@@ -46,7 +46,7 @@ class Report:
     uncertain: int = 0
     lost: int = 0
     """That a run which is gone had left in doubt; they are due again."""
-    left: bool = False
+    has_more: bool = False
     """More is due: the next run is queued."""
     held: str | None = None
     """Why the account sends nothing more for now; what is due waits."""
@@ -134,7 +134,7 @@ class Run:
             # Where only a person can help, nobody tells us when that is done.
             await self._rows.wake(await outgoing.wait() or LOOK_AGAIN)
         elif self._delivery.trouble is None and not self._goes_on() and await self._rows.count_due():
-            self.report.left = True
+            self.report.has_more = True
             await self._rows.wake()
 
     def _goes_on(self) -> bool:
