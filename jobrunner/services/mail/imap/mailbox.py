@@ -32,7 +32,6 @@ class OpenFolder:
     """The lowest UID that the next message can have; None where the server does not say."""
     exists: int
     """Messages in it."""
-    highest_modseq: int | None
     read_only: bool
 
 
@@ -191,14 +190,6 @@ class Mailbox(Protocol):
 
     async def add_flags(self, uids: Sequence[int], flags: Collection[str]) -> None:
         """Add flags, as `\\Seen`, to messages."""
-        ...
-
-    async def remove_flags(self, uids: Sequence[int], flags: Collection[str]) -> None:
-        """Take flags away from messages."""
-        ...
-
-    async def move(self, uids: Sequence[int], folder: str) -> None:
-        """Move messages to another folder."""
         ...
 
     async def delete(self, uids: Sequence[int]) -> None:

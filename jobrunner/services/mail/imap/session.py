@@ -116,7 +116,6 @@ class Session:
             uid_validity=validity,
             uid_next=told.get(b"UIDNEXT"),
             exists=told.get(b"EXISTS") or 0,
-            highest_modseq=told.get(b"HIGHESTMODSEQ"),
             read_only=self._read_only,
         )
         return opened
@@ -237,24 +236,12 @@ class Session:
 
     async def add_flags(self, uids: Sequence[int], flags: Collection[str]) -> None:
         """See `Mailbox`."""
-        await self._store(uids, "+FLAGS.SILENT", flags)
-
-    async def remove_flags(self, uids: Sequence[int], flags: Collection[str]) -> None:
-        """See `Mailbox`."""
-        await self._store(uids, "-FLAGS.SILENT", flags)
-
-    async def move(self, uids: Sequence[int], folder: str) -> None:
-        """See `Mailbox`. Without MOVE (RFC 6851): copy, then delete, where that can be limited to these."""
-        if "MOVE" in self._capabilities:
-            await self._each("MOVE", uids, wire_name(folder))
-            return
-        self._require_uidplus("MOVE")
-        await self._each("COPY", uids, wire_name(folder))
-        await self.delete(uids)
+        await self._each("STORE", uids, "+FLAGS.SILENT", f"({' '.join(flags)})")
 
     async def delete(self, uids: Sequence[int]) -> None:
         """See `Mailbox`. A server without UIDPLUS could only delete whatever else is marked too: it is not asked."""
-        self._require_uidplus("the deletion of single messages")
+        if "UIDPLUS" not in self._capabilities:
+            raise self._failure(Fault.UNSUPPORTED, "the deletion of single messages", "it offers no UIDPLUS")
         await self.add_flags(uids, ["\\Deleted"])
         await self._each("EXPUNGE", uids)
 
@@ -332,24 +319,17 @@ class Session:
         self._require_ok(exchange, step)
         return exchange
 
-    async def _store(self, uids: Sequence[int], item: str, flags: Collection[str]) -> None:
-        await self._each("STORE", uids, item, f"({' '.join(flags)})")
-
     async def _each(self, name: str, uids: Sequence[int], *arguments: str) -> None:
         """Give a command that changes messages, so many at a time that no line is too long for a server."""
-        if self._read_only and name != "COPY":  # servers differ in whether they refuse it
+        if self._read_only:  # servers differ in whether they refuse it
             raise self._failure(Fault.DENIED, name, "the folder was opened read only")
         ordered = sorted(uids)
         for start in range(0, len(ordered), UIDS_PER_COMMAND):
             await self._run(name, uid_set(ordered[start : start + UIDS_PER_COMMAND]), *arguments, by_uid=True)
 
     def _require_open(self, name: str) -> None:
-        if name in ("SEARCH", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE") and self._protocol.broken is None:
+        if name in ("SEARCH", "FETCH", "STORE", "EXPUNGE") and self._protocol.broken is None:
             assert self._protocol.state == SELECTED, f"{name} needs an open folder"
-
-    def _require_uidplus(self, what: str) -> None:
-        if "UIDPLUS" not in self._capabilities:
-            raise self._failure(Fault.UNSUPPORTED, what, "it offers no UIDPLUS")
 
     def _require_ok(self, exchange: Exchange, step: str) -> None:
         if exchange.result != "OK":

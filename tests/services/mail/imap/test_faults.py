@@ -245,7 +245,6 @@ CALLS: dict[str, Callable[[Session], Any]] = {
     "FETCH": lambda mailbox: fetch(mailbox, 1, 2),
     "STORE": lambda mailbox: mailbox.add_flags([1], ["\\Seen"]),
     "APPEND": lambda mailbox: mailbox.append("Sent", b"x"),
-    "MOVE": lambda mailbox: mailbox.move([1], "Box"),
     "EXPUNGE": lambda mailbox: mailbox.delete([1]),
     "NOOP": lambda mailbox: mailbox.noop(),
 }
@@ -487,15 +486,14 @@ async def test_deleting_without_uidplus_is_not_done():
     """EXPUNGE alone deletes whatever anybody has marked."""
     async with scripted(server={"capabilities": "IMAP4rev1 AUTH=PLAIN"}) as (server, mailbox):
         assert (await failing(mailbox.delete([1]))).fault is Fault.UNSUPPORTED
-        assert (await failing(mailbox.move([1], "Box"))).fault is Fault.UNSUPPORTED
-        assert not any("EXPUNGE" in command or "COPY" in command for command in server.commands)
+        assert not any("EXPUNGE" in command for command in server.commands)
 
 
-async def test_moving_without_move():
+async def test_deleting_names_its_messages():
     async with scripted(server={"capabilities": "IMAP4rev1 AUTH=PLAIN UIDPLUS"}) as (server, mailbox):
-        await mailbox.move([1, 2], "Bö")
+        await mailbox.delete([1, 2])
         done = [command for command in server.commands if command.startswith("UID")]
-        assert done == ['UID COPY 1:2 "B&APY-"', "UID STORE 1:2 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 1:2"]
+        assert done == ["UID STORE 1:2 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 1:2"]
 
 
 async def test_storing_that_is_refused_before_the_message_is_sent():

@@ -169,7 +169,8 @@ async def test_names_of_folders():
 async def test_commands_as_they_are_sent():
     """The user's name and a folder's without quotes; a character set with each search.
 
-    Ours: `test_login_as_a_mechanism_and_as_a_command`, `test_folders_with_any_name`, `test_moving_without_move`.
+    Ours: `test_login_as_a_mechanism_and_as_a_command`, `test_folders_with_any_name`,
+    `test_deleting_names_its_messages`.
     """
     async with library() as (server, client):
         await client.login("ann smith", "x")
