@@ -1,3 +1,5 @@
+-- $1 user, $2 type, $3 data as JSON, $4 to $7 type, id, name and path of the record, $8 and $9 type and id of the note, $10
+-- actor, $11 mass action
 SELECT jobrunner.notify(
     $1::text,
     $2::text,

@@ -1,3 +1,4 @@
+-- How far a folder is read: $1 kind and $2 id of its account, $3 its name, $4 the epoch. No row where it was not, since.
 SELECT
     f.uid_validity,
     f.last_uid,

@@ -44,8 +44,8 @@ class Filter:
         """Whether it cannot be judged by the header alone."""
         return any(self.body_contains) or any(self.body_contains_all)
 
-    def matches(self, mail: ParsedMail, *, with_body: bool = True, bodies: Sequence[str] | None = None) -> bool:
-        """Return whether all conditions hold; without the body, those of one that looks at it do not.
+    def matches(self, mail: ParsedMail, bodies: Sequence[str] | None = None) -> bool:
+        """Return whether all conditions hold.
 
         `bodies` is what `folded` returns of the mail, where several filters are tried.
         """
@@ -55,7 +55,7 @@ class Filter:
             *([like(self.subject, mail.subject)] if self.subject else []),
         ]
         if self.looks_at_body:
-            conditions.append(with_body and self._body_matches(folded(mail) if bodies is None else bodies))
+            conditions.append(self._body_matches(folded(mail) if bodies is None else bodies))
         return bool(conditions) and all(conditions)
 
     def _body_matches(self, bodies: Sequence[str]) -> bool:
@@ -89,11 +89,10 @@ def like(pattern: str, text: str) -> bool:
     return True
 
 
-def first_match(filters: Sequence[Filter], mail: ParsedMail, *, with_body: bool = True) -> Filter | None:
+def first_match(filters: Sequence[Filter], mail: ParsedMail) -> Filter | None:
     """Return the filter that decides, or None."""
-    looks = with_body and any(filter.looks_at_body for filter in filters)
-    bodies = folded(mail) if looks else None
-    return next((filter for filter in filters if filter.matches(mail, with_body=with_body, bodies=bodies)), None)
+    bodies = folded(mail) if any(filter.looks_at_body for filter in filters) else None
+    return next((filter for filter in filters if filter.matches(mail, bodies)), None)
 
 
 async def decide(filters: Sequence[Filter], mails: Sequence[ParsedMail]) -> list[Filter | None]:
@@ -104,10 +103,7 @@ async def decide(filters: Sequence[Filter], mails: Sequence[ParsedMail]) -> list
 
 
 async def account_filters(connection: Queryable, account: AccountRef) -> list[Filter]:
-    """Return the filters of an account and the global ones, in the order in which they are tried.
-
-    A fetch may try them on the header alone (`with_body=False`), and not download what is skipped.
-    """
+    """Return the filters of an account and the global ones, in the order in which they are tried."""
     rows = await connection.fetch(LIST_ACCOUNT_FILTERS, account.kind, account.id)
     return _in_order(_filter(row) for row in rows)
 

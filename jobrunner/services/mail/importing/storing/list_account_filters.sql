@@ -1,3 +1,4 @@
+-- The filters of account $1 (kind), $2 (id) and those of everybody; whoever asks puts them in order
 SELECT
     f.id,
     f.name,

@@ -1,3 +1,4 @@
+-- The filters of users $1; whoever asks puts them in order
 SELECT
     f.id,
     f.name,

@@ -60,8 +60,10 @@ def test_conditions(conditions: dict[str, object], expected: bool):
     assert filter.matches(MAIL) is expected
 
 
-def test_before_the_body_is_read():
-    body = Filter(1, "body", "Skip", sender="*", body_contains=("invoice",))
-    head = Filter(2, "head", "Skip", sender="*")
-    assert first_match([body, head], MAIL, with_body=False) is head
-    assert first_match([body, head], MAIL) is body
+def test_the_first_that_matches_decides():
+    other = Filter(1, "other", "Skip", subject="nothing like it")
+    body = Filter(2, "body", "Skip", sender="*", body_contains=("invoice",))
+    head = Filter(3, "head", "Skip", sender="*")
+    assert first_match([other, body, head], MAIL) is body
+    assert first_match([head, body], MAIL) is head
+    assert first_match([other], MAIL) is None
