@@ -60,10 +60,14 @@ class Stage:
         unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", mounts, str(self.folder)]
         return [*unshare, *chroot, "/usr/bin/env", "-i", *variables, *there, *words]
 
-    def run(self, *words: str, **more: str) -> str:
+    def run(self, *words: str, user: str | None = None, **more: str) -> str:
         """Run it to its end, which must be good, and return what it said."""
         done = subprocess.run(
-            self.inside(*words, **more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LIMIT
+            self.inside(*words, user=user, **more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LIMIT,
         )
         assert done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout[-3000:]}"
         return done.stdout
