@@ -2,15 +2,6 @@
 
 import pytest
 
-from tests.cli.calling import caller
-
-
-@pytest.fixture
-def call(capsys, database_url, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
-    return caller(capsys)
-
 
 async def test_the_life_of_a_campaign(call):
     for name in ("L", "X"):

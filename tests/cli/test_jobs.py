@@ -15,13 +15,6 @@ def stage(connection):
     return Stage(connection)
 
 
-@pytest.fixture
-def call(capsys, database_url, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
-    return caller(capsys)
-
-
 # list
 
 

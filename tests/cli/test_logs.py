@@ -6,20 +6,12 @@ import sys
 
 import pytest
 
-from tests.cli.calling import caller
 from tests.queue.stage import Stage
 
 
 @pytest.fixture
 def stage(connection):
     return Stage(connection)
-
-
-@pytest.fixture
-def call(capsys, database_url, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
-    return caller(capsys)
 
 
 async def test_lines_with_attempt_and_level(call, stage):

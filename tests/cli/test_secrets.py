@@ -5,16 +5,8 @@ import base64
 import pytest
 
 from jobrunner.db.secrets import Key, Keyring, signing_keys
-from tests.cli.calling import caller
 
 KEY = base64.b64encode(bytes(range(32))).decode()
-
-
-@pytest.fixture
-def call(capsys, database_url, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
-    return caller(capsys)
 
 
 async def test_a_new_key_is_32_bytes_and_another_each_time(call):

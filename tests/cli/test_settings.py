@@ -4,14 +4,6 @@ import pytest
 
 from jobrunner.queue.engine_settings import SETTINGS
 from jobrunner.queue.settings import load_settings
-from tests.cli.calling import caller
-
-
-@pytest.fixture
-def call(capsys, database_url, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
-    return caller(capsys)
 
 
 async def test_the_list_has_value_unit_and_range(call):

@@ -10,13 +10,6 @@ def stage(connection):
     return Stage(connection)
 
 
-@pytest.fixture
-def call(capsys, database_url, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
-    return caller(capsys)
-
-
 async def test_all_well_is_zero(call, stage):
     await stage.daemon("one", running=0, held=3, fenced=1)
     await stage.schedule("Nightly")

@@ -1,20 +1,12 @@
 import pytest
 
 from jobrunner.queue.settings import set_setting
-from tests.cli.calling import caller
 from tests.queue.stage import Stage
 
 
 @pytest.fixture
 def stage(connection):
     return Stage(connection)
-
-
-@pytest.fixture
-def call(capsys, database_url, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", database_url)
-    return caller(capsys)
 
 
 async def test_the_most_decisive_reason_comes_first(call, stage):
