@@ -1,4 +1,4 @@
-"""A job's data as options of `run-job`: `run-job Cleanup --dry-run --only jobs` stands for `--data '{"dry_run": …}'`."""
+"""A job's data as options of `run-job`: `run-job Cleanup --dry-run` stands for `--data '{"dry_run": true}'`."""
 
 import json
 from typing import TYPE_CHECKING, Any
