@@ -231,4 +231,5 @@ async def test_a_real_cron_every_15_seconds(image: Stage, database_url: str, con
         "SELECT firing, count(*) FROM jobrunner.job_history WHERE scheduled_job_id IS NOT NULL AND name = 'Cleanup'"
         " GROUP BY scheduled_job_id, firing"
     )
+    assert fired
     assert all(row["count"] == 1 for row in fired)
