@@ -1,8 +1,6 @@
 -- What mails are about: what their references name, else what the mail is about that they answer, else whose address
--- they have.
-UPDATE jobrunner.email AS e
-SET parent_type = f.parent_type, parent_id = f.parent_id
-FROM (
+-- they have. Locked in the order of ids.
+WITH found AS (
     SELECT g.email_id, p.parent_type, p.parent_id
     FROM jsonb_to_recordset($1::text::jsonb) AS g (email_id bigint, named_type text, named_id text, address_keys text[])
     CROSS JOIN LATERAL (
@@ -27,6 +25,19 @@ FROM (
         ORDER BY rank
         LIMIT 1
     ) AS p
-) AS f
-WHERE e.id = f.email_id AND e.parent_id IS NULL
+),
+
+locked AS (
+    SELECT e.id, f.parent_type, f.parent_id
+    FROM found AS f
+    INNER JOIN jobrunner.email AS e ON e.id = f.email_id
+    WHERE e.parent_id IS NULL
+    ORDER BY e.id
+    FOR NO KEY UPDATE OF e
+)
+
+UPDATE jobrunner.email AS e
+SET parent_type = l.parent_type, parent_id = l.parent_id
+FROM locked AS l
+WHERE e.id = l.id AND e.parent_id IS NULL
 RETURNING e.id, e.parent_type, e.parent_id
