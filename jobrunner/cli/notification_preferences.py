@@ -61,7 +61,9 @@ def change(
     ignore_types: Annotated[
         str | None,
         typer.Option(
-            help="Types of records of whose assignment they want no mail, with commas between them.", metavar="TYPES"
+            help="Types of records of whose assignment they want no mail, with commas between them. "
+            "Email: they are told of no new mail.",
+            metavar="TYPES",
         ),
     ] = None,
     grouping: Annotated[

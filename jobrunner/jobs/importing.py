@@ -8,14 +8,14 @@ from jobrunner.definitions import JobContext
 from jobrunner.services.mail.importing.storing import Importer, RecordIds
 from jobrunner.services.mail.importing.storing.record_ids import PURPOSE
 from jobrunner.services.mailbox.fetching import files_root
-from jobrunner.services.mailbox.follow_ups.enqueue import enqueue_follow_ups
+from jobrunner.services.mailbox.follow_ups.telling import follow_import
 from jobrunner.services.massmail.reports.claimant import MailingReports
 from jobrunner.services.massmail.tokens import PURPOSE as LINKS
 from jobrunner.services.massmail.tokens import Tokens
 
 
 async def importer_of(ctx: JobContext) -> Importer:
-    """Return an importer with all that belongs to it: ids of our own, reports about mass mail, what follows."""
+    """Return an importer with all that belongs to it: ids of our own, reports of mass mail, what follows, notices."""
     keyring = Keyring.from_configuration(ctx.configuration)
     async with ctx.connection() as connection:
         record_ids = RecordIds(await signing_keys(connection, keyring, PURPOSE))
@@ -24,5 +24,5 @@ async def importer_of(ctx: JobContext) -> Importer:
         files_root(ctx.configuration),
         record_ids=record_ids,
         claimant=MailingReports(tokens),
-        follow_up=enqueue_follow_ups,
+        follow_up=follow_import,
     )

@@ -39,11 +39,11 @@ async def test_preferences(call: Call, people: None):
         "grouping": "yes",
     }
     done = await call(
-        "notification-preferences", "set", "ANN@example.org", "--no-stream", "--ignore-types", "task, Case"
+        "notification-preferences", "set", "ANN@example.org", "--no-stream", "--ignore-types", "task, Case,email"
     )
     assert (done.code, done.out) == (0, "changed ann Ann\n")
     shown = (await call("notification-preferences", "show", "ann", "--json")).json
-    assert (shown["stream"], shown["mentions"], shown["ignored_types"]) == (False, True, ["Task", "Case"])
+    assert (shown["stream"], shown["mentions"], shown["ignored_types"]) == (False, True, ["Task", "Case", "Email"])
     done = await call(
         "notification-preferences", "set", "Ann", "--clear", "ignore-types", "--stream", "--no-grouping", "--json"
     )

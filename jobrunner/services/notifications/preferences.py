@@ -13,6 +13,9 @@ LIST_PREFERENCES = load(__package__, "list_preferences")
 SET_PREFERENCES = load(__package__, "set_preferences")
 FIND_USERS = load(__package__, "find_users")
 
+NEW_MAIL = "Email"
+"""The type that a user ignores who wants to be told of no new mail; who imports mail looks at it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
@@ -27,7 +30,7 @@ class Preferences:
     stream: bool
     assignments: bool
     ignored_types: tuple[str, ...]
-    """Types of records of whose assignment they want no mail."""
+    """Types of records of whose assignment they want no mail; with Email they are told of no new mail."""
     grouping: bool
     """One mail for all that happened to one record within the delay; off: one for each notification."""
 
@@ -70,7 +73,7 @@ async def set_preferences(
     if ignored_types is not None:
         known = (await load_notification_settings(connection)).assignment_email_notifications_entity_list
         already = (await find_preferences(connection, id)).ignored_types
-        types = list(dict.fromkeys(_type(word, [*known, *already]) for word in ignored_types))
+        types = list(dict.fromkeys(_type(word, [*known, *already, NEW_MAIL]) for word in ignored_types))
     with refusals_in_words():
         await connection.fetch(SET_PREFERENCES, id, mentions, stream, assignments, types, grouping)
     return await find_preferences(connection, id)

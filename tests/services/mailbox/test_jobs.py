@@ -46,6 +46,20 @@ async def test_run_job_fetches_from_the_account(office: PostOffice, user: str):
         await run(office, "CheckEmailAccounts", "0")
 
 
+async def test_the_owner_is_told_of_what_was_fetched(office: PostOffice, user: str):
+    """Once, however often the folder is read."""
+    id = await office.account(user)
+    office.deliver(user, "a", "b")
+
+    for _ in range(2):
+        assert await run(office, "CheckEmailAccounts", str(id)) == [("Success", None)]
+
+    rows = await office.connection.fetch(
+        "SELECT n.user_id, n.type, n.data ->> 'subject' FROM jobrunner.notification AS n ORDER BY n.number"
+    )
+    assert [tuple(row) for row in rows] == [("ann", "EmailReceived", "a"), ("ann", "EmailReceived", "b")]
+
+
 async def test_without_a_target_all_of_them_and_a_broken_one_delays_none(office: PostOffice, user: str):
     other = office.dovecot.new_user()
     await office.account(user, kind="Group", password="wrong")

@@ -136,12 +136,18 @@ async def pair(office: PostOffice, account: int) -> AsyncIterator[Pair]:
 
 
 async def is_whole(office: PostOffice) -> None:
-    """Each message is there once, with its user and its files; and no file is without row, no row without file."""
+    """Each message is there once, with its files, and its user told once; no file without row, no row without file."""
     root: Path = office.configuration.data_dir / "files"
     assert sorted(await office.subjects()) == sorted(f"n {number}" for number in range(MESSAGES))
     for table, count in (("email_copy", 1), ("email_user", 1), ("email_attachment", 2)):
         assert await office.connection.fetchval(f"SELECT count(*) FROM jobrunner.{table}") == count * MESSAGES
     assert await office.connection.fetchval("SELECT count(*) FROM jobrunner.mail_fetch_failure") == 0
+    told = await office.connection.fetch(
+        "SELECT n.related_id::bigint FROM jobrunner.notification AS n"
+        " WHERE n.user_id = 'ann' AND n.type = 'EmailReceived'"
+    )
+    ids = await office.connection.fetch("SELECT e.id FROM jobrunner.email AS e")
+    assert sorted(row[0] for row in told) == sorted(row[0] for row in ids)
     await office.connection.execute("UPDATE jobrunner.stored_file SET pinned_until = now() - interval '1 s'")
     for waiting in (root / INCOMING).iterdir():
         os.utime(waiting, (0, 0))

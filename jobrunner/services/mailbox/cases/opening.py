@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jobrunner.db.sql import load
 from jobrunner.services.mailbox.cases.choosing import choose_assignee
-from jobrunner.services.mailbox.cases.telling import tell_of_assignment, tell_of_mail
+from jobrunner.services.mailbox.cases.telling import move_notifications, tell_of_assignment, tell_of_mail
 from jobrunner.services.mailbox.follow_ups.facts import AccountFacts, MailFacts
 
 FIND_CASE = load(__package__, "find_case")
@@ -70,6 +70,7 @@ async def _attach(connection: Any, mail: MailFacts, account: AccountFacts, case:
     if is_news and account.reopen_on_reply and await connection.fetch(REOPEN_CASE, case["id"]):
         act = "Reopened"
     await connection.fetch(ATTACH_MAIL, mail.id, case["id"], case["assigned_user_id"])
+    await move_notifications(connection, mail, case["id"], case["name"])
     if is_news and account.notify_assignee:
         await tell_of_mail(connection, mail, case["id"], case["name"], case["assigned_user_id"])
     return CaseStep(case["id"], case["number"], act, case["assigned_user_id"])
@@ -92,6 +93,7 @@ async def _open(connection: Any, mail: MailFacts, account: AccountFacts, number:
     )
     await connection.fetch(COPY_ATTACHMENTS, case["id"], mail.id)
     await connection.fetch(ATTACH_MAIL, mail.id, case["id"], assignee)
+    await move_notifications(connection, mail, case["id"], mail.subject)
     if account.notify_assignee:
         await tell_of_assignment(connection, mail, case["id"], mail.subject, assignee)
     return CaseStep(case["id"], case["number"], "Opened", assignee)

@@ -9,4 +9,7 @@ job runs.
 mail's place in it, who is told, and the decision whether the mail is answered, with the answer counted. Killed at any
 moment, either all of that happened or nothing. The answer is sent by another job (`replies`), since it waits for mail
 servers.
+
+**Told.** The import also notifies those who have a mail now and had it not before (`telling`), of any account and in
+its own transaction: whoever has the mail was told, once. What was not mailed yet goes into the case with the mail.
 """
