@@ -34,8 +34,12 @@ def calls(document: Path) -> set[str]:
     text = document.read_text(encoding="utf-8")
     lines = [line for block in blocks(text) if block.language in ("sh", "", "cron") for line in block.text.splitlines()]
     spans = re.findall(r"`([^`]+)`", prose(text))
-    found = [part for line in [*lines, *spans] for part in re.findall(r"(?:^|[\s(])(jobrunner .*)", line)]
+    found = [part for line in [*lines, *spans] for part in re.findall(CALL, line)]
     return {call for call in found if not call.startswith(("jobrunner COMMAND", "jobrunner GROUP", "jobrunner --"))}
+
+
+CALL = r"(?:^|[\s(])(?:\S*/)?(jobrunner (?!(?:\S*/)?jobrunner\b).*)"
+"""The program's name and what follows; not where the name is a user's or a container's and the program comes next."""
 
 
 def words_of(call: str) -> list[str]:
