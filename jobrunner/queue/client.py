@@ -54,7 +54,8 @@ class Client:
             pooled: the URL leads to a transaction pooler such as PgBouncer.
         """
         own = OwnConnections(database_url, size=pool_size, pooled=pooled)
-        self._database_url = database_url
+        # A function, whose representation does not show the URL's password.
+        self._load_keyring = lambda: _load_keyring(database_url)
         self._keyring: Keyring | None = None
         self._lines = Lines(own if pool is None else PoolOfApplication(pool), limit)
 
@@ -202,7 +203,7 @@ class Client:
 
     async def _keys(self) -> Keyring:
         if self._keyring is None:
-            self._keyring = await asyncio.to_thread(_load_keyring, self._database_url)
+            self._keyring = await asyncio.to_thread(self._load_keyring)
         return self._keyring
 
     async def cancel(self, job_id: int, *, by: str | None = None) -> Literal["Cancelled", "Requested"]:

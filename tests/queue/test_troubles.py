@@ -3,7 +3,8 @@
 import pytest
 
 from jobrunner.queue import troubles
-from jobrunner.queue.troubles import ENTRY_POINT_GROUP, OWN, list_troubles
+from jobrunner.queue.troubles import ENTRY_POINT_GROUP, list_troubles
+from jobrunner.services import troubles as services
 
 
 async def wrong(connection):
@@ -42,4 +43,4 @@ async def test_one_that_fails_is_told_and_hides_no_other(connection, declare):
 async def test_ours_are_there_without_being_installed(connection, declare):
     declare()
     assert await list_troubles(connection) == []
-    assert [name.partition(",")[0] for name, _ in troubles._declared()[0]] == [OWN.partition(":")[0]] * 2
+    assert [look for _, look in troubles._declared()[0]] == list(services.LOOKS)
