@@ -171,6 +171,8 @@ def _unexpected(error: Exception) -> str:
         import traceback
 
         return "".join(traceback.format_exception(error))
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:  # its own text names no cause
+        error = error.exceptions[0]
     words = " ".join(str(error).split()) or "no message"
     return f"unexpected {type(error).__name__}: {words} (JOBRUNNER_DEBUG=1 shows where)"
 

@@ -51,8 +51,9 @@ def add(
     text: Text = None,
     json: AsJson = False,
 ) -> None:
-    """Add a template from files: HTML, text, or both."""
+    """Add a template from files: HTML, text, or both. One that could not be sent is refused."""
     from jobrunner.errors import InvalidInput
+    from jobrunner.services.massmail.email_templates.checking import check_template
     from jobrunner.services.massmail.email_templates.placeholders import dubious_placeholders
     from jobrunner.services.massmail.email_templates.rows import EmailTemplate, add_email_template
 
@@ -71,6 +72,7 @@ def add(
             plain_body=None if html is None else plain,
             is_html=html is not None,
         )
+        await check_template(added)
         return added, await dubious_placeholders(line, added)
 
     template, dubious = in_transaction(write)
@@ -100,7 +102,11 @@ def edit(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Change a template; mails that are not sent yet follow. Of one that is text, --text is the body."""
+    """Change a template; mails that are not sent yet follow. Of one that is text, --text is the body.
+
+    One that could not be sent any more is refused and stays as it was.
+    """
+    from jobrunner.services.massmail.email_templates.checking import check_template
     from jobrunner.services.massmail.email_templates.placeholders import dubious_placeholders
     from jobrunner.services.massmail.email_templates.rows import (
         EmailTemplate,
@@ -130,6 +136,7 @@ def edit(
         elif "plain_body" in changed:
             columns["plain_body"] = None
         after = await edit_email_template(line, str(found.id), **columns)
+        await check_template(after)
         return after, await dubious_placeholders(line, after)
 
     template, dubious = in_transaction(write)

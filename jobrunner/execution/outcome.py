@@ -59,7 +59,12 @@ def result_json(value: Any) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """Return the error's type and text, as the last line of a traceback has them; one of ours is its sentence."""
+    """Return the error's type and text, as the last line of a traceback has them; one of ours is its sentence.
+
+    A group of one is described by that one, since its own text names no cause; a larger one names all that are in it.
+    """
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
     kind = type(error)
     name = (
         kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
@@ -70,6 +75,8 @@ def error_text(error: BaseException) -> str:
         text = "(its text cannot be had: str() of it failed)"
     if text and isinstance(error, JobrunnerError) and kind.__module__.partition(".")[0] == "jobrunner":
         return shortened(text, ERROR_LIMIT)
+    if isinstance(error, BaseExceptionGroup):
+        text = f"{text}: {'; '.join(map(error_text, error.exceptions))}"
     return shortened(f"{name}: {text}" if text else name, ERROR_LIMIT)
 
 

@@ -133,6 +133,25 @@ async def test_what_it_lacks_is_said_and_nothing_is_started(call, connection, re
     assert (await call("mass-email", "start", "M")).code == 0
 
 
+async def test_a_template_that_cannot_be_sent_is_refused_by_start_and_resume(call, connection, ready):
+    """It was written in SQL, or by an earlier version."""
+    await connection.execute("UPDATE jobrunner.email_template SET body = E'Hi\n{% include \"x\" %}'")
+    sentence = (
+        "Error: the template 'T' of the mass e-mail 'M' cannot be sent: line 2 of the text is refused: include cannot "
+        "be used here: `jobrunner email-template edit T`\n"
+    )
+    done = await call("mass-email", "start", "M")
+    assert (done.code, done.out, done.err) == (2, "", sentence)
+    assert (await call("mass-email", "show", "M", "--json")).json["status"] == "Draft"
+    assert await jobs(connection) == []
+    await connection.execute("UPDATE jobrunner.mass_email SET status = 'Paused', paused_at = now(), reason = 'x'")
+    done = await call("mass-email", "resume", "M")
+    assert (done.code, done.out, done.err) == (2, "", sentence)
+    assert (await call("mass-email", "show", "M", "--json")).json["status"] == "Paused"
+    assert (await call("email-template", "edit", "T", "--text", "a.txt")).code == 0
+    assert (await call("mass-email", "resume", "M")).code == 0
+
+
 async def test_without_a_url_for_links_nothing_starts(call, ready, monkeypatch):
     """One that only this machine can open is taken where somebody set it, and pointed out."""
     monkeypatch.delenv("JOBRUNNER_SITE_URL")

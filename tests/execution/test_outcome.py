@@ -87,6 +87,15 @@ def test_an_error_s_text_is_its_last_line_in_a_traceback():
     assert len(error_text(ValueError("x" * 10**6))) == ERROR_LIMIT
 
 
+def test_a_group_of_one_is_described_by_its_cause_and_a_larger_one_by_all():
+    cause = UnknownDefinition("Greet", ["GreetAll"])
+    assert error_text(ExceptionGroup("unhandled errors in a TaskGroup", [cause])) == str(cause)
+    nested = BaseExceptionGroup("outer", [ExceptionGroup("inner", [ValueError("bad")])])
+    assert error_text(nested) == "ValueError: bad"
+    two = ExceptionGroup("here", [ValueError("bad"), KeyError("x")])
+    assert error_text(two) == "ExceptionGroup: here (2 sub-exceptions): ValueError: bad; KeyError: 'x'"
+
+
 class Theirs(JobrunnerError):
     """An application may put its own below ours."""
 

@@ -12,18 +12,20 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobrunner.errors import JobrunnerError
 from jobrunner.services.mail.templates.errors import InvalidTemplate, RenderingFailed
-from jobrunner.services.mail.templates.slots import Block
+from jobrunner.services.mail.templates.slots import Block, Kind
 
 PROGRAM = Path(__file__).with_name("sandbox_child.py")
 START_LIMIT = 30.0
 """Seconds for the start of the process, compiling included."""
+PARTS: Mapping[Kind, str] = {"subject": "subject", "html": "HTML", "text": "text"}
+"""What the parts of a template are called."""
 SUPPORTED = sys.platform != "win32"
 """Whether the platform can limit a process as it must be."""
 
@@ -139,11 +141,12 @@ class Sandbox:
         for id, block in enumerate(self._blocks):
             await _send(process, [_encoded({"define": id, "kind": block.kind, "source": block.source})])
             reply = await _receive(process)
+            part = PARTS[block.kind]
             if reply is None:
-                raise InvalidTemplate(f"the template is refused: {await self._ending(process)}")
+                raise InvalidTemplate(f"the {part} is refused: {await self._ending(process)}")
             if "error" in reply:
                 line = reply.get("line")
-                where = f"line {line + block.line - 1} of the template" if line else "the template"
+                where = f"line {line + block.line - 1} of the {part}" if line else f"the {part}"
                 raise InvalidTemplate(f"{where} is refused: {reply['error']}")
 
     async def _write(self, lines: Sequence[bytes], results: list[list[str] | RenderingFailed]) -> None:

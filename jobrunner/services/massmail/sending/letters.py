@@ -96,8 +96,8 @@ class Writer:
         message = prepared.mailing_for(item.target_list_id).compose(
             recipient,
             subject=prepared.subject.join(texts[0]),
-            text=texts[1],
-            html=texts[2] if len(texts) > 2 else (),
+            text=texts[-1],
+            html=texts[1] if len(texts) > 2 else (),
             message_id=message_id(item, sender),
             date=values.now,
             headers=headers,
@@ -125,9 +125,12 @@ def _with_signature(letter: Letter, fields: bytes | JobrunnerError) -> Letter | 
 
 
 def _renderer_of(prepared: Prepared) -> Renderer:
-    """Return what fills the templates of a mailing: subject, text, and HTML where it has that."""
-    templates = [prepared.subject, prepared.text]
-    return Renderer(templates if prepared.html is None else [*templates, prepared.html])
+    """Return what fills the templates of a mailing: subject, HTML where it has that, text.
+
+    The text may be made from the HTML: of a fault in both the one that its author wrote is told.
+    """
+    templates = [prepared.subject, prepared.html, prepared.text]
+    return Renderer([template for template in templates if template is not None])
 
 
 def _local(text: str) -> Result:

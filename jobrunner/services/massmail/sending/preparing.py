@@ -5,20 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobrunner.config import Configuration
+from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring, signing_keys
 from jobrunner.db.sql import load
 from jobrunner.errors import JobrunnerError, NotFound
+from jobrunner.execution.outcome import error_text
 from jobrunner.services.mail.accounts import SendingAccount, load_account
 from jobrunner.services.mail.accounts.loading import SYSTEM
 from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import ListId, bulk_fields
 from jobrunner.services.mail.composing.mailing import Mailing
 from jobrunner.services.mail.composing.parts import Attachment
-from jobrunner.services.mail.templates import MASS_MAIL, Template, compile_template, complete
+from jobrunner.services.mail.templates import MASS_MAIL, InvalidTemplate, Template, compile_template, complete
 from jobrunner.services.massmail.email_templates.rows import read_attachments
 from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 from jobrunner.services.massmail.links import Links
+from jobrunner.services.massmail.sending.line import GONE
 from jobrunner.services.massmail.settings import MassMailSettings, given_site_url
 from jobrunner.services.massmail.tokens import PURPOSE, Tokens
 
@@ -83,17 +86,20 @@ async def prepare(
 
     Raises:
         TemplateGone: its template is.
-        Unusable: account, sender, site, keys or template cannot be used.
+        Unusable: account, sender, site, keys or template cannot be used, or something in it that nobody foresaw.
+        Exception: the database is away.
     """
     (row,) = await line.fetch(load(__package__, "read_mailing"), mass_email_id)
     if row["subject"] is None:
         raise TemplateGone("its template is gone")
     try:
         return await _prepare(line, configuration, settings, row)
-    except Unusable:
+    except (Unusable, *TRANSIENT, *GONE):
         raise
-    except JobrunnerError as error:
-        raise Unusable(str(error)) from error
+    except InvalidTemplate as error:
+        raise Unusable(f"its template cannot be sent: {error}") from error
+    except Exception as error:
+        raise Unusable(error_text(error)) from error
 
 
 async def _prepare(line: Queryable, configuration: Configuration, settings: MassMailSettings, row: Any) -> Prepared:

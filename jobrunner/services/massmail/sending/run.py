@@ -4,25 +4,28 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from jobrunner.config import Configuration
+from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
+from jobrunner.execution.outcome import error_text
 from jobrunner.services.mail.accounts import Outgoing
 from jobrunner.services.mail.smtp import Pools
+from jobrunner.services.mail.templates import InvalidTemplate
 from jobrunner.services.massmail.mass_emails.building import build_mailing, list_due
 from jobrunner.services.massmail.mass_emails.states import complete, fail, pause_for
 from jobrunner.services.massmail.sending.course import Sent
 from jobrunner.services.massmail.sending.dispatch import Dispatch
 from jobrunner.services.massmail.sending.hour import HourLimit, Portion
 from jobrunner.services.massmail.sending.items import release_lost
-from jobrunner.services.massmail.sending.line import Line
+from jobrunner.services.massmail.sending.line import GONE, Line
 from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.pace import Pace
 from jobrunner.services.massmail.sending.preparing import Prepared, TemplateGone, Unusable, prepare
@@ -98,9 +101,15 @@ class Run:
         self._ends_at = time.monotonic() + time_slice
         self._places = asyncio.Semaphore(MOST_ACCOUNTS)
         self._waits: list[timedelta] = []
+        self._faults: list[Exception] = []
 
     async def send(self) -> Report:
-        """Send what is due and return what was done; nothing, where as many runs as may are under way here."""
+        """Send what is due and return what was done; nothing, where as many runs as may are under way here.
+
+        Raises:
+            Exception: the database is away; or what ended one mass e-mail that nobody foresaw, after all others had
+                their turn.
+        """
         mine = turns()
         if not mine.begin():
             self._log.info("two runs are under way in this process: another follows them")
@@ -115,6 +124,8 @@ class Run:
                 await self._side.fetch(load(__package__, "wake_mass_email"), None)
         finally:
             await self._side.close()
+        if self._faults:
+            raise self._faults[0]
         return self.report
 
     async def _send(self) -> None:
@@ -129,7 +140,8 @@ class Run:
             if self._is_over():
                 self.report.has_more = True
                 return
-            async with self._connect() as connection:  # without a limit: a long list takes its time
+            built = None
+            async with self._alone(due.id), self._connect() as connection:  # no limit: a long list takes its time
                 built = await build_mailing(connection, due.id)
             if built is not None:
                 self.report.built += 1
@@ -164,7 +176,8 @@ class Run:
                     return
                 # Each gets its share of the time, so that a long one does not hold up a short one.
                 share = (self._ends_at - time.monotonic()) / (len(ids) - place)
-                await self._send_one(id, settings, hour, portion, pace, time.monotonic() + share)
+                async with self._alone(id):
+                    await self._send_one(id, settings, hour, portion, pace, time.monotonic() + share)
 
     async def _send_one(
         self, id: int, settings: MassMailSettings, hour: HourLimit, portion: Portion, pace: Pace, ends_at: float
@@ -176,9 +189,10 @@ class Run:
             if await fail(self._side, id, str(error)):
                 await self._tell_owner(id, f"failed: {error}")
             return
-        except Unusable as error:
-            if await pause_for(self._side, id, str(error)):
-                await self._tell_owner(id, f"paused: {error}")
+        except (Unusable, InvalidTemplate) as error:
+            reason = f"its template cannot be sent: {error}" if isinstance(error, InvalidTemplate) else str(error)
+            if await pause_for(self._side, id, reason):
+                await self._tell_owner(id, f"paused: {reason}")
             return
         self.report.items += sent.counts
         self.report.has_more = self.report.has_more or sent.has_more
@@ -208,6 +222,17 @@ class Run:
                 on_settled=pace.add,
                 log=self._log,
             ).send()
+
+    @asynccontextmanager
+    async def _alone(self, id: int) -> AsyncIterator[None]:
+        """Keep what fails in one mass e-mail until the others had their turn; not where the database is away."""
+        try:
+            yield
+        except (*TRANSIENT, *GONE):
+            raise
+        except Exception as error:
+            self._log.exception("mass e-mail %d: %s", id, error_text(error))
+            self._faults.append(error)
 
     async def _tell_owner(self, id: int, reason: str) -> None:
         (row,) = await self._side.fetch(load(__package__, "read_mailing"), id)

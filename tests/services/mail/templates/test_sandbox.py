@@ -247,7 +247,7 @@ async def test_a_cancelled_batch_leaves_nothing_behind_for_the_next(values):
 async def test_the_line_of_a_mistake_is_that_of_the_template():
     template = compile_template("one\ntwo\n{{ 1 }}\n{{ ''.x() }}", "text", ALLOWED)
 
-    with pytest.raises(InvalidTemplate, match="line 4 of the template is refused: nothing but range"):
+    with pytest.raises(InvalidTemplate, match="line 4 of the text is refused: nothing but range"):
         async with Renderer([template]):
             pass
 

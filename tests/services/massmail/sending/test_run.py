@@ -4,7 +4,10 @@ import asyncio
 import re
 from typing import Any
 
+import pytest
+
 from jobrunner.services.massmail.sending.dispatch import LEASED_PER_CONNECTION
+from jobrunner.services.massmail.sending.letters import Writer
 from tests.services.mail.smtp.scripted_server import ScriptedServer
 from tests.services.massmail.sending.stage import SITE, HoldingServer, Stage, to
 
@@ -280,6 +283,74 @@ async def test_a_template_with_blocks_is_written_in_the_sandbox(stage: Stage, pa
 
     assert len(server.messages) == 3
     assert "Hi F" in parse(server.messages[0].data).get_body(("html",)).get_content()
+
+
+async def _add_beside(stage: Stage, name: str, mailing: int) -> int:
+    """Add a mailing by the same account, to the same list, that starts later."""
+    id: int = await stage.pool.fetchval(
+        "INSERT INTO jobrunner.mass_email (name, status, start_at, email_template_id, smtp_account_id, created_by,"
+        " modified_by) SELECT $2, 'Pending', now(), email_template_id, smtp_account_id, 'ada', 'ada'"
+        " FROM jobrunner.mass_email WHERE id = $1 RETURNING id",
+        mailing,
+        name,
+    )
+    await stage.pool.execute(
+        "INSERT INTO jobrunner.mass_email_list (mass_email_id, target_list_id, position) VALUES ($1, $2, 0)",
+        id,
+        stage.list,
+    )
+    return id
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("Hi\n{% if x %}unclosed", "line 2 of the HTML is refused: Unexpected end of template."),
+        ("{% include %}", "line 1 of the HTML is refused: "),
+        ("<a {Person.name}>x</a>", "line 1: {Person.name} stands inside a tag and needs quotes around it"),
+    ],
+)
+async def test_a_broken_template_pauses_its_mailing_and_hinders_no_other(stage: Stage, body: str, reason: str):
+    async with ScriptedServer() as server:
+        broken = await stage.add_mailing(server.port, 3)
+        sound = await _add_beside(stage, "June", broken)
+        template = await stage.pool.fetchval(
+            "INSERT INTO jobrunner.email_template (name, subject, body, created_by)"
+            " VALUES ('broken', 'S', $1, 'ada') RETURNING id",
+            body,
+        )
+        await stage.pool.execute(
+            "UPDATE jobrunner.mass_email SET email_template_id = $1 WHERE id = $2", template, broken
+        )
+        report = await stage.run()
+
+        assert (report.items["Sent"], report.completed, report.has_more) == (3, 1, False)
+        assert await stage.counts(sound) == {"Sent": 3}
+        status, words = await stage.state()
+        assert status == "Paused"
+        assert str(words).startswith(f"its template cannot be sent: {reason}")
+        assert (await stage.run()).found_nothing
+
+
+async def test_what_nobody_foresaw_in_one_mailing_is_raised_after_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    """A fault of ours in one of them, at the place where its first mails are to be written."""
+    enter = Writer.__aenter__
+
+    async def enter_or_fail(self: Writer) -> Writer:
+        if self._prepared.name == "May":
+            raise ZeroDivisionError("here")
+        return await enter(self)
+
+    monkeypatch.setattr(Writer, "__aenter__", enter_or_fail)
+    async with ScriptedServer() as server:
+        sound = await _add_beside(stage, "June", await stage.add_mailing(server.port, 3))
+        other = await stage.add_mailing(server.port, 3, name="July", account={"name": "other"})
+        with pytest.raises(ZeroDivisionError, match="here"):
+            await stage.run()
+
+    assert await stage.counts(sound) == await stage.counts(other) == {"Sent": 3}
 
 
 async def test_progress_says_how_far_how_fast_and_how_long(stage: Stage):
