@@ -962,6 +962,55 @@ CREATE TRIGGER wake_changed AFTER UPDATE OF status ON jobrunner.campaign
 FOR EACH ROW WHEN (OLD.status = 'Inactive' AND NEW.status <> 'Inactive')
 EXECUTE FUNCTION jobrunner.wake_for_campaign();
 
+-- What a limit held back may go on, or has another moment to go on at: the limit of the hour, an account's own rate, and
+-- what a person ends before its time.
+CREATE FUNCTION jobrunner.wake_for_limit() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF EXISTS (SELECT FROM jobrunner.mass_email AS m WHERE m.status IN ('Pending', 'In Process')) THEN
+        PERFORM jobrunner.wake_job('ProcessMassEmail', ARRAY[now()]);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER wake_mass_mail_for_new AFTER INSERT ON jobrunner.setting
+FOR EACH ROW WHEN (NEW.name = 'mass_email_max_per_hour_count')
+EXECUTE FUNCTION jobrunner.wake_for_limit();
+CREATE TRIGGER wake_mass_mail_for_changed AFTER UPDATE OF value ON jobrunner.setting
+FOR EACH ROW WHEN (NEW.name = 'mass_email_max_per_hour_count' AND NEW.value <> OLD.value)
+EXECUTE FUNCTION jobrunner.wake_for_limit();
+CREATE TRIGGER wake_mass_mail_for_gone AFTER DELETE ON jobrunner.setting
+FOR EACH ROW WHEN (OLD.name = 'mass_email_max_per_hour_count')
+EXECUTE FUNCTION jobrunner.wake_for_limit();
+
+CREATE FUNCTION jobrunner.wake_for_smtp_account() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM jobrunner.mass_email AS m
+        WHERE m.status IN ('Pending', 'In Process')
+            AND (m.smtp_account_id = NEW.id OR (m.smtp_account_id IS NULL AND NEW.kind = 'System'))
+    ) THEN
+        PERFORM jobrunner.wake_job('ProcessMassEmail', ARRAY[now()]);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER wake_mass_mail AFTER UPDATE OF rate_per_minute, rate_per_hour ON jobrunner.smtp_account
+FOR EACH ROW WHEN ((NEW.rate_per_minute, NEW.rate_per_hour) IS DISTINCT FROM (OLD.rate_per_minute, OLD.rate_per_hour))
+EXECUTE FUNCTION jobrunner.wake_for_smtp_account();
+
+-- Resumed, or found well by a test. What ends by itself has been planned for.
+CREATE TRIGGER wake_mass_mail AFTER UPDATE OF paused_kind, cooled_until, retry_at ON jobrunner.smtp_account_state
+FOR EACH ROW
+WHEN (
+    NEW.paused_kind IS NULL
+    AND coalesce(greatest(NEW.cooled_until, NEW.retry_at) <= now(), true)
+    AND ((OLD.paused_kind IS NOT NULL AND coalesce(OLD.paused_until > now(), true)) OR greatest(OLD.cooled_until, OLD.retry_at) > now())
+)
+EXECUTE FUNCTION jobrunner.wake_for_limit();
+
 -- Building
 
 -- Builds the queue of one mass e-mail that is Pending and due, and sets it In Process, or Complete where nobody is to get

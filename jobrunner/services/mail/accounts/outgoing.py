@@ -125,7 +125,11 @@ class Outgoing:
 
     async def wait(self) -> timedelta | None:
         """Return how long until it is worth while to come again; None where only a person can help."""
-        return (await self._reserve(0)).wait
+        return (await self.look()).wait
+
+    async def look(self) -> Allowance:
+        """Return what holds it back at this moment, and for how long; nothing is taken."""
+        return await self._reserve(0)
 
     def signed(self, message: bytes, at: datetime) -> bytes:
         """Return the message with the account's DKIM signature, if it has one."""

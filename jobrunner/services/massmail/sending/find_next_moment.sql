@@ -1,6 +1,7 @@
 -- When it is worth while to run again: $1 how long accounts are to be waited for or NULL, $2 whether the hour is used up.
--- On the minute, so that many who ask for one ask for the same.
-SELECT date_trunc('minute', min(n.moment) + interval '1 minute') AS moment
+-- On the second, so that many who ask for one ask for the same; and some seconds from now, so that thousands of mails that
+-- are deferred to moments of their own do not start a run for each.
+SELECT date_trunc('second', greatest(min(n.moment), now() + interval '5 seconds') + interval '1 second') AS moment
 FROM (
     SELECT min(q.next_attempt_at) AS moment
     FROM jobrunner.mass_email AS m
@@ -23,3 +24,4 @@ FROM (
     ) AS s
 ) AS n
 WHERE n.moment IS NOT NULL
+HAVING count(*) > 0  -- greatest() passes over NULL

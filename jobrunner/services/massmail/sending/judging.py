@@ -13,6 +13,8 @@ DELAYS = tuple(timedelta(minutes=m) for m in (5, 30, 120))
 JITTER = 0.2
 BREAK_DELAY = timedelta(minutes=1)
 """After a line that broke off."""
+AWAY_DELAY = timedelta(seconds=5)
+"""After a server that was not there: it is the account that waits, longer each time."""
 BREAKS = 2
 """Lines that broke off in a row and count nothing; from the next one on it may be the mail that breaks them."""
 TEXT_LIMIT = 1000
@@ -47,7 +49,7 @@ def judge(
         case Outcome.RATE:
             return answered._replace(delay=_spread(DELAYS[0], chance))
         case Outcome.CONNECTION if result.phase.before_message:  # the server is away: no mail's doing
-            return answered._replace(delay=_spread(BREAK_DELAY, chance))
+            return answered._replace(delay=_spread(AWAY_DELAY, chance))
     broke_off = result.outcome is Outcome.CONNECTION
     is_charged = result.charged or item.break_count >= BREAKS
     answered = answered._replace(is_charged=is_charged, broke_off=broke_off)

@@ -21,7 +21,7 @@ from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.preparing import Prepared
 
 TROUBLE_WAIT = timedelta(minutes=1)
-"""Before an account is asked again that was in trouble."""
+"""Before an account is asked again that was in trouble, where its state does not say until when."""
 
 
 class Results:
@@ -81,7 +81,8 @@ class Results:
         if (reason := self._breakers.note(result)) is not None:
             await self._pause(reason)
         if (held := await self._account.observe(result)) is not None:
-            self._course.sent.wait = self._course.sent.wait or TROUBLE_WAIT
+            now = await self._account.look()
+            self._course.sent.wait = TROUBLE_WAIT if now.held is None else now.wait
             self._course.stop(f"its account is held back: {held}", halted=True)
         return self.judged(item, result)
 
