@@ -595,6 +595,7 @@ CREATE TABLE jobrunner.mass_email (
     left_out jsonb NOT NULL DEFAULT '{}',
     built_at timestamptz,
     paused_at timestamptz,
+    resumed_at timestamptz,
     finished_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     created_by text NOT NULL DEFAULT current_user,
@@ -610,6 +611,7 @@ COMMENT ON COLUMN jobrunner.mass_email.generation IS 'Grows when everybody is to
 COMMENT ON COLUMN jobrunner.mass_email.smtp_account_id IS 'The account that sends it (jobrunner.smtp_account); NULL for the system''s. No key: where the account is gone, the mailing is paused.';
 COMMENT ON COLUMN jobrunner.mass_email.opt_out_entirely IS 'Whether who unsubscribes gets no mass mail at all any more, rather than none of its lists.';
 COMMENT ON COLUMN jobrunner.mass_email.left_out IS 'How many members were not queued when it was built, by reason.';
+COMMENT ON COLUMN jobrunner.mass_email.resumed_at IS 'When a person let it go on last, resumed or started again: what is refused is counted from then on.';
 COMMENT ON COLUMN jobrunner.mass_email.built_at IS 'When its queue was built; NULL while it waits for that.';
 CREATE INDEX mass_email_live ON jobrunner.mass_email (start_at, id) WHERE status IN ('Pending', 'In Process');
 CREATE INDEX mass_email_of_campaign ON jobrunner.mass_email (campaign_id) WHERE campaign_id IS NOT NULL;

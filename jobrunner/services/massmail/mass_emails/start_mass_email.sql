@@ -6,6 +6,7 @@ SET status = 'Pending',
     reason = NULL,
     left_out = '{}',
     built_at = NULL,
+    resumed_at = CASE WHEN m.finished_at IS NOT NULL THEN now() END,
     finished_at = NULL
 WHERE m.id = $1::bigint AND (m.status = 'Draft' OR (m.finished_at IS NOT NULL AND $3::text IN ('rest', 'everybody')))
 RETURNING m.id

@@ -58,6 +58,8 @@ class Prepared:
     tracking_url_ids: tuple[int, ...]
     """Those that its template uses."""
     settings: MassMailSettings
+    is_resumed: bool = False
+    """A person has let it go on."""
     stores_sent: bool = False
     """Its mails are stored in the Sent folder of its account."""
     unsubscribe_mailbox: str | None = None
@@ -161,6 +163,7 @@ async def _prepare(line: Queryable, configuration: Configuration, settings: Mass
         pixel=pixel,
         tracking_url_ids=tracking,
         settings=settings,
+        is_resumed=row["is_resumed"],
         stores_sent=row["store_sent_emails"] and account.stores_sent,
         unsubscribe_mailbox=await _unsubscribe_mailbox(line, sender) if opt_out else None,
     )

@@ -13,6 +13,7 @@ SELECT
     m.reply_to_address,
     m.reply_to_name,
     m.store_sent_emails,
+    m.resumed_at IS NOT NULL AS is_resumed,
     e.subject,
     e.body,
     e.plain_body,

@@ -50,9 +50,9 @@ class Results:
         self._breakers = Breakers()
 
     async def read_earlier(self) -> None:
-        """Take account of what became of the last items of earlier runs."""
+        """Take account of what became of the last items of earlier runs, since a person let the mailing go on."""
         rows = await self._side.fetch(load(__package__, "read_outcomes"), self._prepared.id, BOUNCE_WINDOW)
-        self._breakers = Breakers(rows)
+        self._breakers = Breakers(rows, is_resumed=self._prepared.is_resumed)
 
     def tell(self, item: Item, result: Result) -> None:
         """Log what was not simply accepted."""

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from jobrunner.services.massmail.mass_emails.rows import find_mass_email
+from jobrunner.services.massmail.mass_emails.states import pause, resume, start
 from tests.services.mail.smtp.scripted_server import CLOSE, ScriptedServer
 from tests.services.massmail.sending.stage import Stage, to
 
@@ -268,6 +270,67 @@ async def test_a_server_that_refuses_everybody_pauses_it(stage: Stage, people: i
     assert str(reason).startswith(f"{words} mails were")
     assert "550 5.0.0 not you" in str(reason)
     assert (await stage.counts())["Failed"] == failed
+
+
+async def _let_go_on(stage: Stage) -> None:
+    async with stage.connect() as connection:
+        await resume(connection, await find_mass_email(connection, str(stage.mailing)))
+
+
+async def test_a_mailing_that_was_resumed_in_vain_is_paused_again_and_again(stage: Stage):
+    """The first ten count anew each time; it does not run to its end over refusals."""
+    async with ScriptedServer(script={"RCPT": "550 5.0.0 not you"}) as server:
+        await stage.add_mailing(server.port, 80, account={"max_connections": 1})
+        for failed in (10, 20, 30):
+            await stage.run()
+            status, reason = await stage.state()
+            assert (status, str(reason).startswith("the first 10 mails were all refused")) == ("Paused", True)
+            assert (await stage.counts())["Failed"] == failed
+            await _let_go_on(stage)
+
+
+@pytest.mark.parametrize("batch", [0, 7])
+async def test_of_a_mailing_that_was_resumed_half_may_not_be_refused(stage: Stage, batch: int):
+    """From the tenth mail on, and over several runs, for whatever reason they are refused; ten before were taken."""
+    answers = {"RCPT": lambda c: "550 5.0.0 not you" if "@bad" in c else None}
+    async with ScriptedServer(script=answers) as server:
+        # 10 good ones before the pause; after it 6 good and 5 bad ones are no half, one bad one more is.
+        good, mixed = [f"g{n}@good.example" for n in range(16)], [f"b{n}@bad{n}.example" for n in range(30)]
+        await stage.add_mailing(server.port, [*good, *mixed], account={"max_connections": 1})
+        await stage.set(mass_email_max_per_batch_count=10)
+        await stage.run()
+        async with stage.connect() as connection:
+            await pause(connection, await find_mass_email(connection, str(stage.mailing)), "wait")
+        await _let_go_on(stage)
+        await stage.set(mass_email_max_per_batch_count=batch)
+        for _ in range(2):
+            await stage.run()
+
+    status, reason = await stage.state()
+    assert status == "Paused"
+    assert str(reason).startswith("6 of the 12 mails since it was let go on were refused, the last: 550 5.0.0 not you")
+    assert await stage.counts() == {"Sent": 16, "Failed": 6, "Pending": 24}
+
+
+async def test_one_that_was_not_paused_goes_on_over_some_refusals(stage: Stage):
+    async with ScriptedServer(script={"RCPT": lambda c: None if "<a0@" in c else "550 5.0.0 not you"}) as server:
+        await stage.add_mailing(server.port, 20, account={"max_connections": 1})
+        await stage.run()
+
+    assert await stage.state() == ("Complete", None)
+    assert await stage.counts() == {"Sent": 1, "Failed": 19}
+
+
+async def test_one_that_is_started_again_counts_anew(stage: Stage):
+    async with ScriptedServer(script={"RCPT": lambda c: None if "<a0@" in c else "550 5.0.0 not you"}) as server:
+        await stage.add_mailing(server.port, 20, account={"max_connections": 1})
+        await stage.run()
+        async with stage.connect() as connection:
+            await start(connection, await find_mass_email(connection, str(stage.mailing)), again="rest")
+        await stage.run()
+
+    status, reason = await stage.state()
+    assert (status, str(reason).startswith("the first 10 mails were all refused")) == ("Paused", True)
 
 
 async def test_an_address_that_is_none_fails_alone(stage: Stage):
