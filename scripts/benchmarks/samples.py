@@ -22,6 +22,10 @@ class Samples:
         """Return the median of a figure's rounds."""
         return statistics.median(self._values[figure, system])
 
+    def most(self, figure: str, system: str) -> float:
+        """Return the largest value of a figure's rounds."""
+        return max(self._values[figure, system])
+
     def has(self, figure: str, system: str) -> bool:
         """Whether the figure was measured for the system."""
         return (figure, system) in self._values

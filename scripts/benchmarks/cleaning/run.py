@@ -1,0 +1,163 @@
+"""A whole run: a daemon drains its queue, without a clean-up, with one, and without again, in each round."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jobrunner.db import migrations
+from scripts.benchmarks.cleaning import judging, seeding
+from scripts.benchmarks.cleaning.locks import watched
+from scripts.benchmarks.cleaning.sizes import LONG, QUICK, Sizes
+from scripts.benchmarks.mailing.statements import SETTINGS
+from scripts.benchmarks.queueing.jobrunner_daemon import Jobrunner
+from scripts.benchmarks.queueing.worker import Ear, Worker
+from scripts.benchmarks.report import say
+from scripts.benchmarks.samples import Samples
+from scripts.benchmarks.server import Server, machine, server
+
+PACKAGES = ("jobrunner", "asyncpg", "uvloop")
+LIMIT = 300.0
+"""Seconds that a clean-up may take here."""
+ENDED = "SELECT count(*) FROM jobrunner.job_history AS h WHERE h.id > 0 AND h.status = 'Success' AND h.finished_at > $1"
+RESULT = """
+SELECT
+    c.status::text AS status,
+    c.error,
+    extract(epoch FROM c.finished_at - c.started_at)::float8 AS seconds,
+    (
+        SELECT count(*)
+        FROM jobrunner.job_history AS h
+        WHERE h.id > 0 AND h.status = 'Success' AND h.finished_at >= c.started_at AND h.finished_at < c.finished_at
+    ) AS ended
+FROM jobrunner.job_history AS c
+WHERE c.id = $1
+"""
+LONGEST = """
+SELECT max(s.max_exec_time)
+FROM pg_stat_statements AS s
+JOIN pg_database AS d ON d.oid = s.dbid
+WHERE d.datname = current_database() AND s.toplevel AND s.query !~* '^\\s*vacuum' AND NOT s.queryid = ANY ($1::bigint[])
+"""
+SEEN = """
+SELECT coalesce(array_agg(s.queryid), '{}')
+FROM pg_stat_statements AS s
+JOIN pg_database AS d ON d.oid = s.dbid
+WHERE d.datname = current_database()
+"""
+
+
+class CleaningDaemon(Jobrunner):
+    """The daemon with its default settings, and a data folder of its own."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__("jobrunner", "cleaning")
+        self._folder = folder
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {**super().environment, "JOBRUNNER_DATA_DIR": self._folder, "JOBRUNNER_HTTP__ENABLED": "false"}
+
+
+class Run:
+    """One run on one server."""
+
+    def __init__(self, given: Server, sizes: Sizes, system: CleaningDaemon, worker: Worker) -> None:
+        self.server = given
+        self.sizes = sizes
+        self.system = system
+        self.worker = worker
+        self.admin = system.admin
+        self.samples = Samples()
+        self.counts_statements = False
+
+    async def whole(self) -> None:
+        """Measure all rounds."""
+        self.counts_statements = bool(
+            await self.admin.fetchval(
+                "SELECT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_stat_statements')"
+            )
+        )
+        for number in range(self.sizes.rounds):
+            say(f"round {number + 1}: {self.sizes.jobs:,} old jobs, {self.sizes.removed:,} removed records")
+            await self.round()
+
+    async def round(self) -> None:
+        """Measure before, during and after one clean-up, all with jobs left to run."""
+        self.worker.freeze()
+        await seeding.seed(self.admin, self.sizes)
+        self.worker.go_on()
+        await self.rate(1.0)  # it warms up
+        if self.counts_statements:
+            await self.admin.execute("SELECT pg_stat_statements_reset()")
+        before = await self.rate(self.sizes.window)
+        others = await self.admin.fetchval(SEEN) if self.counts_statements else []
+        during, took = await self.clean(others)
+        after = await self.rate(self.sizes.window)
+        if not await self.admin.fetchval("SELECT EXISTS (SELECT FROM jobrunner.job AS j WHERE j.hold IS NULL)"):
+            raise RuntimeError("the queue was empty before the round was over: it says nothing")
+        say(f"{before:,.0f}, {during:,.0f} and {after:,.0f} jobs/s; the clean-up took {took:.1f} s")
+        self.samples.add(judging.RATE, judging.WITHOUT, (before + after) / 2)
+        self.samples.add(judging.RATE, judging.WITH, during)
+        self.samples.add(judging.TOOK, judging.WITH, took)
+
+    async def rate(self, seconds: float) -> float:
+        """Return how many jobs end a second."""
+        began, done = time.perf_counter(), await self.ended()
+        await asyncio.sleep(seconds)
+        return (await self.ended() - done) / (time.perf_counter() - began)
+
+    async def ended(self) -> int:
+        """Return how many have ended today."""
+        count: int = await self.admin.fetchval(ENDED, self._today)
+        return count
+
+    @property
+    def _today(self) -> Any:
+        return datetime.now(UTC) - timedelta(hours=2)
+
+    async def clean(self, others: list[int]) -> tuple[float, float]:
+        """Have the daemon clean; return how many jobs ended a second meanwhile, and how long it took."""
+        async with watched(self.system.url) as waits, asyncio.timeout(LIMIT):
+            job = await self.admin.fetchval("SELECT jobrunner.enqueue('Cleanup', priority => -100)")
+            while not await self.system.has_ended(job):  # noqa: ASYNC110  no event comes from another process
+                await asyncio.sleep(0.02)
+        row = await self.admin.fetchrow(RESULT, job)
+        if row["status"] != "Success" or (rows := await seeding.left(self.admin)):
+            raise RuntimeError(f"not all was cleaned: {row['status']}, {row['error']}, {rows} rows are left")
+        self.samples.add(judging.LOCK, judging.WITH, waits.longest)
+        self.samples.add(judging.WAITS, judging.WITH, waits.count)
+        if self.counts_statements:
+            self.samples.add(judging.STATEMENT, judging.WITH, await self.admin.fetchval(LONGEST, others) or 0.0)
+        return row["ended"] / row["seconds"], row["seconds"]
+
+
+async def main(*, quick: bool, as_json: bool, database_url: str | None) -> None:
+    """Run and print."""
+    sizes = QUICK if quick else LONG
+    further = {**SETTINGS, "pg_stat_statements.track": "top"}
+    with Ear() as ear, tempfile.TemporaryDirectory(prefix="jobrunner-bench-cleanup-") as folder:
+        async with server(database_url, further) as given:
+            say(machine(given, PACKAGES))
+            url = await given.create_database("cleaning")
+            await migrations.upgrade(url)
+            system = CleaningDaemon(folder)
+            await system.prepare(url)
+            try:
+                if database_url is None:
+                    await system.admin.execute("CREATE EXTENSION pg_stat_statements")
+                worker = Worker(system, ear)
+                try:
+                    await worker.ready()
+                    run = Run(given, sizes, system, worker)
+                    await run.whole()
+                except BaseException:
+                    say(worker.log)
+                    raise
+                finally:
+                    await worker.stop()
+            finally:
+                await system.close()
+    judging.report(run.samples, sizes).print(as_json=as_json)
