@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.benchmarks.cleaning import judging
+from scripts.benchmarks.cleaning import judging, seeding
 from scripts.benchmarks.cleaning.sizes import QUICK
 from scripts.benchmarks.samples import Samples
 
@@ -19,3 +19,12 @@ def test_goals_are_judged_by_the_ratio_and_by_the_longest_wait_of_all_rounds(rat
     rows = judging.report(samples, QUICK).rows
     assert [row.met for row in rows if row.met is not None] == met
     assert judging.STATEMENT not in [row.figure for row in rows]
+
+
+def test_a_round_counts_only_if_cleanup_removed_all():
+    targets = {"jobs": {"rows": 90_000}, "failed-jobs": {"rows": 10_000}, "deleted-leads": {"rows": QUICK.removed}}
+    seeding.check(targets, QUICK)
+    with pytest.raises(RuntimeError, match="removed 10,000 jobs"):
+        seeding.check({**targets, "jobs": {"rows": 0}}, QUICK)
+    with pytest.raises(RuntimeError, match="and 5 records"):
+        seeding.check({**targets, "deleted-leads": {"rows": 5}}, QUICK)

@@ -20,8 +20,7 @@ def report(samples: Samples, sizes: Sizes) -> Report:
         rows.add(RATE, name, samples.median(RATE, name), "jobs/s")
     ratio = samples.ratio(RATE, WITH, WITHOUT)
     rows.add(f"{RATE}: ratio", f"{WITH} / {WITHOUT}", ratio, "times", at_least(0.9))
-    # Not the jobs: so far the daemon itself drops their days before Cleanup comes to them.
-    what = f"{sizes.removed:,} records"
+    what = f"{sizes.jobs:,} jobs, {sizes.removed:,} records"
     rows.add(f"{TOOK} of {what}", WITH, samples.median(TOOK, WITH), "s")
     rows.add(LOCK, WITH, samples.most(LOCK, WITH), "ms", at_most(100))
     rows.add(WAITS, WITH, samples.median(WAITS, WITH), "waits")

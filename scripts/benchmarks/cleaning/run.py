@@ -1,11 +1,11 @@
 """A whole run: a daemon drains its queue, without a clean-up, with one, and without again, in each round."""
 
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from jobrunner.db import migrations
 from scripts.benchmarks.cleaning import judging, seeding
@@ -16,9 +16,13 @@ from scripts.benchmarks.queueing.jobrunner_daemon import Jobrunner
 from scripts.benchmarks.queueing.worker import Ear, Worker
 from scripts.benchmarks.report import say
 from scripts.benchmarks.samples import Samples
-from scripts.benchmarks.server import Server, machine, server
+from scripts.benchmarks.server import machine, server
 
 PACKAGES = ("jobrunner", "asyncpg", "uvloop")
+PERIODS = {"cleanup_job_period": 30, "cleanup_failed_job_period": 90}
+"""How long finished jobs are kept, in days: the defaults."""
+FOR_NOW = 3650
+"""Days for which they are kept until the clean-up begins."""
 LIMIT = 300.0
 """Seconds that a clean-up may take here."""
 ENDED = "SELECT count(*) FROM jobrunner.job_history AS h WHERE h.id > 0 AND h.status = 'Success' AND h.finished_at > $1"
@@ -26,6 +30,7 @@ RESULT = """
 SELECT
     c.status::text AS status,
     c.error,
+    c.result,
     extract(epoch FROM c.finished_at - c.started_at)::float8 AS seconds,
     (
         SELECT count(*)
@@ -64,8 +69,7 @@ class CleaningDaemon(Jobrunner):
 class Run:
     """One run on one server."""
 
-    def __init__(self, given: Server, sizes: Sizes, system: CleaningDaemon, worker: Worker) -> None:
-        self.server = given
+    def __init__(self, sizes: Sizes, system: CleaningDaemon, worker: Worker) -> None:
         self.sizes = sizes
         self.system = system
         self.worker = worker
@@ -86,9 +90,12 @@ class Run:
 
     async def round(self) -> None:
         """Measure before, during and after one clean-up, all with jobs left to run."""
-        self.worker.freeze()
+        for name in PERIODS:
+            await self.system.set(name, FOR_NOW)  # else the daemon's retention drops the days before Cleanup does
+        await self.system.set("paused", True)
+        await self.system.idle()
         await seeding.seed(self.admin, self.sizes)
-        self.worker.go_on()
+        await self.system.set("paused", False)
         await self.rate(1.0)  # it warms up
         if self.counts_statements:
             await self.admin.execute("SELECT pg_stat_statements_reset()")
@@ -110,16 +117,14 @@ class Run:
         return (await self.ended() - done) / (time.perf_counter() - began)
 
     async def ended(self) -> int:
-        """Return how many have ended today."""
-        count: int = await self.admin.fetchval(ENDED, self._today)
+        """Return how many have ended lately; the old ones are in other tables, which are not looked at."""
+        count: int = await self.admin.fetchval(ENDED, datetime.now(UTC) - timedelta(hours=2))
         return count
-
-    @property
-    def _today(self) -> Any:
-        return datetime.now(UTC) - timedelta(hours=2)
 
     async def clean(self, others: list[int]) -> tuple[float, float]:
         """Have the daemon clean; return how many jobs ended a second meanwhile, and how long it took."""
+        for name, days in PERIODS.items():
+            await self.system.set(name, days)
         async with watched(self.system.url) as waits, asyncio.timeout(LIMIT):
             job = await self.admin.fetchval("SELECT jobrunner.enqueue('Cleanup', priority => -100)")
             while not await self.system.has_ended(job):  # noqa: ASYNC110  no event comes from another process
@@ -127,6 +132,7 @@ class Run:
         row = await self.admin.fetchrow(RESULT, job)
         if row["status"] != "Success" or (rows := await seeding.left(self.admin)):
             raise RuntimeError(f"not all was cleaned: {row['status']}, {row['error']}, {rows} rows are left")
+        seeding.check(json.loads(row["result"])["targets"], self.sizes)
         self.samples.add(judging.LOCK, judging.WITH, waits.longest)
         self.samples.add(judging.WAITS, judging.WITH, waits.count)
         if self.counts_statements:
@@ -151,7 +157,7 @@ async def main(*, quick: bool, as_json: bool, database_url: str | None) -> None:
                 worker = Worker(system, ear)
                 try:
                     await worker.ready()
-                    run = Run(given, sizes, system, worker)
+                    run = Run(sizes, system, worker)
                     await run.whole()
                 except BaseException:
                     say(worker.log)
