@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
+from jobrunner.db.line import PATIENCE, Line
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
 from jobrunner.services.mail.accounts import Outgoing
@@ -21,7 +22,6 @@ from jobrunner.services.massmail.sending.items import Items
 from jobrunner.services.massmail.sending.lanes import Lanes
 from jobrunner.services.massmail.sending.ledger import Ledger
 from jobrunner.services.massmail.sending.letters import Writer
-from jobrunner.services.massmail.sending.line import PATIENCE, Line
 from jobrunner.services.massmail.sending.preparing import Prepared
 from jobrunner.services.massmail.sending.results import Results
 

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from jobrunner.db.line import Line
 from jobrunner.services.mail.accounts import Allowance, SendingAccount, give_back
 from jobrunner.services.mail.accounts.outgoing import RATE_USED_UP, WORTH_WAITING
 from jobrunner.services.mail.accounts.rates import reserve_domains
@@ -13,7 +14,6 @@ from jobrunner.services.massmail.sending.hour import Portion
 from jobrunner.services.massmail.sending.items import START, Cursor, Item, Items, Settlement
 from jobrunner.services.massmail.sending.ledger import Ledger
 from jobrunner.services.massmail.sending.letters import Letter, Writer
-from jobrunner.services.massmail.sending.line import Line
 from jobrunner.services.massmail.sending.results import Results
 
 TOGETHER = 16

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from jobrunner.db.line import Line
 from jobrunner.services.massmail.sending.hour import HourLimit
 from jobrunner.services.massmail.sending.items import Answer, Items, Settlement
-from jobrunner.services.massmail.sending.line import Line
 
 GATHERING_LIMIT = 0.005
 """Seconds for which a statement waits at most for the results of mails that are being handed over."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.line import GONE
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring, signing_keys
 from jobrunner.db.sql import load
@@ -21,7 +22,6 @@ from jobrunner.services.mail.templates import MASS_MAIL, InvalidTemplate, Templa
 from jobrunner.services.massmail.email_templates.rows import read_attachments
 from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 from jobrunner.services.massmail.links import Links
-from jobrunner.services.massmail.sending.line import GONE
 from jobrunner.services.massmail.settings import MassMailSettings, given_site_url
 from jobrunner.services.massmail.tokens import PURPOSE, Tokens
 

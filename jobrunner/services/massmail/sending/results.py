@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 
+from jobrunner.db.line import Line
 from jobrunner.db.sql import load
 from jobrunner.services.mail.accounts import Outgoing
 from jobrunner.services.mail.accounts.sent_copies import KEEP_SENT_COPY
@@ -16,7 +17,6 @@ from jobrunner.services.massmail.sending.items import Answer, Item, Settlement
 from jobrunner.services.massmail.sending.judging import judge
 from jobrunner.services.massmail.sending.ledger import Ledger
 from jobrunner.services.massmail.sending.letters import Letter, message_id
-from jobrunner.services.massmail.sending.line import Line
 from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.preparing import Prepared
 

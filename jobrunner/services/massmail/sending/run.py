@@ -12,6 +12,7 @@ from typing import Any
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.line import GONE, Line
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
@@ -25,7 +26,6 @@ from jobrunner.services.massmail.sending.course import Sent
 from jobrunner.services.massmail.sending.dispatch import Dispatch
 from jobrunner.services.massmail.sending.hour import HourLimit, Portion
 from jobrunner.services.massmail.sending.items import release_lost
-from jobrunner.services.massmail.sending.line import GONE, Line
 from jobrunner.services.massmail.sending.owner import tell_owner
 from jobrunner.services.massmail.sending.pace import Pace
 from jobrunner.services.massmail.sending.preparing import Prepared, TemplateGone, Unusable, prepare

@@ -10,6 +10,7 @@ from typing import Any
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.line import PATIENCE, Line
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
@@ -20,7 +21,6 @@ from jobrunner.services.webhooks.sending.gathering import Gatherer
 from jobrunner.services.webhooks.sending.judging import Schedule
 from jobrunner.services.webhooks.sending.lanes import SHARE, Lanes
 from jobrunner.services.webhooks.sending.ledger import Ledger
-from jobrunner.services.webhooks.sending.line import PATIENCE, Line
 from jobrunner.services.webhooks.sending.watch import Watch
 from jobrunner.services.webhooks.sending.webhook import Webhook
 from jobrunner.services.webhooks.settings import load_webhook_settings

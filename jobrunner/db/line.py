@@ -52,13 +52,15 @@ class Line:
         await self._stack.aclose()
 
     async def _try(self, query: str, args: tuple[Any, ...]) -> list[Any]:
-        if self._connection is None:
-            connection = await self._stack.enter_async_context(self._connect())
-            await connection.fetch(load(__package__, "steady_session"), connection.get_server_pid(), self._by_row)
-            self._connection = connection
         try:
+            if self._connection is None:
+                connection = await self._stack.enter_async_context(self._connect())
+                session = load(__package__, "steady_session")
+                await connection.fetch(session, connection.get_server_pid(), self._by_row, timeout=STATEMENT_LIMIT)
+                self._connection = connection
             rows: list[Any] = await self._connection.fetch(query, *args, timeout=STATEMENT_LIMIT)
-        except (*GONE, asyncio.CancelledError):
-            await self.close()
+        except BaseException as error:
+            if self._connection is None or isinstance(error, (*GONE, asyncio.CancelledError)):
+                await self.close()
             raise
         return rows
