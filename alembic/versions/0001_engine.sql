@@ -749,12 +749,13 @@ BEGIN
         ORDER BY c.relname
     LOOP
         BEGIN
-            -- Not waited for: DROP would hold the parent meanwhile, and with it every job that ends.
+            -- Not waited for: DROP would hold the parent meanwhile, and with it every job that ends. These wait behind us,
+            -- too, while we wait for the parent below: for those that have it just now, and for no report.
             EXECUTE pg_catalog.format('LOCK TABLE jobrunner.%I IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
         EXCEPTION
             WHEN lock_not_available OR undefined_table THEN CONTINUE;
         END;
-        PERFORM pg_catalog.set_config('lock_timeout', '500ms', true);
+        PERFORM pg_catalog.set_config('lock_timeout', '100ms', true);
         EXECUTE pg_catalog.format('DROP TABLE IF EXISTS jobrunner.%I', partition);
         RETURN partition;
     END LOOP;

@@ -214,6 +214,10 @@ FOR EACH ROW WHEN (OLD.in_trash IS DISTINCT FROM NEW.in_trash) EXECUTE FUNCTION 
 
 CREATE INDEX notification_old ON jobrunner.notification (read, created_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX campaign_log_hit ON jobrunner.campaign_log (action_date) WHERE action IN ('Opened', 'Clicked');
+-- Of whom or what a case is, for the clean-up of persons and accounts.
+CREATE INDEX case_of_account ON jobrunner.case_record (account_id) WHERE account_id IS NOT NULL;
+CREATE INDEX case_of_contact ON jobrunner.case_record (contact_id) WHERE contact_id IS NOT NULL;
+CREATE INDEX case_of_lead ON jobrunner.case_record (lead_id) WHERE lead_id IS NOT NULL;
 CREATE INDEX mailing_report_settled ON jobrunner.mailing_report (settled_at) WHERE settled_at IS NOT NULL;
 
 -- The newest runs of a scheduled job stay in its log, whatever their age

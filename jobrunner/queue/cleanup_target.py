@@ -31,7 +31,7 @@ class Occasion:
     """What a target works with."""
 
     connection: Any
-    """Of asyncpg, in a transaction of the caller's with short limits."""
+    """Of asyncpg, in a transaction of the caller's with short limits (not for `Ahead`)."""
     configuration: Configuration
     period: str
     """How long its rows are kept, as PostgreSQL reads an interval (`2 months`): age is by the database's clock."""
@@ -63,6 +63,21 @@ class Cleaner(Protocol):
         """Remove `most` rows at most, those that are over for longest.
 
         What is done counts when the caller commits. It must take no row that somebody has locked.
+        """
+        ...
+
+
+class Ahead(Protocol):
+    """Removes what goes whole: a table of a day, say. That goes before the rows that `Cleaner` picks one by one."""
+
+    async def step(self, given: Occasion) -> Amount:
+        """Remove the next one; `is_last` where none is left.
+
+        `given.connection` is in no transaction, so that each statement commits by itself: whoever dies or freezes
+        after it holds no lock that others wait for.
+
+        Raises:
+            asyncpg.LockNotAvailableError: somebody uses it. It is tried again a few times, then left to the next run.
         """
         ...
 
@@ -173,6 +188,10 @@ class CleanupTarget:
     period: Setting | str
     """The administrator's setting of how long it is kept, or a period that nobody changes."""
     cleaner: Cleaner
+    """It counts what `ahead` removes, too."""
+    ahead: Ahead | None = None
+    frees_files: bool = False
+    """What it removes are files: of a disk that is nearly full they go before all else."""
 
     def __post_init__(self) -> None:
         if not self.name.replace("-", "").isalnum() or self.name != self.name.lower():

@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import asyncpg
+
 from jobrunner.db.sql import load
 from jobrunner.queue.cleanup_target import Amount, CleanupTarget, Occasion, old_rows
 from jobrunner.queue.engine_settings import SETTINGS
+from jobrunner.queue.retention import CREATE_PARTITIONS, DAYS_AHEAD, DROP_DAY
 
 Parent = Literal["job_history_done", "job_history_failed", "job_log"]
 TIMES: dict[Parent, str] = {"job_history_done": "finished_at", "job_history_failed": "finished_at", "job_log": "at"}
 
 LIST_DAYS = load(__package__, "list_days")
 LAST_MOMENT = "SELECT now() - $1::text::interval"
-DROP_DAY = "SELECT jobrunner.drop_day($1, $2)"
+DROP_LIMIT = 30.0
+"""Seconds that it may take to drop a day; nearly all of it is to move the runs that are kept."""
 COUNTED = 5_000_000
 """Rows of a day that are counted one by one."""
 
@@ -38,22 +42,32 @@ class OldDays:
         rows += await given.connection.fetchval(f"SELECT count(*) FROM ({self._single(given)}) AS old", given.period)  # noqa: S608
         return Amount(rows)
 
-    async def remove(self, given: Occasion, most: int) -> Amount:
-        """Drop the oldest day that is over; when none is left, rows beside them.
+    async def step(self, given: Occasion) -> Amount:
+        """Drop the oldest day that is over and that nobody uses.
 
         Raises:
-            asyncpg.LockNotAvailableError: somebody uses the table.
+            asyncpg.LockNotAvailableError: somebody uses the table of all days, in a report or a backup, or all days
+                that are over.
         """
         before: datetime = await given.connection.fetchval(LAST_MOMENT, given.period)
+        rows: dict[str, int] = {}
         for day in await given.connection.fetch(LIST_DAYS, self.parent, before):
-            rows = await _rows_of(given, day)
-            if await given.connection.fetchval(DROP_DAY, self.parent, day["ended_at"]) is not None:
-                return Amount(rows, is_last=False)
-            # That day is in use, in a report or a backup: it stays until the next run.
-        single = self._single(given)
+            rows[day["name"]] = await _rows_of(given, day)
+            # One statement and no transaction: what holds up the ends of jobs is over when it is.
+            dropped = await given.connection.fetchval(DROP_DAY, self.parent, day["ended_at"], timeout=DROP_LIMIT)
+            if dropped is not None:
+                return Amount(rows.get(f"jobrunner.{dropped}", 0))
+        if rows:
+            raise asyncpg.LockNotAvailableError(f"each day of {self.parent} that is over is in use")
+        # At last, since yesterday is among them. Where no daemon runs nobody else makes them.
+        await given.connection.fetchval(CREATE_PARTITIONS, DAYS_AHEAD, timeout=DROP_LIMIT)
+        return Amount(is_last=True)
+
+    async def remove(self, given: Occasion, most: int) -> Amount:
+        """Remove rows that go one by one."""
         deleted = await given.connection.execute(
             f"DELETE FROM jobrunner.{self.parent} AS t WHERE (t.tableoid, t.ctid) IN"  # noqa: S608
-            f" ({single} LIMIT $2::integer FOR UPDATE OF t SKIP LOCKED)",
+            f" ({self._single(given)} LIMIT $2::integer FOR UPDATE OF t SKIP LOCKED)",
             given.period,
             most,
         )
@@ -61,13 +75,17 @@ class OldDays:
         return Amount(rows, is_last=rows == 0)
 
     def _single(self, given: Occasion) -> str:
-        """Select rows that are over and go one by one: all of them where they are not kept, else those of no day."""
+        """Select rows that are over and go one by one: all of them where they are not kept, else those of no day.
+
+        In no order: there is no index by age (it would cost every job that ends), and to sort a history for each batch
+        would take longer than the batch. None waits for a lock, so nobody can wait for another in a circle.
+        """
         time = TIMES[self.parent]
         table = self.parent if given.period.startswith("0 ") else f"{self.parent}_default"
         runs = "" if self.parent == "job_log" else " AND NOT jobrunner.is_kept_run(t.scheduled_job_id, t.finished_at)"
         return (
             f"SELECT t.tableoid, t.ctid FROM jobrunner.{table} AS t"  # noqa: S608
-            f" WHERE t.{time} < now() - $1::text::interval{runs} ORDER BY t.{time}, t.tableoid, t.ctid"
+            f" WHERE t.{time} < now() - $1::text::interval{runs}"
         )
 
 
@@ -80,7 +98,8 @@ async def _rows_of(given: Occasion, day: Any) -> int:
 
 
 def _kept_by_day(name: str, what: str, setting: str, parent: Parent) -> CleanupTarget:
-    return CleanupTarget(name, what, SETTINGS[setting], OldDays(parent))
+    days = OldDays(parent)
+    return CleanupTarget(name, what, SETTINGS[setting], days, ahead=days)
 
 
 TARGETS: tuple[CleanupTarget, ...] = (

@@ -21,8 +21,8 @@ log = logging.getLogger("jobrunner.retention")
 
 
 class Retention(DatabaseLoop):
-    """Once an hour. Each table is dropped in a transaction of its own that holds up the ends of jobs for half a second
-    at most; one that somebody uses at that moment, in a report or a backup, stays until the next pass."""
+    """Once an hour. Each table is dropped in a transaction of its own that holds up the ends of jobs for a tenth of
+    a second at most; one that somebody uses at that moment, in a report or a backup, stays until the next pass."""
 
     def __init__(self, connection: Connection, settings: Callable[[], Settings]) -> None:
         super().__init__("retention", interval=3600)

@@ -20,7 +20,11 @@ LONGEST_PAUSE = 0.05
 LIMITS = "SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '30s', true)"
 LATE = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)
 PATIENCE = 3
-"""Batches of the smallest size that may run out of time, one after the other, before a target is given up."""
+"""Batches of the smallest size that may run out of time, one after the other, before a target is given up; and how
+often what goes whole may be in use."""
+LATER = 0.5
+"""Seconds until what is in use is tried again: the others' turn, whom that try may have held up."""
+IN_USE = "in use: what is left goes with the next run"
 
 
 @dataclass
@@ -41,16 +45,19 @@ class Batches:
         Raises:
             Exception: whatever the target's own statements raise.
         """
+        await self._ahead()
         most, late, passed = self.largest, 0, 0
         while self.goes_on():
             began = time.monotonic()
             try:
                 async with self.connect() as connection:
                     amount = await self._one(connection, most, passed)
-            except LATE:
+            except (*LATE, asyncpg.DiskFullError) as error:
+                if isinstance(error, asyncpg.DiskFullError) and most <= SMALLEST:
+                    raise
                 late = late + 1 if most <= SMALLEST else 0
                 if late >= PATIENCE:
-                    self.report.note = "in use: what is left goes with the next run"
+                    self.report.note = IN_USE
                     return True
                 most = max(most // 2, SMALLEST)
             else:
@@ -64,15 +71,38 @@ class Batches:
             await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
         return False
 
+    async def _ahead(self) -> None:
+        """Remove what goes whole, as far as nobody uses it."""
+        late = 0
+        while self.target.ahead is not None and self.goes_on():
+            began = time.monotonic()
+            try:
+                async with self.connect() as connection:
+                    amount = await self.target.ahead.step(Occasion(connection, self.configuration, self.period))
+            except (*LATE, TimeoutError):
+                late += 1
+                if late >= PATIENCE:
+                    self.report.note = IN_USE
+                    return
+                await asyncio.sleep(LATER)
+            else:
+                late = 0
+                self._count(amount)
+                if amount.is_last:
+                    return
+                await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
+
     async def _one(self, connection: Any, most: int, passed: int) -> Amount:
         async with connection.transaction():
             await connection.execute(LIMITS)
             amount = await self.target.cleaner.remove(
                 Occasion(connection, self.configuration, self.period, passed), most
             )
-        # Only now it is true.
+        self._count(amount)  # only now it is true
+        return amount
+
+    def _count(self, amount: Amount) -> None:
         self.report.rows += amount.rows
         self.report.referred.update(amount.referred)
         if amount.octets is not None:
             self.report.octets = (self.report.octets or 0) + amount.octets
-        return amount

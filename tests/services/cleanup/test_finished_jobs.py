@@ -1,8 +1,15 @@
 """Finished jobs go by whole days; what stands in no day goes row by row; what lives stays."""
 
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
 from jobrunner.db.connection import Connection
+from jobrunner.queue.retention import DROP_DAY
 from jobrunner.scheduling.firing import fire
 from jobrunner.scheduling.schedule import read_schedules
+from jobrunner.services.cleanup.run import Run
 from tests.queue.test_retention import make_day, there
 from tests.scheduling.bench import Bench
 from tests.services.cleanup.conftest import House
@@ -103,3 +110,85 @@ async def test_a_firing_is_replayed_in_vain_when_its_job_was_cleaned_up(house: H
     [again] = await fire(own, [stale], minute)
     assert again.job_id is None
     assert await house.run("SELECT count(*) FROM jobrunner.jobs") == 0
+
+
+class Watched:
+    """A connection; after each of its statements somebody looks which tables it holds alone."""
+
+    def __init__(self, connection: Any, house: House) -> None:
+        self._connection = connection
+        self._house = house
+        self.held: list[str] = []
+        self.drops: list[float] = []
+        """Seconds that each try to drop a day took."""
+
+    def __getattr__(self, name: str) -> Any:
+        act = getattr(self._connection, name)
+        if name not in ("fetch", "fetchval", "execute"):
+            return act
+
+        async def watched(statement: str, *arguments: Any, **options: Any) -> Any:
+            began = time.monotonic()
+            try:
+                return await act(statement, *arguments, **options)
+            finally:
+                if statement == DROP_DAY:
+                    self.drops.append(time.monotonic() - began)
+                rows = await self._house.pool.fetch(HELD, self._connection.get_server_pid())
+                self.held += [row["name"] for row in rows]
+
+        return watched
+
+
+HELD = """
+SELECT l.relation::regclass::text AS name
+FROM pg_locks AS l
+WHERE l.pid = $1 AND l.mode = 'AccessExclusiveLock' AND l.relation IS NOT NULL
+"""
+
+
+@asynccontextmanager
+async def watching(house: House, targets: Sequence[str]) -> AsyncIterator[tuple[Run, Watched]]:
+    async with house.pool.acquire() as borrowed:
+        watched = Watched(borrowed, house)
+
+        @asynccontextmanager
+        async def connect() -> AsyncIterator[Any]:
+            yield watched
+
+        yield Run(connect, house.configuration, house.targets(*targets)), watched
+
+
+async def test_whoever_freezes_after_a_day_was_dropped_holds_up_no_job_that_ends(house: House):
+    """Not a statement lies between the lock on the whole history and its end."""
+    for ago in (41, 40):
+        await make_day(house.pool, "job_history_done", ago)
+    async with watching(house, ["jobs"]) as (run, watched):
+        await run.clean()
+    assert len(watched.drops) == 2
+    assert watched.held == []
+
+
+async def test_a_history_in_use_is_tried_three_times_and_holds_up_ends_of_jobs_for_a_tenth_of_a_second(house: House):
+    """A report reads all of it. What stands beside the days goes all the same."""
+    day = await make_day(house.pool, "job_history_done", 40)
+    await house.run(ADD, 3, "Success", "45 days")
+    async with house.connect() as report, report.transaction():
+        await report.execute("LOCK TABLE ONLY jobrunner.job_history_done IN ACCESS SHARE MODE")
+        async with watching(house, ["jobs"]) as (run, watched):
+            await run.clean()
+    assert len(watched.drops) == 3
+    assert min(watched.drops) < 0.4
+    [told] = run.report.targets
+    assert (told.rows, told.note) == (3, "in use: what is left goes with the next run")
+    assert await there(house.pool, day)
+    await house.clean("jobs")
+    assert not await there(house.pool, day)
+
+
+async def test_where_no_daemon_runs_the_days_ahead_are_made_by_it(house: House):
+    """So what a cron set-up leaves is dropped by whole days, too."""
+    tomorrow = await house.run("SELECT 'job_log_' || to_char((now() AT TIME ZONE 'UTC')::date + 1, 'YYYYMMDD')")
+    await house.run(f"DROP TABLE jobrunner.{tomorrow}")
+    await house.clean("job-log")
+    assert await there(house.pool, tomorrow)
