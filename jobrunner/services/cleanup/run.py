@@ -1,11 +1,14 @@
 """One run: walks over the targets, removes what is over of each, and tells how far it is."""
 
+import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from jobrunner.config import Configuration
-from jobrunner.db.connection import TRANSIENT
+from jobrunner.db.connection import SHORT_OF, TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.errors import ConfigurationError, JobrunnerError
 from jobrunner.queue.cleanup_target import CleanupTarget, NotATable
@@ -16,9 +19,23 @@ from jobrunner.services.cleanup.report import Report, TargetReport
 from jobrunner.services.cleanup.settings import TIME_LIMIT, kept, load_periods
 from jobrunner.services.cleanup.vacuum import vacuum_thinned
 
+NEARLY_FULL = 0.05
+"""Share of the disk with the files: if less is free, files go before all else."""
+
 
 class CleanupFailed(JobrunnerError):
     """Of some targets something could not be removed; the others were cleaned."""
+
+
+def free_share(folder: Path) -> float:
+    """Return how much of the disk with this folder is free, from 0 to 1; 1 where that is not known."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return 1.0
+    return usage.free / usage.total if usage.total else 1.0
 
 
 class Run:
@@ -34,6 +51,7 @@ class Run:
         progress: Callable[[float, str | None], None] = lambda fraction, message: None,
         log: logging.Logger | None = None,
         largest: int = LARGEST,
+        free: Callable[[Path], float] = free_share,
     ) -> None:
         """Prepare a run.
 
@@ -45,6 +63,7 @@ class Run:
             progress: is told how far it is.
             log: where it tells what went.
             largest: rows of a batch, at most.
+            free: tells how much of the disk with a folder is free, from 0 to 1.
         """
         self.report = Report()
         self._connect = connect
@@ -54,6 +73,7 @@ class Run:
         self._progress = progress
         self._log = log or logging.getLogger("jobrunner.cleanup")
         self._largest = largest
+        self._free = free
         self._ends_at = float("inf")
 
     async def clean(self) -> Report:
@@ -69,15 +89,16 @@ class Run:
         self._ends_at = time.monotonic() + 60 * minutes
         for problem in problems_of_targets():
             self._log.warning("%s", problem)
-        for place, target in enumerate(self._targets):
+        order = [*await self._first(), *self._targets]
+        for place, target in enumerate(order):
             if not self._goes_on():
                 self.report.has_more = True
                 break
-            self._progress(place / len(self._targets), f"{target.name}; {self.report.rows} rows so far")
+            self._progress(place / len(order), f"{target.name}; {self.report.rows} rows so far")
             await self._clean(target, rows)
         if not self._cancelled():
             async with self._connect() as connection:
-                await vacuum_thinned(connection, zip(self._targets, self.report.targets, strict=False), self._log)
+                await vacuum_thinned(connection, self._thinned(), self._log)
         if self.report.has_more and not self._cancelled():
             self._log.warning("the time limit of %d min is over: the next run goes on (%s)", minutes, TIME_LIMIT.name)
         self._log.info("%d rows removed", self.report.rows)
@@ -89,9 +110,26 @@ class Run:
     def _goes_on(self) -> bool:
         return not self._cancelled() and time.monotonic() < self._ends_at
 
+    async def _first(self) -> list[CleanupTarget]:
+        """Return what goes before all else, and once more in its place: what others free for it."""
+        files = [target for target in self._targets if target.frees_files]
+        folder = self._configuration.data_dir
+        if not files or (share := await asyncio.to_thread(self._free, folder)) >= NEARLY_FULL:
+            return []
+        self._log.warning("of the disk with %s only %.1f %% are free: files go first", folder, 100 * share)
+        return files
+
+    def _thinned(self) -> list[tuple[CleanupTarget, TargetReport]]:
+        reports = {report.target: report for report in self.report.targets}
+        return [(target, reports[target.name]) for target in self._targets if target.name in reports]
+
     async def _clean(self, target: CleanupTarget, rows: dict[str, SettingRow]) -> None:
-        report = TargetReport(target.name, target.what, None)
-        self.report.targets.append(report)
+        report = next((one for one in self.report.targets if one.target == target.name), None)
+        if report is None:
+            report = TargetReport(target.name, target.what, None)
+            self.report.targets.append(report)
+        report.note = report.error = None
+        before = report.seconds
         began = time.monotonic()
         try:
             report.kept = kept(target, rows)
@@ -108,12 +146,15 @@ class Run:
         except ConfigurationError as error:
             report.error = str(error)
             self._log.error("%s", error)
+        except SHORT_OF as error:  # a full disk, say: another target may be what makes room
+            report.error = " ".join(str(error).split())[:500]
+            self._log.error("%s could not be cleaned: %s", target.name, report.error)
         except TRANSIENT:  # the database is away: so it is for the others
             raise
         except Exception as error:  # one target's fault holds up no other
             report.error = " ".join(str(error).split())[:500] or type(error).__name__
             self._log.exception("%s could not be cleaned", target.name)
         finally:
-            report.seconds = time.monotonic() - began
+            report.seconds = before + time.monotonic() - began
             if report.rows or report.referred or report.note:
                 self._log.info("%s: %s", target.name, report)

@@ -1,12 +1,36 @@
 """What the job Cleanup removes of mail: files that nothing names any more, and rates that limit nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
+from jobrunner.config import Configuration
 from jobrunner.db.sql import load
+from jobrunner.errors import ConfigurationError
 from jobrunner.queue.cleanup_target import AT_ONCE, Amount, CleanupTarget, Occasion, old_rows
 from jobrunner.services.mail.importing.storing.files import PORTION, sweep_files
+from jobrunner.services.mail.importing.storing.stray_files import AGE, find_strays, sweep_strays
 
 COUNT_UNUSED_FILES = load("jobrunner.services.mail.importing.storing", "count_unused_files")
+
+
+def _root(configuration: Configuration) -> Path:
+    return configuration.data_dir / "files"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what is wrong with the folder. A fault of the connection has no file name."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.filename is None:
+            raise
+        raise ConfigurationError(
+            f"files cannot be removed: {fault.strerror} ({fault.filename}); let the user of the daemon write there"
+        ) from fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +44,30 @@ class UnusedFiles:
 
     async def remove(self, given: Occasion, most: int) -> Amount:
         """Remove some: fewer than rows at a time, since each is a call to the file system."""
-        removed = await sweep_files(given.connection, given.configuration.data_dir / "files", batch=min(most, PORTION))
+        with _told():
+            removed = await sweep_files(given.connection, _root(given.configuration), batch=min(most, PORTION))
         return Amount(removed, is_last=removed == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class StrayFiles:
+    """Files that no row knows."""
+
+    age: timedelta = AGE
+
+    async def count(self, given: Occasion) -> Amount:
+        """Return how many would go, and their size."""
+        with _told():
+            sizes = await find_strays(given.connection, _root(given.configuration), age=self.age)
+        return Amount(len(sizes), sum(sizes.values()))
+
+    async def remove(self, given: Occasion, most: int) -> Amount:
+        """Remove some."""
+        with _told():
+            rows, octets = await sweep_strays(
+                given.connection, _root(given.configuration), min(most, PORTION), self.age
+            )
+        return Amount(rows, octets, is_last=rows == 0)
 
 
 # A bucket is full again after an hour at most, and is made anew when it is next taken from.
@@ -35,6 +81,7 @@ UNUSED_RATES = old_rows(
 )
 
 TARGETS: tuple[CleanupTarget, ...] = (
-    CleanupTarget("files", "Files that no mail or case has any more", AT_ONCE, UnusedFiles()),
+    CleanupTarget("files", "Files that no mail or case has any more", AT_ONCE, UnusedFiles(), frees_files=True),
+    CleanupTarget("stray-files", "Files that the database does not know", "2 days", StrayFiles(), frees_files=True),
     UNUSED_RATES,
 )
