@@ -213,7 +213,7 @@ async def test_a_password_is_no_argument_and_is_asked_for(call, people):
     assert (await call("email-account", "edit", "nobody", "--port", "1")).code == 2
     assert (await call(*ANN, "--password-env", "IMAP_PASSWORD")).code == 0
     done = await call(*ANN, "--password-env", "IMAP_PASSWORD")
-    assert (done.code, done.err) == (1, "Error: there is a personal account of that name already\n")
+    assert (done.code, done.err) == (1, "Error: there is a personal account of that name already: choose another\n")
     assert "give what is to change" in (await call("email-account", "edit", "ann")).err
     assert "did you mean sent-folder" in (await call("email-account", "edit", "ann", "--clear", "sent-foldr")).err
 

@@ -77,7 +77,7 @@ async def test_what_cannot_be_right_is_refused_in_words(call, arguments, code, s
 async def test_the_life_of_folders_of_users(call, connection):
     assert (await call("email-folder", "add", "Bills", "--user", "Ann Lee")).out == "added 1 Bills\n"
     done = await call("email-folder", "add", "Bills", "--user", "ann")
-    assert (done.code, done.err) == (1, "Error: there is a folder of this user of that name already\n")
+    assert (done.code, done.err) == (1, "Error: there is a folder of this user of that name already: choose another\n")
     assert (await call("email-folder", "add", "Bills", "--user", "bob")).code == 0
     assert (await call("email-folder", "edit", "Bills", "--user", "bob", "--name", "Post")).out == "changed 3 Post\n"
     done = await call("email-folder", "edit", "Bill", "--user", "ann", "--name", "x")

@@ -1,11 +1,7 @@
 """What the tables of mass mail refuse, as one sentence."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import asyncpg
-
-from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
+from jobrunner.db.refusals import Refusals
+from jobrunner.errors import NotFound, nearest
 
 SENTENCES = {
     "name_is_a_name": "a name has 1 to 255 letters, not digits only, no line breaks, and no blanks around it",
@@ -25,21 +21,7 @@ SENTENCES = {
     "reply_to_name_is_one_line": "the name for replies is one line of at most 255 letters",
 }
 
-
-@contextmanager
-def refusals_in_words(what: str) -> Iterator[None]:
-    """Turn what PostgreSQL refuses into our errors; `what` is the thing that is written, such as `target list`."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError:
-        raise Conflict(f"there is a {what} of that name already: choose another") from None
-    except asyncpg.ForeignKeyViolationError as error:
-        raise Conflict(f"the {what} refers to what is not there, or is referred to: {error.detail}") from None
-    except asyncpg.CheckViolationError as error:
-        name = error.constraint_name or ""
-        raise InvalidInput(SENTENCES.get(name, f"the {what} breaks the rule {name}")) from None
-    except (asyncpg.DataError, asyncpg.NotNullViolationError) as error:
-        raise InvalidInput(f"the {what} cannot be stored: {error}") from None
+refusals_in_words = Refusals(SENTENCES).in_words
 
 
 def not_found(what: str, name: str, known: list[str]) -> NotFound:

@@ -1,15 +1,12 @@
 """Notifying a user, from Python."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
-
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import Refusals
 from jobrunner.db.sql import load
-from jobrunner.errors import InvalidInput
 
 ADD_NOTIFICATION = load(__package__, "add_notification")
 
@@ -26,6 +23,8 @@ SENTENCES = {
     "ignored_types_are_words": "at most 100 types can be ignored",
     "portal_url_is_http": "the address of a portal begins with https:// and has no blanks",
 }
+
+refusals_in_words = Refusals(SENTENCES).in_words
 
 
 async def notify(
@@ -73,17 +72,3 @@ async def notify(
         )
     number: int = rows[0]["number"]
     return number
-
-
-@contextmanager
-def refusals_in_words() -> Iterator[None]:
-    """Turn what PostgreSQL refuses in a value into InvalidInput."""
-    try:
-        yield
-    except asyncpg.CheckViolationError as error:
-        name = error.constraint_name or ""
-        raise InvalidInput(SENTENCES.get(name, f"the value breaks the rule {name}")) from None
-    except asyncpg.ForeignKeyViolationError as error:
-        raise InvalidInput(f"it refers to what is not there: {error.detail}") from None
-    except (asyncpg.DataError, asyncpg.NotNullViolationError) as error:
-        raise InvalidInput(f"the value cannot be stored: {error}") from None

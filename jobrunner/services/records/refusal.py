@@ -1,11 +1,6 @@
 """What the tables refuse, as one sentence."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import asyncpg
-
-from jobrunner.errors import Conflict, InvalidInput
+from jobrunner.db.refusals import Refusals
 
 SENTENCES = {
     "email_is_an_address": "the email must be an address such as ann@example.com, without blanks or line breaks",
@@ -19,18 +14,4 @@ SENTENCES = {
     "due_is_a_moment_or_a_day": "a task is due at a moment or, for all day, on a date",
 }
 
-
-@contextmanager
-def refusals_in_words() -> Iterator[None]:
-    """Turn what PostgreSQL refuses in a value into InvalidInput, and an id that is taken into Conflict."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError as error:
-        raise Conflict(f"there is one already: {error.detail}") from None
-    except asyncpg.ForeignKeyViolationError as error:
-        raise InvalidInput(f"it refers to what is not there: {error.detail}") from None
-    except asyncpg.CheckViolationError as error:
-        name = error.constraint_name or ""
-        raise InvalidInput(SENTENCES.get(name, f"the value breaks the rule {name}")) from None
-    except (asyncpg.DataError, asyncpg.NotNullViolationError) as error:
-        raise InvalidInput(f"the value cannot be stored: {error}") from None
+refusals_in_words = Refusals(SENTENCES).in_words

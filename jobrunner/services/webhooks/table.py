@@ -1,15 +1,13 @@
 """The table of webhooks: adding, listing, changing, removing, secrets."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import asyncpg
-
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import Refusals
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound
@@ -27,9 +25,7 @@ MOST_OLD_SECRETS = 5
 ROUNDS = 5
 """How often a change is tried anew since somebody else has changed the same webhook."""
 
-SENTENCES = {
-    "webhook_owner_id_fkey": "there is no user of the id given for the owner",
-}
+refusals_in_words = Refusals({"webhook_owner_id_fkey": "there is no user of the id given for the owner"}).in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,15 +213,3 @@ async def _seal(connection: Queryable, keyring: Keyring, secret: str) -> tuple[i
     (row,) = await connection.fetch(load(__package__, "draw_secret_id"))
     id: int = row["id"]
     return id, keyring.seal(secret, place=f"webhook_secret/{id}/secret")
-
-
-@contextmanager
-def refusals_in_words() -> Iterator[None]:
-    """Turn what PostgreSQL refuses in a value into InvalidInput."""
-    try:
-        yield
-    except (asyncpg.CheckViolationError, asyncpg.ForeignKeyViolationError) as error:
-        name = error.constraint_name or ""
-        raise InvalidInput(SENTENCES.get(name, f"the value breaks the rule {name}")) from None
-    except (asyncpg.DataError, asyncpg.NotNullViolationError) as error:
-        raise InvalidInput(f"the value cannot be stored: {error}") from None

@@ -1,8 +1,7 @@
 """The table of accounts: adding, listing, changing, removing."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import asyncpg
 from pydantic import SecretStr
 
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import Refusals
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
@@ -25,6 +25,12 @@ LIST_ACCOUNTS = load(__package__, "list_accounts")
 REMOVE_ACCOUNT = load(__package__, "remove_account")
 FIND_MAILINGS_OF_ACCOUNT = load(__package__, "find_mailings_of_account")
 DRAW_ACCOUNT_ID = load(__package__, "draw_account_id")
+
+SENTENCES = {
+    "smtp_account_name_is_unique": "there is an SMTP account of that name already",
+    "smtp_account_system": "there is a system account already: edit that, or make this one a group account",
+}
+refusals_in_words = Refusals(SENTENCES, quoting=False).in_words
 
 CONNECTING = {
     "host",
@@ -219,23 +225,3 @@ def _sealed(keyring: Keyring, id: int, secrets: Mapping[str, SecretStr | Literal
 
 def _record(row: Any) -> AccountRecord:
     return AccountRecord(**{**dict(row), "secrets": tuple(row["secrets"])})
-
-
-SENTENCES = {
-    "smtp_account_name_is_unique": "there is an SMTP account of that name already",
-    "smtp_account_system": "there is a system account already: edit that, or make this one a group account",
-}
-
-
-@contextmanager
-def refusals_in_words() -> Iterator[None]:
-    """Turn what the table refuses into an error of ours; its own words would show the row."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError as error:
-        name = error.constraint_name or ""
-        raise Conflict(SENTENCES.get(name, f"there is one already ({name})")) from None
-    except asyncpg.CheckViolationError as error:
-        raise InvalidInput(f"the table refuses a value of the account (rule {error.constraint_name})") from None
-    except asyncpg.DataError:
-        raise InvalidInput("a value of the account cannot be stored") from None

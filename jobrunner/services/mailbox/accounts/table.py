@@ -1,16 +1,15 @@
 """The tables of accounts that are read: adding, listing, changing, beginning anew, removing. Both kinds go one way."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-import asyncpg
 from pydantic import SecretStr
 
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import Refusals
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
@@ -26,6 +25,8 @@ DRAW_ACCOUNT_ID = load(__package__, "draw_account_id")
 HAS_BEGUN = load(__package__, "has_begun")
 HAS_ROOM_FOR_ACCOUNT = load(__package__, "has_room_for_account")
 RESET_ACCOUNT = load(__package__, "reset_account")
+
+refusals_in_words = Refusals({}, quoting=False).in_words
 
 CONNECTING = {
     "host",
@@ -236,18 +237,3 @@ def _record(kind: Kind, row: Any) -> MailboxRecord:
     if "folder_map" in values:
         values["folder_map"] = json.loads(values["folder_map"])
     return RECORDS[kind](**values)
-
-
-@contextmanager
-def refusals_in_words(what: str) -> Iterator[None]:
-    """Turn what the table refuses into an error of ours; its own words would show the row."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError:
-        raise Conflict(f"there is a {what} of that name already") from None
-    except asyncpg.ForeignKeyViolationError as error:
-        raise InvalidInput(f"the {what} refers to what is not there (rule {error.constraint_name})") from None
-    except asyncpg.CheckViolationError as error:
-        raise InvalidInput(f"the table refuses a value of the {what} (rule {error.constraint_name})") from None
-    except asyncpg.DataError:
-        raise InvalidInput(f"a value of the {what} cannot be stored") from None

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import refusals_in_words
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
 from jobrunner.services.mail.entry_checks import check_choice, check_line
-from jobrunner.services.mailbox.accounts.table import refusals_in_words
 
 ADD_FILTER = load(__package__, "add_filter")
 EDIT_FILTER = load(__package__, "edit_filter")

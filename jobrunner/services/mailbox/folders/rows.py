@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import refusals_in_words
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound
 from jobrunner.services.mail.entry_checks import check_line
-from jobrunner.services.mailbox.accounts.table import refusals_in_words
 from jobrunner.services.mailbox.names import find_folder, find_group_folder
 
 ADD_FOLDER = load(__package__, "add_folder")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import refusals_in_words
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
 from jobrunner.services.mail.entry_checks import check_line
-from jobrunner.services.mailbox.accounts.table import refusals_in_words
 from jobrunner.services.mailbox.names import find_user
 
 ADD_TEAM = load(__package__, "add_team")
