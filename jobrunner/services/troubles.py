@@ -6,6 +6,13 @@ The engine finds these by the entry point `jobrunner.troubles` (see `jobrunner.q
 from jobrunner.services.mail.accounts.troubles import list_sending_troubles
 from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
 from jobrunner.services.mailbox.sent.troubles import list_storing_troubles
+from jobrunner.services.popups.troubles import list_popup_troubles
 from jobrunner.services.webhooks.troubles import list_webhook_troubles
 
-LOOKS = (list_sending_troubles, list_fetching_troubles, list_storing_troubles, list_webhook_troubles)
+LOOKS = (
+    list_sending_troubles,
+    list_fetching_troubles,
+    list_storing_troubles,
+    list_webhook_troubles,
+    list_popup_troubles,
+)
