@@ -22,6 +22,7 @@ from jobrunner.definitions import Registry
 from jobrunner.errors import DatabaseUnavailable
 from jobrunner.execution.claimer import Claimer
 from jobrunner.execution.host import Host
+from jobrunner.imports import imported
 from jobrunner.lifecycle import Group, Service
 from jobrunner.queue.retention import Retention
 from jobrunner.queue.settings import Settings
@@ -121,8 +122,8 @@ class Daemon(Service):
             self.scheduler,
             self.watch,
             self.retention,
-            *self._mail(),
-            *self._web(),
+            *await self._mail(),
+            *await self._web(),
             name="services of the daemon",
         )
         self.answer_for(self._services)
@@ -135,16 +136,18 @@ class Daemon(Service):
             "all queues" if configuration.queues is None else "queues " + ", ".join(configuration.queues),
         )
 
-    def _mail(self) -> list[Service]:
+    async def _mail(self) -> list[Service]:
         if not {"CheckEmailAccounts", "CheckInboundEmails"} & set(self._registry.names()):
             return []  # what a watched account starts would not run here
+        await imported("jobrunner.services.mailbox.watching")
         from jobrunner.services.mailbox.watching import Watcher
 
         return [Watcher(self.host.connection("mail"), self._configuration, self.host.identity.name)]
 
-    def _web(self) -> list[Service]:
+    async def _web(self) -> list[Service]:
         if not self._configuration.http.enabled:
             return []
+        await imported("jobrunner.web.service")
         from jobrunner.web.service import Web  # a quarter of a second that other commands need not take
 
         host = self.host

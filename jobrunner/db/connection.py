@@ -14,6 +14,7 @@ import asyncpg
 
 from jobrunner import database_url
 from jobrunner.errors import DatabaseUnavailable, LimitExceeded, nearest
+from jobrunner.imports import alone
 
 T = TypeVar("T")
 
@@ -93,7 +94,8 @@ SESSION = {
 
 def unavailable(dsn: str, error: BaseException) -> DatabaseUnavailable:
     """Put a failure to connect into one sentence, without the password."""
-    from jobrunner.config import mask_url
+    with alone("jobrunner.config"):
+        from jobrunner.config import mask_url
 
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return DatabaseUnavailable(

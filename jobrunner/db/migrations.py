@@ -15,6 +15,7 @@ import asyncpg
 
 from jobrunner.db.connection import LOST, connect, unavailable
 from jobrunner.errors import DatabaseUnavailable
+from jobrunner.imports import alone, imported
 
 LOCK_KEY = 5717442301841
 """The advisory lock under which a database is migrated."""
@@ -64,6 +65,7 @@ async def upgrade(dsn: str) -> list[str]:
         return []
     if found is not None and found not in known:
         raise _unknown(found)
+    await imported("alembic.util", "sqlalchemy.exc")
     from alembic.util import CommandError
     from sqlalchemy.exc import DBAPIError
 
@@ -86,8 +88,9 @@ def _unknown(found: str | None) -> DatabaseUnavailable:
 
 
 def _run_alembic(dsn: str) -> list[str]:
-    from alembic import command  # slow to import, and needed only where something is to migrate
-    from alembic.config import Config
+    with alone("alembic.command", "alembic.config"):
+        from alembic import command  # slow to import, and needed only where something is to migrate
+        from alembic.config import Config
 
     applied: list[str] = []
     config = Config()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jobrunner.errors import ConfigurationError, InvalidJobData, JobrunnerError
 from jobrunner.execution.loglines import OnLog, OnProgress
 from jobrunner.execution.slotresult import SlotLost, SlotResult, SlotsStopped
+from jobrunner.imports import alone, imported
 from jobrunner.lifecycle import Service
 
 if TYPE_CHECKING:  # not to be imported where forks are not known
@@ -237,6 +238,7 @@ class ProcessSlots(Service):
                 self._keep_count()
 
     async def _open_one(self) -> None:
+        await imported("jobrunner.execution.slot")
         from jobrunner.execution.slot import Slot
 
         assert self._server is not None
@@ -284,8 +286,9 @@ class ProcessSlots(Service):
 
 def _fork_server(preload: Sequence[str]) -> "ForkServer":
     """Make the fork server, not started yet: in a thread, for the time that its imports take."""
-    from jobrunner.execution import slot  # noqa: F401
-    from jobrunner.execution.forkserver import ForkServer
+    with alone("jobrunner.execution.slot", "jobrunner.execution.forkserver"):
+        import jobrunner.execution.slot  # noqa: F401
+        from jobrunner.execution.forkserver import ForkServer
 
     return ForkServer(["jobrunner.execution.child", *preload])
 

@@ -3,16 +3,23 @@
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported, in_turn
 
 
 # A run ends by its own time limit; the deadline is above the longest that can be set, and a batch.
 @job("Cleanup", crontab="1 1 * * *", deadline=21 * 3600)
 async def cleanup(ctx: JobContext, only: str | list[str] | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Remove what is old, each kind of rows after its own period; `only` some kinds; with `dry_run` only count."""
-    from jobrunner.queue.cleanup_targets import choose_targets
+    await imported(
+        "jobrunner.queue.cleanup_targets",
+        "jobrunner.services.cleanup.preview",
+        "jobrunner.services.cleanup.run",
+    )
+    from jobrunner.queue.cleanup_targets import choose_targets, cleanup_targets
     from jobrunner.services.cleanup.preview import preview
     from jobrunner.services.cleanup.run import Run
 
+    await in_turn(cleanup_targets)  # they are in modules of their own
     targets = choose_targets(only.split(",") if isinstance(only, str) else only)
     if dry_run:
         async with ctx.connection() as connection, connection.transaction():

@@ -15,7 +15,7 @@ DEADLINE = 900.0
 
 async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> AsyncIterator[Target]:
     """Yield the accounts of a kind that are to be read now."""
-    await imported("jobrunner.services.mailbox.fetching")
+    await imported("jobrunner.services.mailbox.accounts.state", "jobrunner.services.mailbox.fetching.waking")
     from jobrunner.services.mailbox.accounts.state import list_due
     from jobrunner.services.mailbox.fetching.waking import TARGETS
 
@@ -27,7 +27,7 @@ async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> A
 
 async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str, Any] | None:
     """Fetch from the account that the job is about."""
-    await imported("jobrunner.services.mailbox.fetching", "jobrunner.jobs.importing")
+    await imported("jobrunner.jobs.importing", "jobrunner.services.mailbox.fetching")
     from jobrunner.jobs.importing import importer_of
     from jobrunner.services.mailbox.fetching import FetchRun, wake_fetch
 
@@ -55,6 +55,7 @@ async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str
 
 async def _refuse_held(ctx: JobContext, kind: Literal["Personal", "Group"], account_id: int) -> None:
     """Leave an account alone that the first attempt has found a fault with."""
+    await imported("jobrunner.services.mailbox.accounts.state")
     from jobrunner.services.mailbox.accounts.state import read_states
 
     async with ctx.connection() as connection:

@@ -3,12 +3,14 @@
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported
 
 
 # The import enqueues it; attempts and pauses reach over half a day, since nobody else comes back to the mail.
 @job("FollowUpMail", max_attempts=20, deadline=120)
 async def follow_up_mail(ctx: JobContext, email_id: int, inbound_email_id: int) -> dict[str, Any]:
     """Open or find the case of a mail, and decide on an automatic answer; once, however often it is tried."""
+    await imported("jobrunner.services.mailbox.follow_ups.step")
     from jobrunner.services.mailbox.follow_ups.step import follow_up
 
     async with ctx.connection() as connection, connection.transaction():

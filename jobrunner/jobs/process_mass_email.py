@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported
 
 
 def pause(attempt: int) -> float:
@@ -14,6 +15,7 @@ def pause(attempt: int) -> float:
 @job("ProcessMassEmail", crontab="10,30,50 * * * *", often=True, deadline=3600, max_attempts=20, pause=pause)
 async def process_mass_email(ctx: JobContext) -> dict[str, Any]:
     """Build and send mass e-mails. What is started, resumed or due wakes it; the schedule is the net."""
+    await imported("jobrunner.services.massmail.sending.run")
     from jobrunner.services.massmail.sending.run import Run
 
     report = await Run(

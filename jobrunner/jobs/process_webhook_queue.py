@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported
 
 
 def pause(attempt: int) -> float:
@@ -14,6 +15,7 @@ def pause(attempt: int) -> float:
 @job("ProcessWebhookQueue", crontab="*/2 * * * *", often=True, deadline=1800, max_attempts=20, pause=pause)
 async def process_webhook_queue(ctx: JobContext) -> dict[str, Any]:
     """Tell endpoints of events. Each transaction that emits one wakes it; the schedule is the net."""
+    await imported("jobrunner.services.webhooks.sending.run")
     from jobrunner.services.webhooks.sending.run import Run
 
     report = await Run(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported
 from jobrunner.jobs.row_id import row_id
 
 
@@ -10,6 +11,7 @@ from jobrunner.jobs.row_id import row_id
 @job("SendAutoReplies", max_attempts=20, deadline=3600)
 async def send_auto_replies(ctx: JobContext) -> dict[str, Any]:
     """Send the automatic answers of a group account that are due. Each mail that is to be answered starts it."""
+    await imported("jobrunner.services.mailbox.replies.run")
     from jobrunner.services.mailbox.replies.run import Run
 
     run = Run(

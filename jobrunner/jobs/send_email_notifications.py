@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported
 
 
 # The deadline is above what one mail can take at worst by the limits of the SMTP dialogue.
@@ -23,6 +24,7 @@ async def send_assignment_emails(ctx: JobContext) -> dict[str, Any]:
 
 
 async def _send(ctx: JobContext, *, assignments_only: bool) -> dict[str, Any]:
+    await imported("jobrunner.services.notifications.run")
     from jobrunner.services.notifications.run import Run
 
     run = Run(

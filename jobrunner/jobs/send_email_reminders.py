@@ -4,12 +4,14 @@ from dataclasses import asdict
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported
 
 
 # The deadline is above what one mail can take at worst by the limits of the SMTP dialogue.
 @job("SendEmailReminders", crontab="*/2 * * * *", often=True, deadline=3600)
 async def send_email_reminders(ctx: JobContext) -> dict[str, Any]:
     """Send e-mail reminders of meetings, calls and tasks. Each one's own time starts it; the schedule is the net."""
+    await imported("jobrunner.services.reminders.run")
     from jobrunner.services.reminders.run import Run
 
     report = await Run(

@@ -3,12 +3,14 @@
 from typing import Any
 
 from jobrunner.definitions import JobContext, job
+from jobrunner.imports import imported
 
 
 # The import enqueues it; attempts and pauses reach over half a day, since nobody else comes back to the report.
 @job("SettleMailingReport", max_attempts=20, deadline=120)
 async def settle_mailing_report(ctx: JobContext, report_id: int) -> dict[str, Any]:
     """Write a report about a mail of a mailing to its item, log and address; once, however often it is tried."""
+    await imported("jobrunner.services.massmail.reports.settling", "jobrunner.services.massmail.sending.owner")
     from jobrunner.services.massmail.reports.settling import settle_report
     from jobrunner.services.massmail.sending.owner import tell_owner
 

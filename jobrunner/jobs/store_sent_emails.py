@@ -6,6 +6,7 @@ from typing import Any
 
 from jobrunner.definitions import JobContext, Target, job
 from jobrunner.errors import InvalidInput
+from jobrunner.imports import imported
 from jobrunner.jobs.row_id import row_id
 
 NEEDS = "needs an account: --target-type EmailAccount or InboundEmail, and --target-id"
@@ -13,6 +14,7 @@ NEEDS = "needs an account: --target-type EmailAccount or InboundEmail, and --tar
 
 async def accounts(ctx: JobContext) -> AsyncIterator[Target]:
     """Yield each account for whose Sent folder something is due."""
+    await imported("jobrunner.services.mailbox.fetching.waking", "jobrunner.services.mailbox.sent.run")
     from jobrunner.services.mailbox.fetching.waking import TARGETS
     from jobrunner.services.mailbox.sent.run import list_accounts
 
@@ -26,6 +28,11 @@ async def accounts(ctx: JobContext) -> AsyncIterator[Target]:
 @job("StoreSentEmails", crontab="*/5 * * * *", queue="e0", max_attempts=3, pause=0.5, deadline=900, targets=accounts)
 async def store_sent_emails(ctx: JobContext) -> dict[str, Any] | None:
     """Store mails that were sent by an account in its Sent folder. Each one starts it; it is tried again for a week."""
+    await imported(
+        "jobrunner.services.mailbox.fetching.waking",
+        "jobrunner.services.mailbox.sent",
+        "jobrunner.services.mailbox.sent.run",
+    )
     from jobrunner.services.mailbox.fetching.waking import TARGETS
     from jobrunner.services.mailbox.sent import StoreRun
     from jobrunner.services.mailbox.sent.run import wake

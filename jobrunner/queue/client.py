@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jobrunner.db.secrets import Keyring
 from jobrunner.definitions import Definition, Target
+from jobrunner.imports import alone
 from jobrunner.queue.carrier import portion_for, run
 from jobrunner.queue.control import cancel_job
 from jobrunner.queue.emit import emit_event
@@ -226,7 +227,8 @@ class Client:
 
 def _load_keyring(database_url: str | None) -> Keyring:
     """Return the keys of the configuration; those of the embedded server only where no database is named."""
-    from jobrunner.config import load  # slow to import, and most clients need no keys
+    with alone("jobrunner.config"):
+        from jobrunner.config import load  # slow to import, and most clients need no keys
 
     return Keyring.from_configuration(load() if database_url is None else load(database_url=database_url))
 

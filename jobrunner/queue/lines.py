@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from jobrunner.db.connection import CONNECT_LIMIT, REPEATABLE, close, connect
 from jobrunner.errors import DatabaseUnavailable, InvalidInput, LimitExceeded
+from jobrunner.imports import alone
 from jobrunner.queue.refusal import refusals
 
 Result = TypeVar("Result")
@@ -111,8 +112,9 @@ class OwnConnections:
 
 def _find_database() -> str:
     """Return the database of the daemons of this machine: as their configuration says, else the embedded server."""
-    from jobrunner.config import load  # slow to import, and most clients are given a URL
-    from jobrunner.db.embedded import running_url
+    with alone("jobrunner.config", "jobrunner.db.embedded"):
+        from jobrunner.config import load  # slow to import, and most clients are given a URL
+        from jobrunner.db.embedded import running_url
 
     configuration = load()
     if configuration.database_url is not None:

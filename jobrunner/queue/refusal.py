@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from jobrunner.errors import DatabaseUnavailable, InvalidJobData, JobrunnerError
+from jobrunner.imports import alone
 
 NO_SCHEMA = {"3F000", "42P01", "42883", "42703", "42704"}
 """The schema, a table, a function, a column or a type is not there."""
@@ -47,7 +48,8 @@ def refusals(dsn: str | None = None) -> Iterator[None]:
 
 
 def _unavailable(reason: str, dsn: str | None) -> DatabaseUnavailable:
-    from jobrunner.config import mask_url
+    with alone("jobrunner.config"):
+        from jobrunner.config import mask_url
 
     return DatabaseUnavailable(mask_url(f"cannot use the database{f' {dsn}' if dsn else ''}: {reason}"))
 

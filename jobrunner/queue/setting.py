@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from jobrunner.errors import InvalidInput, nearest
+from jobrunner.imports import alone
 from jobrunner.queue.wording import figure
 
 Value: TypeAlias = bool | int | float | str | tuple[str, ...]
@@ -111,7 +112,8 @@ class Setting:
         return number if self.kind == "whole number" else float(number)
 
     def _zone(self, name: str) -> str:
-        from jobrunner.crontab.zones import zone
+        with alone("jobrunner.crontab.zones"):
+            from jobrunner.crontab.zones import zone
 
         try:
             return str(zone(name).key)

@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Queryable
+from jobrunner.imports import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ Look = Callable[[Queryable], Awaitable[Sequence[str]]]
 
 async def list_troubles(connection: Queryable) -> list[str]:
     """Ask all services, and return a sentence for each of their troubles; one that cannot tell is a trouble itself."""
-    looks, sentences = _declared()
+    looks, sentences = await in_turn(_declared)
     troubles = list(sentences)
     for name, look in looks:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from jobrunner.config.secret_key import LENGTH, key_material
 from jobrunner.errors import ConfigurationError
+from jobrunner.imports import alone
 
 NONCE = 12
 """Octets of the random number in front of each sealed value (NIST SP 800-38D, 8.2.2)."""
@@ -54,7 +55,8 @@ class Key:
 
     def seal(self, secret: str, place: str) -> str:
         """Return the secret as only this key opens it, at this place."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # slow to load, and seldom needed
+        with alone("cryptography.hazmat.primitives.ciphers.aead"):
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # slow to load, and seldom needed
 
         nonce = secrets.token_bytes(NONCE)
         sealed = AESGCM(self.material).encrypt(nonce, secret.encode(), self._bound_to(place))
@@ -62,8 +64,9 @@ class Key:
 
     def open(self, sealed: str, place: str) -> str:
         """Return what was sealed; raises Unsealable."""
-        from cryptography.exceptions import InvalidTag
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        with alone("cryptography.exceptions", "cryptography.hazmat.primitives.ciphers.aead"):
+            from cryptography.exceptions import InvalidTag
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         match = SEALED.fullmatch(sealed)
         if match is None or match[1] != self.id:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.errors import InvalidInput
+from jobrunner.imports import alone
 from jobrunner.queue.setting import Setting, SettingGroup
 from jobrunner.queue.settings import load_group
 
@@ -54,7 +55,8 @@ def checked_bounce_address(text: str) -> str:
     Raises:
         InvalidInput: it is no address with one {token} before the @.
     """
-    from jobrunner.services.mail.address import parse_address
+    with alone("jobrunner.services.mail.address"):
+        from jobrunner.services.mail.address import parse_address
 
     local, _, domain = text.rpartition("@")
     if local.count("{token}") != 1 or "{token}" in domain:

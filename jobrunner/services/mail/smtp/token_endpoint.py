@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from jobrunner.errors import JobrunnerError
+from jobrunner.imports import imported
 
 if TYPE_CHECKING:
     import aiohttp
@@ -80,7 +81,8 @@ async def ask(oauth: "OAuth", refresh_token: SecretStr) -> Tokens:
 
 
 async def _post(oauth: "OAuth", form: Mapping[str, str]) -> tuple[int, bytes]:
-    import aiohttp  # takes a while to load, and few accounts need it
+    await imported("aiohttp")  # takes a while to load, and few accounts need it
+    import aiohttp
 
     try:
         sockets = None if oauth.permits is None else _permitted_sockets(oauth.place, oauth.permits)

@@ -102,7 +102,7 @@ class Watcher(DatabaseLoop):
             await self._connection.fetch(NOTE_WATCHED, [kind for kind, _ in alive], [id for _, id in alive])
 
     async def _begin(self, place: Place, modified_at: datetime, renew: float) -> None:
-        await imported("jobrunner.services.mailbox.fetching", "jobrunner.services.mailbox.watching.watch")
+        await imported("jobrunner.services.mailbox.fetching.readers", "jobrunner.services.mailbox.watching.watch")
         from jobrunner.services.mailbox.fetching.readers import files_root, shared_reader
         from jobrunner.services.mailbox.watching.watch import Watch
 
@@ -122,6 +122,7 @@ class Watcher(DatabaseLoop):
         self._watches[place] = (modified_at, watch, task)
 
     async def _give_up(self, place: Place) -> None:
+        await imported("jobrunner.services.mailbox.watching.watch")
         from jobrunner.services.mailbox.watching.watch import CannotWatch
 
         _, _, task = self._watches.pop(place)
