@@ -322,9 +322,37 @@ BEGIN
 END;
 $$;
 
--- Adds a job for each of these moments, or now for those that are past or NULL, unless one waits for it already; returns how
--- many were added. The key has the transaction's number in it: with a key of the moment alone, two transactions that save
--- records of the same hour would wait for one another, and could deadlock.
+-- Adds a job for that moment, or now if it is past or NULL, unless one waits for it already; returns its id, or NULL. The key
+-- has the transaction's number in it: with a key of the moment alone, two transactions that save records of the same hour
+-- would wait for one another, and could deadlock.
+CREATE FUNCTION jobrunner.wake_job_at(name text, moment timestamptz) RETURNS bigint
+LANGUAGE plpgsql SET search_path = '' SET jit = off AS $$
+DECLARE
+    due constant timestamptz := greatest(moment, now());
+BEGIN
+    -- One that starts within seconds may have looked already by the time this transaction commits.
+    IF due > clock_timestamp() + interval '5 seconds' AND EXISTS (
+        SELECT
+        FROM jobrunner.job AS j
+        WHERE j.execute_at = due
+            AND j.hold IN ('Time', 'Retry')  -- the condition of the index job_due
+            AND j.hold = 'Time'
+            AND j.name = wake_job_at.name
+            AND NOT j.cancel_requested
+    ) THEN
+        RETURN NULL;
+    END IF;
+    RETURN jobrunner.enqueue(
+        wake_job_at.name,
+        execute_at => due,
+        unique_key => pg_catalog.format(
+            '%s/%s/%s', wake_job_at.name, pg_catalog.to_char(extract(epoch FROM due), 'FM999999999990.000000'), pg_catalog.pg_current_xact_id()
+        )
+    );
+END;
+$$;
+
+-- The same for each of these moments; returns how many jobs were added.
 CREATE FUNCTION jobrunner.wake_job(name text, moments timestamptz[]) RETURNS integer
 LANGUAGE plpgsql SET search_path = '' SET jit = off AS $$
 DECLARE
@@ -336,24 +364,9 @@ BEGIN
         FROM unnest(moments) AS m (at)
         ORDER BY 1
     LOOP
-        -- One that starts within seconds may have looked already by the time this transaction commits.
-        CONTINUE WHEN moment > clock_timestamp() + interval '5 seconds' AND EXISTS (
-            SELECT
-            FROM jobrunner.job AS j
-            WHERE j.execute_at = moment
-                AND j.hold IN ('Time', 'Retry')  -- the condition of the index job_due
-                AND j.hold = 'Time'
-                AND j.name = wake_job.name
-                AND NOT j.cancel_requested
-        );
-        PERFORM jobrunner.enqueue(
-            wake_job.name,
-            execute_at => moment,
-            unique_key => pg_catalog.format(
-                '%s/%s/%s', wake_job.name, pg_catalog.to_char(extract(epoch FROM moment), 'FM999999999990.000000'), pg_catalog.pg_current_xact_id()
-            )
-        );
-        added := added + 1;
+        IF jobrunner.wake_job_at(wake_job.name, moment) IS NOT NULL THEN
+            added := added + 1;
+        END IF;
     END LOOP;
     RETURN added;
 END;
