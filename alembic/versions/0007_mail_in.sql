@@ -193,7 +193,7 @@ CREATE TABLE jobrunner.inbound_email (
     notify_assignee boolean NOT NULL DEFAULT true,
 
     reply boolean NOT NULL DEFAULT false,
-    reply_email_template_id bigint REFERENCES jobrunner.email_template ON DELETE RESTRICT,
+    reply_email_template_id bigint REFERENCES jobrunner.email_template,
     reply_from_address text CONSTRAINT reply_from_address_is_an_address CHECK (jobrunner.is_email(reply_from_address)),
     reply_from_name text CHECK (length(reply_from_name) <= 255 AND reply_from_name !~ '[[:cntrl:]]'),
     reply_to_address text CONSTRAINT reply_to_address_is_an_address CHECK (jobrunner.is_email(reply_to_address)),

@@ -48,6 +48,7 @@ MODULES: dict[str, str | None] = {
     "group_email_folder": "group-email-folder",
     "team": "team",
     "emails": "emails",
+    "case": "case",
     "webhook": "webhook",
     "emit": None,
     "article": "article",

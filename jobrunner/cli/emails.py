@@ -78,6 +78,9 @@ def list_all(
 
     if email_account is not None and inbound_email is not None:
         raise InvalidInput("give one account: --email-account or --inbound-email")
+    narrowed = (user, email_account, inbound_email, sender, subject, before)
+    if failures and (trouble or any(one is not None for one in narrowed)):
+        raise InvalidInput("--failures lists what is no mail yet: only --limit and --json go with it")
 
     async def read(here: Here) -> list[Any]:
         if failures:

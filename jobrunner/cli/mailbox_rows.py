@@ -100,6 +100,8 @@ def in_words(account: "MailboxRecord", state: "State | None") -> str:
         return f"paused: {state.pause_reason}"
     if state.retry_at is not None:
         return f"tried again at {cell(state.retry_at)}: {state.last_trouble}"
+    if state.folder_trouble is not None:
+        return f"read, but {state.folder_trouble}"
     return "ready"
 
 

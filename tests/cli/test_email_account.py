@@ -9,7 +9,7 @@ import trustme
 from jobrunner.db.secrets import Key, Keyring
 from jobrunner.services.mail.imap import Fault
 from jobrunner.services.mailbox.accounts.loading import LOAD_ACCOUNTS, account_of, load_account
-from jobrunner.services.mailbox.accounts.state import note_failure, read_states
+from jobrunner.services.mailbox.accounts.state import note_failure, note_success, read_states
 from tests.cli.calling import caller
 from tests.services.mail.imap.scripted_server import ScriptedServer
 from tests.support.dovecot import PASSWORD, Dovecot
@@ -309,4 +309,34 @@ async def test_an_account_that_is_read_needs_its_server_before_its_password(call
     assert (done.code, done.err) == (
         2,
         "Error: give the IMAP server: --host (or --no-imap for an account that is not read)\n",
+    )
+
+
+async def test_without_any_user_the_way_to_one_is_named(call):
+    done = await call(*ANN, "--password-env", "IMAP_PASSWORD")
+    assert (done.code, done.err) == (2, "Error: there is no user 'ann': add one to the table jobrunner.app_user\n")
+
+
+async def test_a_folder_that_could_not_be_read_is_in_the_list(call, connection, people):
+    await call(*ANN, "--password-env", "IMAP_PASSWORD")
+    ref = (await opened(connection, "Personal", 1)).ref
+    await note_success(connection, ref, trouble="the folder Gone: it is not there", folder="Gone")
+    (row,) = (await call("email-account", "list")).rows
+    assert row["state"] == "read, but the folder Gone: it is not there"
+    await note_success(connection, ref)
+    assert (await call("email-account", "list")).rows[0]["state"] == "ready"
+
+
+async def test_a_template_that_answers_is_not_removed(call, people):
+    """PostgreSQL's own words would name a constraint."""
+    done = await call(
+        *("inbound-email", "add", "help", "--host", "imap.example.org", "--address", "help@example.org"),
+        *("--reply", "--reply-template", "Thanks", "--password-env", "IMAP_PASSWORD"),
+    )
+    assert done.code == 0, done.err
+    done = await call("email-template", "remove", "Thanks")
+    assert (done.code, done.err) == (
+        1,
+        "Error: a group account answers with the template 'Thanks': give it another first "
+        "(`jobrunner inbound-email edit ACCOUNT --reply-template TEMPLATE`)\n",
     )

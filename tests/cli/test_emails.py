@@ -78,6 +78,8 @@ async def test_mails_are_listed_and_shown(call, office):
     assert await ids("--subject", "bill") == [second]
     assert await ids("--before", third, "--limit", "1") == [second]
     assert await ids("--trouble") == []
+    done = await call("emails", "list", "--failures", "--user", "Bob")
+    assert (done.code, "only --limit and --json go with it" in done.err) == (2, True)
     assert await ids("--failures") == []
     (row, *_) = (await call("emails", "list", "--subject", "bill")).rows
     assert (row["sender"], row["subject"]) == ("Ann <ann@example.com>", "Bill 7")

@@ -97,3 +97,11 @@ async def test_a_mailbox_that_is_not_read(connection, info):
     await fetching.resume(connection, info.kind, info.id)
     await fetching.pause(connection, info.kind, info.id, "holiday")
     assert await list_fetching_troubles(connection) == []
+
+
+async def test_a_folder_that_is_not_there_is_said_until_a_run_finds_it(connection, info):
+    trouble = "the folder Gone: the IMAP server mail.example.com has no such folder; choose one that it lists"
+    await fetching.note_success(connection, info, trouble=trouble, folder="Gone")
+    assert await list_fetching_troubles(connection) == [f"the inbound e-mail 'Info' is read, but {trouble}"]
+    await fetching.note_success(connection, info)
+    assert await list_fetching_troubles(connection) == []

@@ -48,6 +48,13 @@ class State:
     watched_at: datetime | None
     """The last sign of life of a watching connection."""
 
+    @property
+    def folder_trouble(self) -> str | None:
+        """What was wrong with one folder in the last run, which came to its end all the same."""
+        if self.last_trouble_folder is None or self.last_trouble_at is None or self.connected_at is None:
+            return None
+        return self.last_trouble if self.last_trouble_at >= self.connected_at else None
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

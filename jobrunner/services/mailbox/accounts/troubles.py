@@ -1,4 +1,4 @@
-"""Accounts that are not read for now, though nobody has ordered that."""
+"""Accounts that are not read for now, or not in all their folders, though nobody has ordered that."""
 
 import shlex
 from typing import get_args
@@ -13,10 +13,10 @@ COMMANDS: dict[Kind, str] = {"Personal": "email-account", "Group": "inbound-emai
 
 
 async def list_fetching_troubles(connection: Queryable) -> list[str]:
-    """Return a sentence for each account in use that a fault holds back: why, until when, and what helps."""
+    """Return a sentence for each account in use that a fault holds back, or a folder of it: why, and what helps."""
     sentences: list[str] = []
     for kind in get_args(Kind):
-        held = {id: state for id, state in (await read_states(connection, kind)).items() if _is_held_by_fault(state)}
+        held = {id: state for id, state in (await read_states(connection, kind)).items() if _is_in_trouble(state)}
         if not held:
             continue
         sentences += [
@@ -27,16 +27,18 @@ async def list_fetching_troubles(connection: Queryable) -> list[str]:
     return sentences
 
 
-def _is_held_by_fault(state: State) -> bool:
-    return state.paused_kind != "person" and (state.paused_kind is not None or state.retry_at is not None)
+def _is_in_trouble(state: State) -> bool:
+    if state.paused_kind == "person":
+        return False
+    return state.paused_kind is not None or state.retry_at is not None or state.folder_trouble is not None
 
 
 def _sentence(name: str, command: str, state: State) -> str:
-    account = f"the {command.replace('-', ' ').replace('email', 'e-mail')} {name!r} is not read"
+    account = f"the {command.replace('-', ' ').replace('email', 'e-mail')} {name!r} is"
     if state.paused_kind is not None:
         call = f"`jobrunner {command} %s {shlex.quote(name)}`"
-        return (
-            f"{account}: paused: {state.pause_reason}; {call % 'test'} looks what is wrong, {call % 'resume'} ends that"
-        )
-    assert state.retry_at is not None
-    return f"{account} until {moment(state.retry_at)}: {state.last_trouble}; it is tried again by itself"
+        advice = f"{call % 'test'} looks what is wrong, {call % 'resume'} ends that"
+        return f"{account} not read: paused: {state.pause_reason}; {advice}"
+    if state.retry_at is None:
+        return f"{account} read, but {state.folder_trouble}"
+    return f"{account} not read until {moment(state.retry_at)}: {state.last_trouble}; it is tried again by itself"

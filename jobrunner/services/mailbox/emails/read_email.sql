@@ -10,6 +10,7 @@ SELECT
     e.reply_to_string AS reply_to,
     e.parent_type,
     e.parent_id,
+    (SELECT c.number FROM jobrunner.case_record AS c WHERE e.parent_type = 'Case' AND c.id = e.parent_id) AS case_number,
     e.thread_id,
     e.replied_id,
     g.name AS group_folder,

@@ -46,6 +46,13 @@ class Report:
     """More is there: the next run follows at once."""
     troubles: list[str] = field(default_factory=list)
     """What is wrong with single folders."""
+    troubled: list[str] = field(default_factory=list)
+    """Which folders these are."""
+
+    def note(self, folder: str, trouble: str) -> None:
+        """Note what is wrong with one folder."""
+        self.troubled.append(folder)
+        self.troubles.append(trouble)
 
     @property
     def found_nothing(self) -> bool:
@@ -157,9 +164,9 @@ class FetchRun:
                 report.has_more = True
             finally:
                 report.messages = dict(desk.counts)
-        trouble = report.troubles[0] if report.troubles else None
+        trouble, folder = next(zip(report.troubles, report.troubled, strict=True), (None, None))
         async with self._connect() as connection:
-            await state.note_success(connection, account.ref, trouble=trouble)
+            await state.note_success(connection, account.ref, trouble=trouble, folder=folder)
         return report
 
     @asynccontextmanager
@@ -190,11 +197,11 @@ class FetchRun:
                     raise
                 # The other folders are none the worse for it.
                 self._log.warning("the folder %s: %s", name, error)
-                report.troubles.append(f"the folder {name}: {error}")
+                report.note(name, f"the folder {name}: {error}")
                 continue
             report.has_more |= end.has_more
             if end.trouble is not None:
-                report.troubles.append(end.trouble)
+                report.note(name, end.trouble)
         self._folder = None
 
     async def _monitored(self, account: FetchAccount, mailbox: Mailbox) -> list[tuple[str, bool]]:

@@ -151,7 +151,7 @@ async def find_filter(connection: Queryable, name: str) -> FilterRecord:
         raise Conflict(f"several filters are called {name[:100]!r}: give the id, one of {ids}")
     if rows:
         return _record(rows[0])
-    known = [one.name for one in await list_filters(connection)]
+    known = {one.name for one in await list_filters(connection)}
     raise NotFound(f"there is no filter {name[:100]!r}{nearest(name[:100], known)}")
 
 

@@ -10,7 +10,7 @@ from jobrunner.errors import Conflict, InvalidInput, nearest
 
 async def find_user(connection: Queryable, name: str) -> str:
     """Return the id of a user; raises InvalidInput where there is none."""
-    return await _find(connection, "find_users", "user", name)
+    return await _find(connection, "find_users", "user", name, hint="add one to the table jobrunner.app_user")
 
 
 async def find_team(connection: Queryable, name: str) -> str:
@@ -41,9 +41,12 @@ async def find_smtp_account(connection: Queryable, name: str) -> int:
 
 
 async def _find(
-    connection: Queryable, statement: str, what: str, name: str, *more: Any, command: str | None = None
+    connection: Queryable, statement: str, what: str, name: str, *more: Any, command: str = "", hint: str = ""
 ) -> str:
-    """Return the id of what is called like that; `command` is the group of commands that adds one."""
+    """Return the id of what is called like that.
+
+    Where there is none at all, the group of commands `command` is named as what adds one, else the hint.
+    """
     rows = await connection.fetch(load(__package__, statement), name, *more)
     rows = [row for row in rows if row["id"] == name] or rows
     if len(rows) > 1:
@@ -51,8 +54,9 @@ async def _find(
         raise Conflict(f"several are called {name[:100]!r} ({what}): give the id, one of {ids}")
     if not rows:
         known = [row["name"] for row in await connection.fetch(load(__package__, statement), None, *more)]
-        hint = "" if known or command is None else f": `jobrunner {command} add` makes one"
-        raise InvalidInput(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}{hint}")
+        how = f"`jobrunner {command} add` makes one" if command else hint
+        words = nearest(name[:100], known) or f": {how}"
+        raise InvalidInput(f"there is no {what} {name[:100]!r}{words}")
     id: str = rows[0]["id"]
     return id
 

@@ -97,9 +97,9 @@ class Watch:
                     # It waits as after a fetch that was refused: one that tries again and again is locked.
                     await note_failure(self._connection, self.ref, str(error), fault=error.fault)
                     return
-                log.info("watching account %d: %s", self.ref.id, error)
+                log.info("watching %s: %s", self.ref.words, error)
             except (*TRANSIENT, TimeoutError) as error:
-                log.info("watching account %d: %s", self.ref.id, error)
+                log.info("watching %s: %s", self.ref.words, error)
             except (NotFound, Conflict):
                 return  # it is not to be read any more
             finally:

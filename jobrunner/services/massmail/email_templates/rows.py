@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict, Unpack
 
+import asyncpg
+
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput
@@ -105,10 +107,17 @@ async def remove_email_template(connection: Queryable, name: str) -> EmailTempla
 
     Raises:
         NotFound: there is none.
-        Conflict: a mass e-mail that is under way uses it.
+        Conflict: a mass e-mail that is under way uses it, or a group account answers with it.
     """
     found = await find_email_template(connection, name)
-    if not await connection.fetch(load(__package__, "remove_email_template"), found.id):
+    try:
+        removed = await connection.fetch(load(__package__, "remove_email_template"), found.id)
+    except asyncpg.ForeignKeyViolationError:
+        raise Conflict(
+            f"a group account answers with the template {found.name!r}: give it another first "
+            "(`jobrunner inbound-email edit ACCOUNT --reply-template TEMPLATE`)"
+        ) from None
+    if not removed:
         raise Conflict(f"a mass e-mail that is under way uses the template {found.name!r}: abort it first")
     return found
 

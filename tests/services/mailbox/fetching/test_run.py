@@ -181,6 +181,7 @@ async def test_patterns_stand_for_folders_and_a_missing_one_holds_up_no_other(of
     assert "no such folder" in report.troubles[0]
     state = await office.state(id)
     assert "Gone" in state["last_trouble"]
+    assert state["last_trouble_folder"] == "Gone"
     assert state["retry_at"] is None
 
 

@@ -139,7 +139,7 @@ class _Import:
         rows = await self.batch.fetch(statement, self.batch.account.id, self.batch.folder.name)
         if not rows or rows[0]["epoch"] != self.batch.account.epoch:
             raise EpochChanged(
-                f"the account {self.batch.account.id} was {'reset' if rows else 'removed'} while its mail was fetched"
+                f"{self.batch.account.words} was {'reset' if rows else 'removed'} while its mail was fetched"
             )
         return rows[0]
 
@@ -165,7 +165,7 @@ class _Import:
             return Outcome(message.uid, "Claimed", mail)
         if filter is not None and filter.action == "Skip":
             log.info(
-                "the mail %s in %s of account %s is skipped by the filter %s",
+                "the mail %s in %s of %s is skipped by the filter %s",
                 mail.message_id or message.uid, self.batch.folder.name, self.batch.account.id, filter.name,
             )  # fmt: skip
             return Outcome(message.uid, "Skipped", mail, filter=filter.name)

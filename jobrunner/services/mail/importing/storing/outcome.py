@@ -19,6 +19,11 @@ class AccountRef:
     epoch: int
     """`email_account.epoch` or `inbound_email.epoch`."""
 
+    @property
+    def words(self) -> str:
+        """How a log names it: numbers of accounts are those of one kind."""
+        return f"the {'personal' if self.kind == 'Personal' else 'group'} account {self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class FolderRef:
