@@ -81,6 +81,8 @@ class Line(ResponseHandler):
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Take a head from the parser."""
         self.in_head = 100 <= data[0].code <= 199 and data[0].code != 101
+        if not self.in_head and self.transport is not None and self.transport.get_write_buffer_size():
+            self.force_close()  # answered before it had all: no further request goes on this connection
         super().feed_data(data, size)
 
 

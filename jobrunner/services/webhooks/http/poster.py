@@ -16,6 +16,7 @@ from jobrunner.services.address_guard import AddressRefused, Guard
 from jobrunner.services.webhooks.http.connecting import Answer, Attempt, GuardedConnector, current
 from jobrunner.services.webhooks.http.faults import EXPECTED, fault_of
 from jobrunner.services.webhooks.http.reply import ANSWER_HEAD, ErrorKind, Reply
+from jobrunner.services.webhooks.http.request import Message, Post, message, start_of_head
 from jobrunner.services.webhooks.http.resolving import GuardedResolver, LookUp, machine_look_up
 from jobrunner.services.webhooks.http.url import Target, read_url
 
@@ -23,6 +24,13 @@ LINE_LIMIT = 8190
 """Octets of one line of an answer's head."""
 HEADERS_LIMIT = 128
 KNOWN_URLS = 1000
+FIELDS = {
+    "Content-Type": "application/json",
+    "User-Agent": f"jobrunner/{version('jobrunner')}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+"""Headers of all requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class Poster:
     ) -> None:
         self._guard = guard
         self._limits = limits or Limits()
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[str, tuple[Target, bytes]] = {}
         connector = GuardedConnector(
             guard,
             self._limits.answer,
@@ -88,6 +96,7 @@ class Poster:
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
+            request_class=Post,
             response_class=Answer,
             auto_decompress=False,
             trust_env=False,
@@ -97,12 +106,6 @@ class Poster:
             max_line_size=LINE_LIMIT,
             max_field_size=LINE_LIMIT,
             max_headers=HEADERS_LIMIT,
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": f"jobrunner/{version('jobrunner')}",
-                "Accept": "*/*",
-                "Accept-Encoding": "identity",
-            },
         )
 
     async def __aenter__(self) -> Self:
@@ -127,21 +130,22 @@ class Poster:
         started = monotonic()
         arrived = _Arrived()
         try:
-            target = self._target(url)
+            target, start = self._target(url)
         except (AddressRefused, InvalidInput) as refused:
             return _reply(arrived, "guard", str(refused), None, started)
+        sent = message(start, headers, body)
         kind: ErrorKind | None = None
         words: str | None = None
         attempt = Attempt(target.host)
         try:
             async with asyncio.timeout(self._limits.total):
                 try:
-                    await self._send(target, headers, body, attempt, arrived)
+                    await self._send(target, sent, attempt, arrived)
                 except EXPECTED as error:
                     if arrived.status is not None or not attempt.found_dead(error):
                         raise
                     attempt = Attempt(target.host)
-                    await self._send(target, headers, body, attempt, arrived)
+                    await self._send(target, sent, attempt, arrived)
         except TimeoutError as error:
             if isinstance(error, aiohttp.ServerTimeoutError):
                 kind, words = fault_of(error, attempt, self._limits.connect)
@@ -154,12 +158,10 @@ class Poster:
         peer = attempt.line.peer if attempt.line is not None else None
         return _reply(arrived, kind, words, peer, started)
 
-    async def _send(
-        self, target: Target, headers: Mapping[str, str], body: bytes, attempt: Attempt, arrived: _Arrived
-    ) -> None:
+    async def _send(self, target: Target, sent: Message, attempt: Attempt, arrived: _Arrived) -> None:
         token = current.set(attempt)
         try:
-            answer = await self._session.post(target.url, data=body, headers=headers, allow_redirects=False)
+            answer = await self._session.post(target.url, data=sent, allow_redirects=False)
         finally:
             current.reset(token)
         arrived.status = answer.status
@@ -169,7 +171,8 @@ class Poster:
         try:
             await self._read(answer.content, arrived)
         finally:
-            answer.close()  # nothing, where all was read: then the connection is back already
+            if not answer.closed:  # else all was read, and the connection is back already
+                answer.close()
 
     async def _read(self, content: aiohttp.StreamReader, arrived: _Arrived) -> None:
         """Read the body up to the limit."""
@@ -180,15 +183,17 @@ class Poster:
             if len(arrived.body) < ANSWER_HEAD:
                 arrived.body = (arrived.body + chunk)[:ANSWER_HEAD]
 
-    def _target(self, url: str) -> Target:
-        target = self._targets.get(url)
-        if target is None:
+    def _target(self, url: str) -> tuple[Target, bytes]:
+        """Return a URL, taken apart, and the start of the head of requests to it."""
+        known = self._targets.get(url)
+        if known is None:
             target = read_url(url)
             self._guard.check_name(target.host, target.port)
+            known = target, start_of_head(target.url, FIELDS)
             if len(self._targets) >= KNOWN_URLS:
                 self._targets.clear()
-            self._targets[url] = target
-        return target
+            self._targets[url] = known
+        return known
 
 
 def _reply(arrived: _Arrived, kind: ErrorKind | None, words: str | None, peer: str | None, started: float) -> Reply:

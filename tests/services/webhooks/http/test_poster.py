@@ -58,6 +58,36 @@ async def test_a_header_with_a_line_break_is_never_sent(value: str):
         assert (await poster.post(peer.url(), {}, b"[]")).status == 200
 
 
+async def test_a_large_body_comes_whole():
+    body = b"[" + b'"0123456789abcdef",' * 60_000 + b"0]"
+    seen: list[bytes] = []
+
+    async def script(line: Line) -> None:
+        while request := await line.request():
+            seen.append(request.partition(b"\r\n\r\n")[2])
+            await line.send(OK)
+
+    async with scripted(script) as peer, Poster(HOME, LONG) as poster:
+        for sent in (body, b"[]", body):
+            assert (await poster.post(peer.url(), {}, sent)).status == 200
+    assert seen == [body, b"[]", body]
+    assert len(peer.lines) == 1
+
+
+async def test_where_an_answer_came_before_all_was_sent_the_connection_is_not_used_again():
+    body = b"[" + b" " * 30_000_000 + b"]"  # more than sockets hold
+
+    async def script(line: Line) -> None:
+        await line.reader.readuntil(b"\r\n\r\n")
+        await line.send(OK)
+        await line.reader.read()
+
+    async with scripted(script) as peer, Poster(HOME, LONG) as poster:
+        assert (await poster.post(peer.url(), {}, body)).status == 200
+        assert (await poster.post(peer.url(), {}, b"[]")).status == 200
+        assert len(peer.lines) == 2
+
+
 async def test_no_cookie_is_kept():
     seen: list[bytes] = []
 
