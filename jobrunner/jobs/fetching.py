@@ -28,12 +28,13 @@ async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> A
 async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str, Any] | None:
     """Fetch from the account that the job is about."""
     await imported("jobrunner.jobs.importing", "jobrunner.services.mailbox.fetching")
-    from jobrunner.jobs.importing import importer_of
+    from jobrunner.jobs.importing import importing_of
     from jobrunner.services.mailbox.fetching import FetchRun, wake_fetch
 
     account_id = row_id(ctx, "needs an account: run it with --target-id and the number of one")
     if ctx.attempt > 1:
         await _refuse_held(ctx, kind, account_id)
+    importer, portions = await importing_of(ctx)
     run = FetchRun(
         ctx.connection,
         ctx.configuration,
@@ -42,7 +43,8 @@ async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str
         cancelled=lambda: ctx.cancelled,
         progress=ctx.progress,
         log=ctx.log,
-        importer=await importer_of(ctx),
+        importer=importer,
+        portions=portions,
     )
     report = await run.fetch()
     if report.found_nothing:

@@ -38,6 +38,25 @@ MAIL_IN = SettingGroup(
             10_000,
         ),
         Setting(
+            "email_message_max_size",
+            "Email Message Max Size",
+            "whole number",
+            64,
+            "The largest mail that is fetched whole. Of a larger one header and text are fetched, and its files are "
+            "listed as not fetched.",
+            "MiB",
+            1,
+            100,
+        ),
+        Setting(
+            "b2c_mode",
+            "B2C Mode",
+            "yes or no",
+            False,
+            "The customers are persons: mail of a contact is about the contact, even if it belongs to an account; else "
+            "it is about the account.",
+        ),
+        Setting(
             "email_auto_reply_limit",
             "Email Auto Reply Limit",
             "whole number",
@@ -90,6 +109,9 @@ class MailInSettings:
     mail_idle_renew: int = 9
     """Minutes."""
     mail_idle_max_connections: int = 100
+    email_message_max_size: int = 64
+    """MiB."""
+    b2c_mode: bool = False
     email_auto_reply_limit: int = 5
     email_auto_reply_suppress_period: int = 120
     """Minutes."""

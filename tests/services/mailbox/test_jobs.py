@@ -4,7 +4,10 @@ import pytest
 
 from jobrunner.definitions import registry
 from jobrunner.errors import InvalidInput
+from jobrunner.queue.settings import set_setting
 from jobrunner.run_job import run_job
+from jobrunner.services.records import add_account, add_contact
+from tests.services.mail.importing.letters import HEAD, multipart, part
 from tests.services.mailbox.conftest import PostOffice
 
 
@@ -58,6 +61,30 @@ async def test_the_owner_is_told_of_what_was_fetched(office: PostOffice, user: s
         "SELECT n.user_id, n.type, n.data ->> 'subject' FROM jobrunner.notification AS n ORDER BY n.number"
     )
     assert [tuple(row) for row in rows] == [("ann", "EmailReceived", "a"), ("ann", "EmailReceived", "b")]
+
+
+async def test_settings_say_what_is_fetched_whole_and_whom_a_mail_is_about(office: PostOffice, user: str):
+    id = await office.account(user)
+    account = await add_account(office.connection, "Acme")
+    contact = await add_contact(office.connection, "Ann", "Lee", "ann@example.com", account_id=account)
+    lines = b"%s\r\n" % (b"x" * 70)
+
+    async def came(name: str) -> tuple[str, bool]:
+        head = HEAD.replace("<1@", f"<{name}@")
+        file = part(lines * 20_000, "application/pdf", Content_Disposition="attachment")
+        large = multipart(part(b"see file"), file, head=head)
+        office.dovecot.deliver(user, [large])
+        assert await run(office, "CheckEmailAccounts", str(id)) == [("Success", None)]
+        row = await office.connection.fetchrow(
+            "SELECT e.parent_id, bool_and(a.sha256 IS NOT NULL) AS is_whole FROM jobrunner.email AS e"
+            " JOIN jobrunner.email_attachment AS a ON a.email_id = e.id GROUP BY e.id ORDER BY e.id DESC LIMIT 1"
+        )
+        return row["parent_id"], row["is_whole"]
+
+    assert await came("one") == (account, True)
+    await set_setting(office.connection, "email_message_max_size", "1", "test")
+    await set_setting(office.connection, "b2c_mode", "yes", "test")
+    assert await came("two") == (contact, False)
 
 
 async def test_without_a_target_all_of_them_and_a_broken_one_delays_none(office: PostOffice, user: str):

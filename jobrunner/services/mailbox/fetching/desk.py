@@ -25,7 +25,7 @@ class Portions:
     batch_octets: int = MIB
     """A larger message comes alone, by windows, into a file."""
     largest: int = 64 * MIB
-    """Octets of a message that is fetched whole; of a larger one its header and text."""
+    """Octets of a message that is fetched whole; of a larger one its header and text (`email_message_max_size`)."""
 
 
 @dataclass

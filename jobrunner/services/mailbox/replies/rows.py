@@ -7,7 +7,7 @@ from typing import Any
 
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
-from jobrunner.services.mail.accounts import SentCopy, keep_copy
+from jobrunner.services.mail.accounts import keep_copy
 from jobrunner.services.mail.settling import Settlement
 
 PAST_LIMIT = timedelta(hours=24)
@@ -100,9 +100,7 @@ class Answers:
         """Note the Message-ID before the mail server hears of it; false where the row is not ours any more."""
         return bool(await self._fetch("name_answer", answer.email_id, self._account_id, answer.token, message_id))
 
-    async def settle(
-        self, answer: DueAnswer, settlement: Settlement, sent: SentAnswer | None, copy: SentCopy | None = None
-    ) -> str | None:
+    async def settle(self, answer: DueAnswer, settlement: Settlement, sent: SentAnswer | None) -> str | None:
         """Store what became of a taken row; return its state, or None where it is not ours any more.
 
         What was taken by the mail server is stored as a mail, whoever has the row by now.
@@ -122,8 +120,8 @@ class Answers:
             )
             if sent is not None and settlement.state == "Sent":
                 await connection.fetch(load(__package__, "store_answer"), answer.email_id, *astuple(sent))
-                if copy is not None:
-                    await keep_copy(connection, copy)
+                if settlement.copy is not None:
+                    await keep_copy(connection, settlement.copy)
         return rows[0]["state"] if rows else None
 
     async def drop(self, reason: str) -> int:

@@ -3,28 +3,19 @@
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from jobrunner.config import Configuration
-from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.errors import InvalidInput
-from jobrunner.services.mail.accounts import SentCopy
 from jobrunner.services.mail.composing.message import Message
-from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
-from jobrunner.services.mail.patience import persist
-from jobrunner.services.mail.settling import (
-    SETTLE_LIMIT,
-    SETTLE_LIMIT_CANCELLED,
-    Settlement,
-    broken_off,
-    settlement_of,
-)
-from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
+from jobrunner.services.mail.delivery import Delivery, Written, post
+from jobrunner.services.mail.settling import Settlement
+from jobrunner.services.mail.smtp import Envelope, Outcome, Pools, Result, Transport
 from jobrunner.services.mail.templates import Renderer, RenderingFailed
 from jobrunner.services.mailbox.replies.compose import as_sent, compose, values_of
 from jobrunner.services.mailbox.replies.rows import PORTION, Answers, DueAnswer
@@ -89,8 +80,6 @@ class Run:
         self._cancelled = cancelled
         self._log = log or logging.getLogger("jobrunner.mail")
         self._pools = pools
-        self._room = PORTION
-        self._ends_at = time.monotonic() + TIME_SLICE
         self._rendering = asyncio.Lock()
         self._needs_path = False
         """The mail server refuses an empty return path."""
@@ -116,7 +105,11 @@ class Run:
             return self.report
         self._setup = setup
         self._delivery = Delivery(
-            setup.outgoing, self._ends_at, self._goes_on, subject=f"{setup.name} can send no automatic answer"
+            setup.outgoing,
+            room=PORTION,
+            cancelled=self._cancelled,
+            log=self._log,
+            subject=f"{setup.name} can send no automatic answer",
         )
         async with Renderer(setup.stationery.templates) as self._renderer:
             await self._delivery.send(due, self._send_next)
@@ -133,90 +126,53 @@ class Run:
             await self._rows.hold(f"the SMTP account {outgoing.account.name} is held back: {held}")
             # Where only a person can help, nobody tells us when that is done.
             await self._rows.wake(await outgoing.wait() or LOOK_AGAIN)
-        elif self._delivery.trouble is None and not self._goes_on() and await self._rows.count_due():
+        elif self._delivery.trouble is None and not self._delivery.goes_on() and await self._rows.count_due():
             self.report.has_more = True
             await self._rows.wake()
-
-    def _goes_on(self) -> bool:
-        return self._room > 0 and time.monotonic() < self._ends_at and not self._cancelled()
 
     # One answer
 
     async def _send_next(self, transport: Transport) -> bool:
         """Send one answer; false where none is due."""
-        self._room -= 1
-        longest = timedelta(seconds=2 * (self._setup.outgoing.account.smtp.send_limit + SETTLE_LIMIT))
-        answer = await self._rows.take(secrets.randbits(63), longest)
+        self._delivery.room -= 1
+        answer = await self._rows.take(secrets.randbits(63), self._delivery.longest(posts=2))
         if answer is None:
             return False
-        written = await self._write(answer)
-        if isinstance(written, Result):
-            await self._settle(answer, self._judge(answer, written), None)
-            await self._delivery.observe(written)
-            return True
-        message, payload = written
-        if not await self._rows.name(answer, message.message_id):
-            self._setup.outgoing.put_back()
-            return True
-        result = await self._hand_over(transport, answer, message, payload)
-        copy = self._setup.outgoing.copy_of(message.message_id, message.sender.address, payload, message.date)
-        await self._settle(answer, self._judge(answer, result), message, copy)
-        await self._delivery.observe(result)
+        await self._delivery.deliver(
+            transport,
+            answer,
+            write=partial(self._write, answer),
+            settle=partial(self._settle, answer),
+            post=partial(self._post, answer),
+        )
         return True
 
-    async def _write(self, answer: DueAnswer) -> tuple[Message, bytes] | Result:
-        """Return the message, also as it goes over the wire, or why it cannot be written: the fault of one mail."""
-        try:
-            async with self._rendering:
-                (texts,) = await self._renderer.render([values_of(answer)])
-            if isinstance(texts, RenderingFailed):
-                return Result(Outcome.LOCAL, Phase.IDLE, str(texts))
-            message = compose(answer, self._setup.stationery, texts, self._setup.message_id(answer, answer.now))
-            return message, self._setup.outgoing.signed(message.to_bytes(), message.date)
-        except InvalidInput as error:
-            return Result(Outcome.LOCAL, Phase.IDLE, str(error))
-        except Exception as error:
-            self._log.exception("%s: it could not be written", answer.label)
-            return Result(Outcome.LOCAL, Phase.IDLE, f"it could not be written: {error}")
+    async def _write(self, answer: DueAnswer) -> Written:
+        async with self._rendering:
+            (texts,) = await self._renderer.render([values_of(answer)])
+        if isinstance(texts, RenderingFailed):
+            raise InvalidInput(str(texts))
+        message = compose(answer, self._setup.stationery, texts, self._setup.message_id(answer, answer.now))
+        return message, self._setup.outgoing.signed(message.to_bytes(), message.date)
 
-    async def _hand_over(self, transport: Transport, answer: DueAnswer, message: Message, payload: bytes) -> Result:
+    async def _post(self, answer: DueAnswer, transport: Transport, message: Message, payload: bytes) -> Result | None:
         """Send it with no return path, so that nothing comes back; where a server demands one, with the account's."""
-        try:
-            result = None
+        if not await self._rows.name(answer, message.message_id):
+            return None
+        if not self._needs_path:
+            result = await transport.send(payload, Envelope(None, message.recipient.address))
+            self._needs_path = result.outcome is Outcome.SENDER_REFUSED
             if not self._needs_path:
-                result = await transport.send(payload, Envelope(None, message.recipient.address))
-                self._needs_path = result.outcome is Outcome.SENDER_REFUSED
-            if result is None or self._needs_path:
-                # What comes back to the account is a report, or says of itself that it is automatic: never answered.
-                result = await transport.send(payload, Envelope(message.sender.address, message.recipient.address))
-            return result
-        except asyncio.CancelledError:
-            await self._settle_cancelled(answer, self._judge(answer, broken_off(transport)))
-            raise
-
-    def _judge(self, answer: DueAnswer, result: Result) -> Settlement:
-        """Return what a result means for its answer; where it would meet all others, too, the run ends."""
-        self._delivery.note(result)
-        return settlement_of(
-            result, attempt_count=answer.attempt_count, doubt_count=answer.doubt_count, message_id=None
-        )
+                return result
+        # What comes back to the account is a report, or says of itself that it is automatic: never answered.
+        return await post(transport, message, payload)
 
     # Results
 
-    async def _settle(
-        self, answer: DueAnswer, settlement: Settlement, message: Message | None, copy: SentCopy | None = None
-    ) -> None:
-        """Store a result, patiently: a mail that was taken must not go out twice."""
+    async def _settle(self, answer: DueAnswer, settlement: Settlement) -> None:
+        message = settlement.message
         sent = None if message is None else as_sent(answer, message)
-        state = await persist(lambda: self._rows.settle(answer, settlement, sent, copy), SETTLE_LIMIT)
-        self._count(answer, settlement, state)
-
-    async def _settle_cancelled(self, answer: DueAnswer, settlement: Settlement) -> None:
-        try:
-            async with asyncio.timeout(SETTLE_LIMIT_CANCELLED):
-                self._count(answer, settlement, await self._rows.settle(answer, settlement, None))
-        except (*TRANSIENT, TimeoutError):
-            self._log.warning("%s: its state could not be stored; the next run frees it", answer.label)
+        self._count(answer, settlement, await self._rows.settle(answer, settlement, sent))
 
     def _count(self, answer: DueAnswer, settlement: Settlement, state: str | None) -> None:
         match state or settlement.state:
