@@ -6,8 +6,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Self
 
+from jobrunner.config import Configuration
+from jobrunner.db.queryable import Connect
+from jobrunner.db.secrets import Keyring
 from jobrunner.services.mail.accounts import SendingAccount
 from jobrunner.services.mail.address import Mailbox
+from jobrunner.services.mail.importing.storing import load_record_ids
 from jobrunner.services.mail.importing.storing.record_ids import RecordIds
 
 
@@ -28,6 +32,14 @@ class Letterhead:
         """Return that of an account."""
         reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
         return cls(account.sender, site_url, reply_to, record_ids)
+
+    @classmethod
+    async def load(cls, connect: Connect, configuration: Configuration, account: SendingAccount) -> Self:
+        """Return that of an account, with what signs its ids."""
+        keyring, site_url = Keyring.from_configuration(configuration), configuration.site_url
+        async with connect() as connection:
+            record_ids = await load_record_ids(connection, keyring, site_url)
+        return cls.of(account, site_url, record_ids)
 
     def message_id(self, kind: str, about: tuple[str, str], moment: datetime, *parts: str) -> str:
         """Return the Message-ID of a mail to a user of ours: the same on every attempt, and not imported by us.

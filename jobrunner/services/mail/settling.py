@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from jobrunner.services.mail.accounts import SentCopy
+from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.smtp import Outcome, Phase, Result, Transport
 
 DELAYS = tuple(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60))
@@ -25,12 +27,20 @@ class Settlement:
     counts: bool = False
     """Whether the attempt counts."""
     in_doubt: bool = False
-    message_id: str | None = None
+    message: Message | None = None
+    """As it was written; None where it never was."""
+    copy: SentCopy | None = None
+    """Of a mail that was taken, for the Sent folder of its account, where that has one."""
+
+    @property
+    def message_id(self) -> str | None:
+        """That of the message."""
+        return None if self.message is None else self.message.message_id
 
 
-def settlement_of(result: Result, *, attempt_count: int, doubt_count: int, message_id: str | None) -> Settlement:
+def settlement_of(result: Result, *, attempt_count: int, doubt_count: int, message: Message | None) -> Settlement:
     """Return what a result means for its mail; a doubtful one goes once more, with the same Message-ID."""
-    told = Settlement("Waiting", str(result), message_id=message_id)
+    told = Settlement("Waiting", str(result), message=message)
     match result.outcome:
         case Outcome.ACCEPTED:
             return replace(told, state="Sent")

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
-from jobrunner.services.mail.accounts import SentCopy, keeping_copy
+from jobrunner.services.mail.accounts import keeping_copy
 from jobrunner.services.mail.settling import Settlement
 
 STEP = 500
@@ -150,21 +150,10 @@ class Notifications:
         """Store that these are not mailed, and why; return the states of those that were ours."""
         return await self._settle(taken, list(reasons), ["Skipped"] * len(reasons), list(reasons.values()))
 
-    async def settle(
-        self, taken: Taken, numbers: Sequence[int], settlement: Settlement, copy: SentCopy | None = None
-    ) -> list[str]:
-        """Store what became of a mail; return the states of those of its notifications that were ours.
-
-        `copy`: of the mail, for the Sent folder.
-        """
-        return await self._settle(
-            taken,
-            list(numbers),
-            [settlement.state] * len(numbers),
-            [settlement.reason] * len(numbers),
-            settlement,
-            copy,
-        )
+    async def settle(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> list[str]:
+        """Store what became of a mail; return the states of those of its notifications that were ours."""
+        states, reasons = [settlement.state] * len(numbers), [settlement.reason] * len(numbers)
+        return await self._settle(taken, list(numbers), states, reasons, settlement)
 
     async def hold(self, reason: str, limit: int) -> None:
         """Note on what is due why it waits, up to a limit."""
@@ -181,9 +170,8 @@ class Notifications:
         states: list[str],
         reasons: Sequence[str | None],
         how: Settlement | None = None,
-        copy: SentCopy | None = None,
     ) -> list[str]:
-        async with self._connect() as connection, keeping_copy(connection, copy):
+        async with self._connect() as connection, keeping_copy(connection, how.copy if how else None):
             rows = await connection.fetch(
                 load(__package__, "settle_notifications"),
                 numbers,

@@ -3,30 +3,21 @@
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
-from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError
-from jobrunner.services.mail.accounts import Outgoing, SendingAccount, SentCopy
-from jobrunner.services.mail.composing.message import Message
-from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
-from jobrunner.services.mail.importing.storing import load_record_ids
+from jobrunner.errors import ConfigurationError, JobrunnerError
+from jobrunner.services.mail.accounts import Outgoing, SendingAccount
+from jobrunner.services.mail.delivery import Delivery, Written
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.patience import persist
-from jobrunner.services.mail.settling import (
-    SETTLE_LIMIT,
-    SETTLE_LIMIT_CANCELLED,
-    Settlement,
-    broken_off,
-    delay_after,
-    settlement_of,
-)
-from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
+from jobrunner.services.mail.settling import SETTLE_LIMIT, Settlement, delay_after
+from jobrunner.services.mail.smtp import Pools, Transport
 from jobrunner.services.notifications.compose import compose
 from jobrunner.services.notifications.decide import decide
 from jobrunner.services.notifications.report import Report
@@ -76,7 +67,7 @@ class Run:
         self._pools = pools
         self._account = account
         self._settings = NotificationSettings()
-        self._due = self._room = 0
+        self._due = 0
 
     async def send(self) -> Report:
         """Mail what is due and return what was done.
@@ -85,7 +76,6 @@ class Run:
             ConfigurationError: something is due, and there is no account to send by.
             MailNotSent: the mail server takes nothing for now.
         """
-        self._ends_at = time.monotonic() + TIME_SLICE
         async with self._connect() as connection:
             self._settings = await load_notification_settings(connection)
         self._rows = Notifications(
@@ -94,7 +84,6 @@ class Run:
             timedelta(hours=self._settings.notification_max_age),
             assignments_only=self._assignments_only,
         )
-        self._room = self._settings.notification_batch
         self.report.lost = lost = await self._rows.release_lost()
         if lost:
             self._log.warning("%d notifications were being mailed by a run that is lost: once more", lost)
@@ -105,12 +94,16 @@ class Run:
                 self.report.missed,
                 self._settings.notification_max_age,
             )
-        self._due = await self._rows.count_due(self._room)
+        self._due = await self._rows.count_due(self._settings.notification_batch)
         if self._due:
             self._outgoing = await self._require_account()
-            self._letterhead = await self._require_letterhead()
+            self._letterhead = await Letterhead.load(self._connect, self._configuration, self._outgoing.account)
             self._delivery = Delivery(
-                self._outgoing, self._ends_at, self._goes_on, subject="no notification can be mailed"
+                self._outgoing,
+                room=self._settings.notification_batch,
+                cancelled=self._cancelled,
+                log=self._log,
+                subject="no notification can be mailed",
             )
             await self._delivery.send(self._due, self._send_next)
             await self._leave_rest()
@@ -126,13 +119,9 @@ class Run:
                 return Outgoing(self._account, keyring, self._connect, pools=self._pools)
             return await Outgoing.load(self._connect, self._configuration, pools=self._pools)
         except JobrunnerError as error:
-            raise ConfigurationError(f"{_are(self._due, self._room)} due and cannot be mailed: {error}") from None
-
-    async def _require_letterhead(self) -> Letterhead:
-        keyring, site_url = Keyring.from_configuration(self._configuration), self._configuration.site_url
-        async with self._connect() as connection:
-            record_ids = await load_record_ids(connection, keyring, site_url)
-        return Letterhead.of(self._outgoing.account, site_url, record_ids)
+            raise ConfigurationError(
+                f"{_are(self._due, self._settings.notification_batch)} due and cannot be mailed: {error}"
+            ) from None
 
     async def _leave_rest(self) -> None:
         """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""
@@ -146,30 +135,24 @@ class Run:
             await self._rows.hold(f"the account {name} is held back: {held}", self._settings.notification_batch)
             if (wait := await self._outgoing.wait()) is not None:
                 await self._rows.wake(wait)
-        elif not self._goes_on():
+        elif not self._delivery.goes_on():
             self.report.has_more = True
             await self._rows.wake()
-
-    def _goes_on(self) -> bool:
-        return self._room > 0 and time.monotonic() < self._ends_at and not self._cancelled()
 
     # One mail
 
     async def _send_next(self, transport: Transport) -> bool:
         """Send one mail; false where nothing is due."""
-        taken = await self._rows.take(secrets.randbits(63), self._longest())
+        taken = await self._rows.take(secrets.randbits(63), self._delivery.longest())
         if taken is None:
             return False
-        self._room -= len(taken.numbers)
+        self._delivery.room -= len(taken.numbers)
         await self._send_one(transport, taken)
         self._tell()
         return True
 
-    def _longest(self) -> timedelta:
-        return timedelta(seconds=self._outgoing.account.smtp.send_limit + 2 * SETTLE_LIMIT)
-
     def _tell(self) -> None:
-        done = min(self._settings.notification_batch - self._room, self._due)
+        done = min(self._settings.notification_batch - self._delivery.room, self._due)
         self._progress(done / self._due, f"{done} of {self._due} notifications, {self.report.mails} mails")
 
     async def _send_one(self, transport: Transport, taken: Taken) -> None:
@@ -183,7 +166,8 @@ class Run:
             reason = f"what it is about could not be looked at: {' '.join(str(error).split())[:300]}"
             self._outgoing.put_back()
             delay = delay_after(taken.attempt_count)
-            await self._settle(taken, taken.numbers, Settlement("Waiting", reason, delay, counts=True))
+            settlement = Settlement("Waiting", reason, delay, counts=True)
+            await persist(partial(self._settle, taken, taken.numbers, settlement), SETTLE_LIMIT)
             return
         mailed, reasons = decide(found, self._settings)
         if reasons:
@@ -195,62 +179,22 @@ class Run:
             self._outgoing.put_back()
             return
         numbers = [one.number for one in mailed]
-        message_id, result, copy = await self._hand_over(transport, taken, mailed)
-        await self._settle(taken, numbers, self._judge(taken, result, message_id), copy)
-        await self._delivery.observe(result)
-
-    async def _hand_over(
-        self, transport: Transport, taken: Taken, mailed: Sequence[Notification]
-    ) -> tuple[str | None, Result, SentCopy | None]:
-        """Compose and send; return the Message-ID, what became of it, and what the Sent folder gets."""
-        try:
+        await self._delivery.deliver(
+            transport,
+            taken,
             # On a thread: a post may be long, and its Markdown such as takes a second.
-            message, payload = await asyncio.to_thread(self._compose, mailed)
-        except InvalidInput as error:
-            return None, Result(Outcome.LOCAL, Phase.IDLE, str(error)), None
-        except Exception as error:  # a fault in composing is the fault of one mail
-            self._log.exception("%s: the mail could not be composed", taken.label)
-            return None, Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}"), None
-        envelope = Envelope(self._letterhead.sender.address, message.recipient.address)
-        try:
-            result = await transport.send(payload, envelope)
-        except asyncio.CancelledError:
-            numbers = [one.number for one in mailed]
-            settlement = self._judge(taken, broken_off(transport), message.message_id)
-            await self._settle_cancelled(taken, numbers, settlement)
-            raise
-        copy = self._outgoing.copy_of(message.message_id, message.sender.address, payload, message.date)
-        return message.message_id, result, copy if result.outcome is Outcome.ACCEPTED else None
+            write=partial(asyncio.to_thread, self._write, mailed),
+            settle=partial(self._settle, taken, numbers),
+        )
 
-    def _compose(self, mailed: Sequence[Notification]) -> tuple[Message, bytes]:
+    def _write(self, mailed: Sequence[Notification]) -> Written:
         message = compose(mailed, self._letterhead)
         return message, self._outgoing.signed(message.to_bytes(), message.date)
 
-    def _judge(self, taken: Taken, result: Result, message_id: str | None) -> Settlement:
-        """Return what a result means for its notifications; where it would meet all others, too, the run ends."""
-        self._delivery.note(result)
-        return settlement_of(
-            result,
-            attempt_count=taken.attempt_count,
-            doubt_count=taken.doubt_count,
-            message_id=message_id,
-        )
-
     # Results
 
-    async def _settle(
-        self, taken: Taken, numbers: Sequence[int], settlement: Settlement, copy: SentCopy | None = None
-    ) -> None:
-        """Store a result, patiently: a mail that was taken must not go out twice."""
-        states = await persist(lambda: self._rows.settle(taken, numbers, settlement, copy), SETTLE_LIMIT)
-        self._count(taken, settlement, states)
-
-    async def _settle_cancelled(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:
-        try:
-            async with asyncio.timeout(SETTLE_LIMIT_CANCELLED):
-                self._count(taken, settlement, await self._rows.settle(taken, numbers, settlement))
-        except (*TRANSIENT, TimeoutError):
-            self._log.warning("%s: its state could not be stored; the next run frees it", taken.label)
+    async def _settle(self, taken: Taken, numbers: Sequence[int], settlement: Settlement) -> None:
+        self._count(taken, settlement, await self._rows.settle(taken, numbers, settlement))
 
     def _count(self, taken: Taken, settlement: Settlement, states: Sequence[str]) -> None:
         report = self.report

@@ -6,7 +6,7 @@ from typing import Any
 
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
-from jobrunner.services.mail.accounts import SentCopy, keeping_copy
+from jobrunner.services.mail.accounts import keeping_copy
 from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.records import EntityType, plan
 
@@ -86,12 +86,9 @@ class Reminders:
         rows = await self._fetch("take_reminder", token, self._job_id, limit, PAST_LIMIT)
         return DueReminder(token=token, **rows[0]) if rows else None
 
-    async def settle(self, reminder: DueReminder, settlement: Settlement, copy: SentCopy | None = None) -> str | None:
-        """Store what became of a taken row; return its state, or None where it is not ours any more (moved, lost).
-
-        `copy`: of the mail, for the Sent folder.
-        """
-        async with self._connect() as connection, keeping_copy(connection, copy):
+    async def settle(self, reminder: DueReminder, settlement: Settlement) -> str | None:
+        """Store what became of a taken row; return its state, or None where it is not ours any more (moved, lost)."""
+        async with self._connect() as connection, keeping_copy(connection, settlement.copy):
             rows = await connection.fetch(
                 load(__package__, "settle_reminder"),
                 reminder.id,

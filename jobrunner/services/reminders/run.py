@@ -1,31 +1,21 @@
 """One run: sends the e-mail reminders that are due, a portion at most."""
 
-import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from functools import partial
 
 from jobrunner.config import Configuration
-from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
-from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
-from jobrunner.services.mail.accounts import Outgoing, SendingAccount, SentCopy
-from jobrunner.services.mail.delivery import TIME_SLICE, Delivery
-from jobrunner.services.mail.importing.storing import load_record_ids
+from jobrunner.errors import ConfigurationError, JobrunnerError, NotFound
+from jobrunner.services.mail.accounts import Outgoing, SendingAccount
+from jobrunner.services.mail.delivery import Delivery, Written
 from jobrunner.services.mail.letterhead import Letterhead
 from jobrunner.services.mail.patience import persist
-from jobrunner.services.mail.settling import (
-    SETTLE_LIMIT,
-    SETTLE_LIMIT_CANCELLED,
-    Settlement,
-    broken_off,
-    settlement_of,
-)
-from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Pools, Result, Transport
+from jobrunner.services.mail.settling import SETTLE_LIMIT, Settlement
+from jobrunner.services.mail.smtp import Pools, Transport
 from jobrunner.services.reminders.compose import compose
 from jobrunner.services.reminders.rows import PORTION, DueReminder, Reminders
 
@@ -96,8 +86,7 @@ class Run:
         self._cancelled = cancelled
         self._log = log or logging.getLogger("jobrunner.reminders")
         self._pools = pools
-        self._room = portion
-        self._ends_at = time.monotonic() + TIME_SLICE
+        self._portion = portion
 
     async def send(self) -> Report:
         """Send what is due and return what was done.
@@ -114,8 +103,14 @@ class Run:
             self._log.warning("%d reminders were missed: nothing ran until an hour after the start", self.report.missed)
         if due := await self._rows.count_due():
             self._outgoing = await self._require_account(due)
-            self._letterhead = await self._require_letterhead()
-            self._delivery = Delivery(self._outgoing, self._ends_at, self._goes_on, subject="no reminder can be sent")
+            self._letterhead = await Letterhead.load(self._connect, self._configuration, self._outgoing.account)
+            self._delivery = Delivery(
+                self._outgoing,
+                room=self._portion,
+                cancelled=self._cancelled,
+                log=self._log,
+                subject="no reminder can be sent",
+            )
             await self._delivery.send(due, self._send_next)
             await self._leave_rest()
         self._log.info("reminders: %s", self.report)
@@ -140,12 +135,6 @@ class Run:
             f"{_reminders(due)} due and {reason}; they are sent then, up to an hour after the start"
         )
 
-    async def _require_letterhead(self) -> Letterhead:
-        keyring, site_url = Keyring.from_configuration(self._configuration), self._configuration.site_url
-        async with self._connect() as connection:
-            record_ids = await load_record_ids(connection, keyring, site_url)
-        return Letterhead.of(self._outgoing.account, site_url, record_ids)
-
     async def _leave_rest(self) -> None:
         """Queue the next run for when it can send what is left; after trouble the job comes again by itself, too."""
         if (held := self._outgoing.held) is not None:
@@ -153,26 +142,20 @@ class Run:
             await self._rows.hold(f"the account {self._outgoing.account.name} is held back: {held}")
             if (wait := await self._outgoing.wait()) is not None:
                 await self._rows.wake(wait)
-        elif self._delivery.trouble is None and not self._goes_on() and await self._rows.count_due():
+        elif self._delivery.trouble is None and not self._delivery.goes_on() and await self._rows.count_due():
             self.report.has_more = True
             await self._rows.wake()
-
-    def _goes_on(self) -> bool:
-        return self._room > 0 and time.monotonic() < self._ends_at and not self._cancelled()
 
     # One mail
 
     async def _send_next(self, transport: Transport) -> bool:
         """Send one reminder; false where none is due."""
-        self._room -= 1
-        reminder = await self._rows.take(secrets.randbits(63), self._longest())
+        self._delivery.room -= 1
+        reminder = await self._rows.take(secrets.randbits(63), self._delivery.longest())
         if reminder is None:
             return False
         await self._send_one(transport, reminder)
         return True
-
-    def _longest(self) -> timedelta:
-        return timedelta(seconds=self._outgoing.account.smtp.send_limit + 2 * SETTLE_LIMIT)
 
     async def _send_one(self, transport: Transport, reminder: DueReminder) -> None:
         settlement = self._reason_to_skip(reminder)
@@ -182,11 +165,11 @@ class Run:
             settlement = Settlement("Waiting")
         if settlement is not None:
             self._outgoing.put_back()
-            await self._settle(reminder, settlement)
+            await persist(partial(self._settle, reminder, settlement), SETTLE_LIMIT)
             return
-        message_id, result, copy = await self._hand_over(transport, reminder)
-        await self._settle(reminder, self._judge(reminder, result, message_id), copy)
-        await self._delivery.observe(result)
+        await self._delivery.deliver(
+            transport, reminder, write=partial(self._write, reminder), settle=partial(self._settle, reminder)
+        )
 
     @staticmethod
     def _reason_to_skip(reminder: DueReminder) -> Settlement | None:
@@ -201,50 +184,14 @@ class Run:
         )
         return next((Settlement("Skipped", reason) for applies, reason in reasons if applies), None)
 
-    async def _hand_over(
-        self, transport: Transport, reminder: DueReminder
-    ) -> tuple[str | None, Result, SentCopy | None]:
-        """Compose and send; return the Message-ID, what became of it, and what the Sent folder gets."""
-        try:
-            message = compose(reminder, self._letterhead)
-            payload = self._outgoing.signed(message.to_bytes(), message.date)
-        except InvalidInput as error:
-            return None, Result(Outcome.LOCAL, Phase.IDLE, str(error)), None
-        except Exception as error:  # a fault in composing is the fault of one mail
-            self._log.exception("%s: the mail could not be composed", reminder.label)
-            return None, Result(Outcome.LOCAL, Phase.IDLE, f"it could not be composed: {error}"), None
-        envelope = Envelope(self._letterhead.sender.address, message.recipient.address)
-        try:
-            result = await transport.send(payload, envelope)
-        except asyncio.CancelledError:
-            await self._settle_cancelled(reminder, self._judge(reminder, broken_off(transport), message.message_id))
-            raise
-        copy = self._outgoing.copy_of(message.message_id, message.sender.address, payload, message.date)
-        return message.message_id, result, copy if result.outcome is Outcome.ACCEPTED else None
-
-    def _judge(self, reminder: DueReminder, result: Result, message_id: str | None) -> Settlement:
-        """Return what a result means for its reminder; where it would meet all others, too, the run ends."""
-        self._delivery.note(result)
-        return settlement_of(
-            result,
-            attempt_count=reminder.attempt_count,
-            doubt_count=reminder.doubt_count,
-            message_id=message_id,
-        )
+    async def _write(self, reminder: DueReminder) -> Written:
+        message = compose(reminder, self._letterhead)
+        return message, self._outgoing.signed(message.to_bytes(), message.date)
 
     # Results
 
-    async def _settle(self, reminder: DueReminder, settlement: Settlement, copy: SentCopy | None = None) -> None:
-        """Store a result, patiently: a mail that was taken must not go out twice."""
-        state = await persist(lambda: self._rows.settle(reminder, settlement, copy), SETTLE_LIMIT)
-        self._count(reminder, settlement, state)
-
-    async def _settle_cancelled(self, reminder: DueReminder, settlement: Settlement) -> None:
-        try:
-            async with asyncio.timeout(SETTLE_LIMIT_CANCELLED):
-                self._count(reminder, settlement, await self._rows.settle(reminder, settlement))
-        except (*TRANSIENT, TimeoutError):
-            self._log.warning("%s: its state could not be stored; the next run frees it", reminder.label)
+    async def _settle(self, reminder: DueReminder, settlement: Settlement) -> None:
+        self._count(reminder, settlement, await self._rows.settle(reminder, settlement))
 
     def _count(self, reminder: DueReminder, settlement: Settlement, state: str | None) -> None:
         match state:

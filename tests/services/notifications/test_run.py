@@ -27,7 +27,7 @@ from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.accounts import pause
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.accounts.loading import DkimKey
-from jobrunner.services.mail.delivery import MailNotSent
+from jobrunner.services.mail.delivery import Delivery, MailNotSent
 from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.notifications import run as run_module
 from jobrunner.services.notifications.preferences import set_preferences
@@ -652,7 +652,7 @@ async def test_lost_at_each_step_nothing_is_lost_and_the_message_id_stays(
             hang_after(run_module.asyncio, "to_thread")
         case "sent":
             hang_after(Notifications, "settle")
-    monkeypatch.setattr(Run, "_settle_cancelled", gone)
+    monkeypatch.setattr(Delivery, "_settle_cancelled", gone)
     script: dict[str, Any] = {step: [SILENT]} if step.isupper() else {}
     async with ScriptedServer(script) as server:
         sending = asyncio.create_task(database.send(server))

@@ -24,6 +24,7 @@ from jobrunner.config import Configuration
 from jobrunner.db.secrets import Key, Keyring
 from jobrunner.db.sql import load
 from jobrunner.errors import ConfigurationError
+from jobrunner.services.mail import delivery as delivery_module
 from jobrunner.services.mail.accounts import SendingAccount, load_account, pause, resume
 from jobrunner.services.mail.accounts.entry import AccountEntry
 from jobrunner.services.mail.accounts.limits import NO_LIMITS, Limits
@@ -138,7 +139,7 @@ async def test_two_runs_share_the_connections_of_an_account(database: Database):
 async def test_where_others_have_all_connections_it_says_so_and_nothing_is_lost(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(run_module, "TIME_SLICE", 0.2)
+    monkeypatch.setattr(delivery_module, "TIME_SLICE", 0.2)
     await database.due(await database.user("Ann"))
     async with (
         ScriptedServer() as server,
@@ -840,7 +841,7 @@ async def test_the_result_is_kept_until_the_database_is_back(database: Database)
 
 async def test_a_database_that_stays_away_fails_the_run(database: Database, monkeypatch: pytest.MonkeyPatch):
     """F11."""
-    monkeypatch.setattr(run_module, "SETTLE_LIMIT", 0.2)
+    monkeypatch.setattr(delivery_module, "SETTLE_LIMIT", 0.2)
     await database.due(await database.user("Ann"))
     failing = Failing(database)
 
