@@ -1,5 +1,6 @@
 """`jobrunner run-job`: run one job now, in this process."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from jobrunner.cli.session import Session
     from jobrunner.errors import JobrunnerError, UnknownDefinition
+    from jobrunner.run_job import Ended
 
 app = typer.Typer()
 
@@ -25,29 +27,89 @@ def run_job(
 
     The job's data may be given as options, too: `run-job Cleanup --dry-run`.
     """
+    from jobrunner.cli.output import print_json
+    from jobrunner.queue.data import parse
+
+    ended = run_here(
+        name,
+        target_id=target_id,
+        target_type=target_type,
+        data=None if data is None else parse(data),
+        force=force,
+        arguments=context.args,
+    )
+    if json:
+        print_json(
+            [
+                {
+                    "job": one.job_id,
+                    "target": None if one.target is None else one.target.id,
+                    "status": one.status,
+                    "seconds": round(one.seconds, 3),
+                    "result": result_of(one),
+                    "error": one.error,
+                }
+                for one in ended
+            ]
+        )
+    else:
+        for one in ended:
+            say_how(name, one)
+        if not ended:
+            typer.echo(f"{name}: it has no target at present, nothing was to do")
+    raise typer.Exit(0 if all(one.status == "Success" for one in ended) else 1)
+
+
+def say_how(name: str, one: "Ended", *, err: bool = False) -> None:
+    """Print how a job ended."""
+    about = "" if one.target is None else f" for {one.target.id}"
+    typer.echo(f"{name}{about}: {one.status} in {one.seconds:.2f} s (job {one.job_id})", err=err)
+    if one.error:
+        typer.echo(f"Error: {one.error.partition(chr(10))[0]}", err=True)
+
+
+def result_of(one: "Ended") -> Any:
+    """Return what a job returned."""
+    import json
+
+    return None if one.result is None else json.loads(one.result)
+
+
+def run_here(
+    name: str,
+    *,
+    target_id: str | None = None,
+    target_type: str | None = None,
+    data: dict[str, Any] | None = None,
+    force: bool = False,
+    arguments: Sequence[str] = (),
+) -> "list[Ended]":
+    """Run a job in this process, showing its log and progress, and return how it ended for each target.
+
+    `arguments` are those of the command line that hold its data. A mistake ends the process with its sentence.
+    """
     from jobrunner.cli.job_arguments import data_of
     from jobrunner.cli.job_output import Terminal
     from jobrunner.cli.logging_setup import set_up_logging
-    from jobrunner.cli.output import print_json, run
+    from jobrunner.cli.output import run
     from jobrunner.cli.session import session
 
-    async def work() -> list[Any]:
+    async def work() -> "list[Ended]":
         from jobrunner.db import migrations
         from jobrunner.definitions import registry
         from jobrunner.errors import UnknownDefinition
-        from jobrunner.queue.data import parse
         from jobrunner.run_job import run_job as run_now
 
         async with session() as given:
             set_up_logging(given.configuration)
             registry.load(given.configuration.imports)
-            given_data = None if data is None else parse(data)
+            given_data = data
             try:
                 definition = registry.find(name)
             except UnknownDefinition as unknown:
                 raise await _as_daemons_know(given, unknown) from None
-            if context.args:
-                given_data = data_of(definition, context.args) | (given_data or {})
+            if arguments:
+                given_data = data_of(definition, list(arguments)) | (given_data or {})
             if given.configuration.migrate_on_start:
                 await migrations.upgrade(given.direct_dsn)
             with Terminal() as terminal:
@@ -65,29 +127,7 @@ def run_job(
                     on_progress=terminal.progress,
                 )
 
-    ended = run(work())
-    if json:
-        print_json(
-            [
-                {
-                    "job": one.job_id,
-                    "target": None if one.target is None else one.target.id,
-                    "status": one.status,
-                    "seconds": round(one.seconds, 3),
-                    "error": one.error,
-                }
-                for one in ended
-            ]
-        )
-    else:
-        for one in ended:
-            about = "" if one.target is None else f" for {one.target.id}"
-            typer.echo(f"{name}{about}: {one.status} in {one.seconds:.2f} s (job {one.job_id})")
-            if one.error:
-                typer.echo(f"Error: {one.error.partition(chr(10))[0]}", err=True)
-        if not ended:
-            typer.echo(f"{name}: it has no target at present, nothing was to do")
-    raise typer.Exit(0 if all(one.status == "Success" for one in ended) else 1)
+    return run(work())
 
 
 async def _as_daemons_know(here: "Session", unknown: "UnknownDefinition") -> "JobrunnerError":

@@ -57,7 +57,9 @@ def choose_targets(names: list[str] | None) -> tuple[CleanupTarget, ...]:
     wanted = {name.strip().lower().replace("_", "-") for name in names} - {""}
     known = [target.name for target in targets]
     for name in sorted(wanted - set(known)):
-        raise InvalidInput(f"there is no clean-up target {name[:100]!r}{nearest(name[:100], known)}")
+        near = nearest(name[:100], known)
+        hint = near if "did you mean" in near else "; `jobrunner cleanup targets` lists them"
+        raise InvalidInput(f"there is no clean-up target {name[:100]!r}{hint}")
     if not wanted:
         raise InvalidInput("name the clean-up targets, or leave `only` away for all of them")
     return tuple(target for target in targets if target.name in wanted)

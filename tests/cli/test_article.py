@@ -1,4 +1,4 @@
-"""`jobrunner article` and `jobrunner cleanup`: what they print, and what they refuse."""
+"""`jobrunner article`: what it prints, and what it refuses."""
 
 import asyncio
 import sys
@@ -63,24 +63,3 @@ async def test_what_is_refused_is_said_in_one_sentence(call: Call, arguments: tu
     done = await call("article", *arguments)
     assert done.code == 2
     assert sentence in done.err
-
-
-async def test_cleanup_says_what_goes_and_removes_it(call: Call):
-    await call("settings", "set", "cleanup_reminders_period", "3 weeks")
-    rows = {row["target"]: row for row in (await call("cleanup", "targets")).rows}
-    assert rows["reminders"]["kept"] == "3 weeks"
-    assert rows["reminders"]["rows"] == "0"
-    assert rows["jobs"]["kept"] == "30 days"
-
-    assert (await call("cleanup", "run", "--dry-run", "--only", "jobs,trash")).rows[0]["target"] == "jobs"
-    assert (await outside("cleanup", "run", "--only", "jobs,trash")).code == 0
-    assert (await outside("run-job", "Cleanup", "--dry-run", "--only", "trash")).code == 0
-    refused = await outside("run-job", "cleanup", "--dry-rnu")
-    assert refused.code == 2
-    assert "did you mean dry-run?" in refused.err
-    unknown = await call("cleanup", "targets", "--only", "trush")
-    assert unknown.code == 2
-    assert "did you mean trash?" in unknown.err
-    wrong = await call("settings", "set", "cleanup_reminders_period", "0 days")
-    assert wrong.code == 2
-    assert "from 1 day" in wrong.err

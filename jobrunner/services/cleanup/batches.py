@@ -38,6 +38,8 @@ class Batches:
     goes_on: Callable[[], bool]
     report: TargetReport
     largest: int = LARGEST
+    progress: Callable[[], None] = lambda: None
+    """Is called after each batch."""
 
     async def run(self) -> bool:
         """Remove all there is; false where it had to stop before.
@@ -106,3 +108,4 @@ class Batches:
         self.report.referred.update(amount.referred)
         if amount.octets is not None:
             self.report.octets = (self.report.octets or 0) + amount.octets
+        self.progress()

@@ -14,11 +14,13 @@ from jobrunner.errors import ConfigurationError, JobrunnerError
 from jobrunner.queue.cleanup_target import CleanupTarget, NotATable
 from jobrunner.queue.cleanup_targets import problems_of_targets
 from jobrunner.queue.settings import SettingRow
+from jobrunner.queue.wording import count
 from jobrunner.services.cleanup.batches import LARGEST, Batches
 from jobrunner.services.cleanup.report import Report, TargetReport
 from jobrunner.services.cleanup.settings import TIME_LIMIT, kept, load_periods
 from jobrunner.services.cleanup.vacuum import vacuum_thinned
 
+KEPT_FOR_EVER = "kept for ever"
 NEARLY_FULL = 0.05
 """Share of the disk with the files: if less is free, files go before all else."""
 
@@ -75,6 +77,7 @@ class Run:
         self._largest = largest
         self._free = free
         self._ends_at = float("inf")
+        self._done = 0.0
 
     async def clean(self) -> Report:
         """Remove what is over of every target, and return what was done.
@@ -94,18 +97,22 @@ class Run:
             if not self._goes_on():
                 self.report.has_more = True
                 break
-            self._progress(place / len(order), f"{target.name}; {self.report.rows} rows so far")
+            self._done = place / len(order)
+            self._tell(target)
             await self._clean(target, rows)
         if not self._cancelled():
             async with self._connect() as connection:
                 await vacuum_thinned(connection, self._thinned(), self._log)
         if self.report.has_more and not self._cancelled():
             self._log.warning("the time limit of %d min is over: the next run goes on (%s)", minutes, TIME_LIMIT.name)
-        self._log.info("%d rows removed", self.report.rows)
+        self._log.info("%s removed", count(self.report.rows, "row"))
         if self.report.failed:
             names = ", ".join(one.target for one in self.report.failed)
             raise CleanupFailed(f"not all could be cleaned: {names}; {self.report.failed[0].error}")
         return self.report
+
+    def _tell(self, target: CleanupTarget) -> None:
+        self._progress(self._done, f"{target.name}; {count(self.report.rows, 'row')} so far")
 
     def _goes_on(self) -> bool:
         return not self._cancelled() and time.monotonic() < self._ends_at
@@ -134,10 +141,17 @@ class Run:
         try:
             report.kept = kept(target, rows)
             if report.kept is None:
-                report.note = "kept for ever"
+                report.note = KEPT_FOR_EVER
                 return
             batches = Batches(
-                self._connect, self._configuration, target, report.kept, self._goes_on, report, self._largest
+                self._connect,
+                self._configuration,
+                target,
+                report.kept,
+                self._goes_on,
+                report,
+                self._largest,
+                lambda: self._tell(target),
             )
             if not await batches.run():
                 self.report.has_more = True
@@ -156,5 +170,5 @@ class Run:
             self._log.exception("%s could not be cleaned", target.name)
         finally:
             report.seconds = before + time.monotonic() - began
-            if report.rows or report.referred or report.note:
+            if report.rows or report.referred or report.note not in (None, KEPT_FOR_EVER):
                 self._log.info("%s: %s", target.name, report)

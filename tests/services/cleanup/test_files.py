@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -129,7 +130,7 @@ async def test_files_go_first_where_the_disk_is_nearly_full(house: House, free: 
         progress=lambda _, message: told.append(str(message).partition(";")[0]),
     )
 
-    assert told == ([first] if first == "files" else []) + ["mails-in-trash", "files"]
+    assert [name for name, _ in groupby(told)] == ([first] if first == "files" else []) + ["mails-in-trash", "files"]
     assert {one.target: one.rows for one in report.targets} == {"mails-in-trash": 0, "files": 1}
     assert not place.exists()
 
