@@ -80,6 +80,7 @@ def add(
 ) -> None:
     """Add a draft. Nothing is sent before `jobrunner mass-email start`."""
     from jobrunner.cli.moments import parse_moment
+    from jobrunner.services.massmail.mass_emails.fitting import check_tracking_urls
     from jobrunner.services.massmail.mass_emails.rows import MassEmailOptions, add_mass_email
 
     given(template=template, list=target_lists, excluding=excluding, campaign=campaign, account=account)
@@ -96,7 +97,7 @@ def add(
     )
 
     async def write(line: Any) -> "MassEmail":
-        return await add_mass_email(
+        added = await add_mass_email(
             line,
             name,
             by=who(),
@@ -105,6 +106,8 @@ def add(
             excluding_lists=excluding,
             **options,
         )
+        await check_tracking_urls(line, added)
+        return added
 
     done("added", in_transaction(write), json=json)
 
@@ -141,6 +144,7 @@ def edit(
 ) -> None:
     """Change a mass e-mail that is not being sent. What is not given stays; lists are those given, no others."""
     from jobrunner.cli.moments import parse_moment
+    from jobrunner.services.massmail.mass_emails.fitting import check_tracking_urls
     from jobrunner.services.massmail.mass_emails.rows import MassEmailChanges, edit_mass_email, find_mass_email
 
     columns = changes(
@@ -162,7 +166,11 @@ def edit(
     )
 
     async def write(line: Any) -> "MassEmail":
-        return await edit_mass_email(line, await find_mass_email(line, name), by=who(), **MassEmailChanges(**columns))  # type: ignore[typeddict-item]
+        found = await find_mass_email(line, name)
+        changed = await edit_mass_email(line, found, by=who(), **MassEmailChanges(**columns))  # type: ignore[typeddict-item]
+        if "email_template" in columns:
+            await check_tracking_urls(line, changed)
+        return changed
 
     done("changed", in_transaction(write), json=json)
 

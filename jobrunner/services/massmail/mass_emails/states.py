@@ -10,9 +10,7 @@ from typing import Literal
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput
-from jobrunner.services.mail.templates import InvalidTemplate
-from jobrunner.services.massmail.email_templates.checking import check_template
-from jobrunner.services.massmail.email_templates.rows import find_email_template
+from jobrunner.services.massmail.mass_emails.fitting import check_fits
 from jobrunner.services.massmail.mass_emails.rows import MassEmail, find_mass_email
 from jobrunner.services.massmail.settings import load_mass_mail_settings
 
@@ -106,7 +104,7 @@ async def check_ready(
     if not row["subject"]:
         template = f"`jobrunner email-template edit {mass_email.email_template_id} --subject TEXT`"
         raise InvalidInput(f"the template of {name} has no subject: {template}")
-    await _check_template(connection, mass_email, mass_email.email_template_id)
+    await check_fits(connection, mass_email)
     if not row["has_list"]:
         raise InvalidInput(f"{name} has no target list: {edit} --list NAME`")
     if not row["has_member"]:
@@ -130,17 +128,6 @@ async def check_ready(
     if mass_email.is_informational:
         return None
     return (await load_mass_mail_settings(connection)).site_url(site_url)
-
-
-async def _check_template(connection: Queryable, mass_email: MassEmail, template_id: int) -> None:
-    template = await find_email_template(connection, str(template_id))
-    try:
-        await check_template(template)
-    except InvalidTemplate as error:
-        edit = f"`jobrunner email-template edit {shlex.quote(template.name)}`"
-        raise InvalidInput(
-            f"the template {template.name!r} of the mass e-mail {mass_email.name!r} cannot be sent: {error}: {edit}"
-        ) from None
 
 
 async def _change(

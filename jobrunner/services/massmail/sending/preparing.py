@@ -19,6 +19,7 @@ from jobrunner.services.mail.composing.fields import ListId, bulk_fields
 from jobrunner.services.mail.composing.mailing import Mailing
 from jobrunner.services.mail.composing.parts import Attachment
 from jobrunner.services.mail.templates import MASS_MAIL, InvalidTemplate, Template, compile_template, complete
+from jobrunner.services.massmail.email_templates.foreign_urls import foreign_tracking_urls
 from jobrunner.services.massmail.email_templates.rows import read_attachments
 from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 from jobrunner.services.massmail.links import Links
@@ -105,6 +106,9 @@ async def prepare(
 
 
 async def _prepare(line: Queryable, configuration: Configuration, settings: MassMailSettings, row: Any) -> Prepared:
+    texts = (row["subject"], row["body"], row["plain_body"])
+    if (foreign := foreign_tracking_urls(texts, row["tracking_url_ids"], row["campaign"])) is not None:
+        raise Unusable(foreign)
     keyring = Keyring.from_configuration(configuration)
     account = await _account(line, keyring, configuration, row["smtp_account_id"])
     sender = _sender(row, account)

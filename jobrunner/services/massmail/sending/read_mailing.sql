@@ -5,6 +5,7 @@ SELECT
     m.created_by,
     m.email_template_id,
     m.campaign_id,
+    c.name AS campaign,
     c.type::text AS campaign_type,
     coalesce(c.type = 'Informational Email', false) AS is_informational,
     m.smtp_account_id,
