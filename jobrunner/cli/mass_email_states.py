@@ -11,6 +11,7 @@ from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
+    from jobrunner.services.massmail.mass_emails.forecast import Forecast
     from jobrunner.services.massmail.mass_emails.holding import Hold
     from jobrunner.services.massmail.mass_emails.rows import MassEmail
 
@@ -28,9 +29,10 @@ def start(
 ) -> None:
     """Start a mass e-mail, now or at its time. What it lacks is said, and then nothing is started."""
     from jobrunner.cli.moments import parse_moment
-    from jobrunner.cli.output import note
+    from jobrunner.cli.output import cell, note
     from jobrunner.errors import InvalidInput
     from jobrunner.services.massmail.mass_emails import states
+    from jobrunner.services.massmail.mass_emails.forecast import forecast
     from jobrunner.services.massmail.mass_emails.holding import hold_of_account
     from jobrunner.services.massmail.mass_emails.rows import find_mass_email
     from jobrunner.services.massmail.settings import load_mass_mail_settings
@@ -40,18 +42,24 @@ def start(
     moment = None if at is None else parse_moment("--at", at)
     site_url, sender = _configured()
 
-    async def write(line: "Connection") -> tuple[str | None, bool, "MassEmail", "Hold | None"]:
+    async def write(line: "Connection") -> tuple[str | None, bool, "MassEmail", "Hold | None", "Forecast | None"]:
         found = await find_mass_email(line, name)
         links = None
         if found.status == "Draft" or found.finished_at is not None:
             links = await states.check_ready(line, found, site_url=site_url, system_sender=sender)
         again: states.Again | None = "rest" if rest else "everybody" if everybody else None
         by_setting = bool((await load_mass_mail_settings(line)).mass_email_site_url)
+        expected = await forecast(line, found, at=moment, everybody=everybody)
         started = await states.start(line, found, at=moment, again=again)
-        return links, by_setting, started, await hold_of_account(line, started)
+        return links, by_setting, started, await hold_of_account(line, started), expected
 
-    links, by_setting, started, hold = with_database(write)
+    links, by_setting, started, hold, expected = with_database(write)
     _report("started", started, hold, json=json)
+    if expected is not None:
+        note(
+            f"{expected.recipients:,} get it, at most {expected.limit:,} in an hour: done at about "
+            f"{cell(expected.done_at)} (`jobrunner settings set mass_email_max_per_hour_count N` allows more)"
+        )
     if links is not None and links.startswith("http:"):
         place = "the setting mass_email_site_url" if by_setting else "the site_url of the configuration"
         note(f"Warning: links in the mails begin with {links} ({place}), which only this machine can open")
@@ -89,10 +97,8 @@ def abort(name: option.Name, reason: option.Reason = None, json: AsJson = False)
 
 def settle(
     name: option.Name,
-    retry: Annotated[
-        bool | None,
-        typer.Option("--retry/--sent", help="Send them once more, or count them as sent.", show_default=False),
-    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Send them once more.")] = False,
+    sent: Annotated[bool, typer.Option("--sent", help="Count them as sent.")] = False,
     json: AsJson = False,
 ) -> None:
     """Settle the Uncertain items, of which it is not known whether the mail server took them."""
@@ -101,7 +107,9 @@ def settle(
     from jobrunner.services.massmail.mass_emails.items import settle_items
     from jobrunner.services.massmail.mass_emails.rows import find_mass_email
 
-    if retry is None:
+    if retry and sent:
+        raise InvalidInput("--retry and --sent contradict each other: give one of them")
+    if not (retry or sent):
         raise InvalidInput("say what becomes of them: --retry sends them once more, --sent counts them as sent")
 
     async def write(line: "Connection") -> int:
