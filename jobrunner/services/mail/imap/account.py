@@ -4,7 +4,6 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 from pydantic import SecretStr
@@ -67,9 +66,3 @@ class Account:
     def place(self) -> str:
         """How a sentence names the server."""
         return f"the IMAP server {self.host}:{self.port}"
-
-
-@cache
-def machine_certificates() -> ssl.SSLContext:
-    """Return the context that trusts what the machine trusts, and checks certificate and name. Takes 20 ms, once."""
-    return ssl.create_default_context()

@@ -5,7 +5,8 @@ import socket
 import ssl
 from typing import Any, cast
 
-from jobrunner.services.mail.imap.account import Account, machine_certificates
+from jobrunner.services.mail.certificates import machine_certificates
+from jobrunner.services.mail.imap.account import Account
 from jobrunner.services.mail.imap.capabilities import Capabilities, ask_capabilities
 from jobrunner.services.mail.imap.exchange import Exchange
 from jobrunner.services.mail.imap.fault import Fault, LineBroken, failure, one_line
@@ -60,7 +61,7 @@ async def context_of(account: Account) -> ssl.SSLContext:
     """Return what TLS trusts."""
     if account.tls_context is not None:
         return account.tls_context
-    return await asyncio.to_thread(machine_certificates)
+    return await machine_certificates()
 
 
 async def _find_addresses(account: Account) -> list[str]:

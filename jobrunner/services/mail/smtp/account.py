@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Literal, Self
 
 from pydantic import SecretStr
@@ -105,9 +104,3 @@ class Account:
             return name
         address = own_address.partition("%")[0]
         return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-
-
-@cache
-def machine_certificates() -> ssl.SSLContext:
-    """Return the context that trusts what the machine trusts, and checks certificate and name. Takes 20 ms, once."""
-    return ssl.create_default_context()

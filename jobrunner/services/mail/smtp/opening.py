@@ -9,7 +9,8 @@ from typing import TypeVar, cast
 
 import aiosmtplib
 
-from jobrunner.services.mail.smtp.account import Account, machine_certificates
+from jobrunner.services.mail.certificates import machine_certificates
+from jobrunner.services.mail.smtp.account import Account
 from jobrunner.services.mail.smtp.dialogue import Ended, Position, broken, no_answer, no_sense, reason
 from jobrunner.services.mail.smtp.extensions import Extensions
 from jobrunner.services.mail.smtp.line import Line
@@ -66,7 +67,7 @@ class _Opening:
     async def run(self) -> tuple[Line, Extensions]:
         account = self._account
         if account.security != "none":
-            self._context = account.tls_context or await asyncio.to_thread(machine_certificates)
+            self._context = account.tls_context or await machine_certificates()
         connection = await self._permitted_connection() if account.permits is not None else None
         self._client = client = aiosmtplib.SMTP(
             hostname=account.host,
