@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +24,7 @@ IMAP = ("/usr/lib/dovecot/imap", "/usr/libexec/dovecot/imap", "/usr/local/libexe
 """A package of its own, where the program alone may be there."""
 PLACES = (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin")
 
-CONFIGURATION = """
+COMMON = """
 base_dir = {run}
 state_dir = {run}
 log_path = {folder}/log
@@ -31,17 +32,8 @@ protocols = imap
 listen = 127.0.0.1
 ssl = no
 auth_mechanisms = plain login
-mail_location = maildir:~/Maildir
 first_valid_uid = 1
 first_valid_gid = 1
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={mails}/%n
-}}
 namespace inbox {{
   inbox = yes
   separator = /
@@ -62,6 +54,39 @@ service anvil {{
   }}
 }}
 """
+CONFIGURATIONS = {
+    "2.3": COMMON
+    + """
+mail_location = maildir:~/Maildir
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={mails}/%n
+}}
+""",
+    # The version has to be said first; 2.4.0 is understood by all that follow it.
+    "2.4": "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0"
+    + COMMON
+    + """
+auth_allow_cleartext = yes
+mail_driver = maildir
+mail_path = ~/Maildir
+passdb static {{
+  password = {password}
+}}
+userdb static {{
+  fields {{
+    uid = {user}
+    gid = {group}
+    home = {mails}/%{{user | username}}
+  }}
+}}
+""",
+}
+"""By the version of Dovecot, whose syntax they are in."""
 WITHOUT_ROOT = """
 default_internal_user = {user}
 default_login_user = {user}
@@ -71,7 +96,16 @@ GUARD = '"$1" -F -c "$2/dovecot.conf" >"$2/start.log" 2>&1 & server=$!; read _; 
 """Holds the server until the pipe ends that only we keep open: when we stop it, and also when we are killed."""
 
 
-def find_dovecot() -> Path:
+@dataclass(frozen=True)
+class Program:
+    """The server as it is installed."""
+
+    path: Path
+    configuration: str
+    """What it is configured by: the text for its version, to be filled in."""
+
+
+def find_dovecot() -> Program:
     """Return the program; raises ConfigurationError where there is none that does."""
     program = shutil.which("dovecot", path=os.pathsep.join(PLACES))
     if program is None or not any(Path(path).exists() for path in IMAP):
@@ -80,12 +114,14 @@ def find_dovecot() -> Path:
             " have `apt-get install dovecot-imapd` run as root, or try scripts/demo without --mail"
         )
     done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=LIMIT, check=False)
-    if not done.stdout.startswith("2.3."):
+    version = done.stdout.split(" ")[0].strip()
+    configuration = CONFIGURATIONS.get(".".join(version.split(".")[:2]))
+    if configuration is None:
         raise ConfigurationError(
-            f"scripts/demo --mail knows Dovecot 2.3, and this machine has {done.stdout.split(' ')[0] or 'another'}:"
-            " try scripts/demo without --mail"
+            f"scripts/demo --mail knows Dovecot {' and '.join(CONFIGURATIONS)}, and this machine has"
+            f" {version or 'another'}: try scripts/demo without --mail"
         )
-    return Path(program)
+    return Program(Path(program), configuration)
 
 
 class Dovecot:
@@ -138,10 +174,10 @@ class Dovecot:
             if answer != "OK":
                 raise JobrunnerError(f"Dovecot takes no mail for {user}: {words}")
 
-    def _launch(self, program: Path) -> None:
+    def _launch(self, program: Program) -> None:
         user, group = self._account.name, grp.getgrgid(self._account.gid).gr_name
         is_root = os.geteuid() == 0
-        text = CONFIGURATION.format(
+        text = program.configuration.format(
             folder=self._folder,
             run=self._folder / "run",
             mails=self._mails,
@@ -158,7 +194,7 @@ class Dovecot:
         configuration.touch(mode=0o600)
         configuration.write_text(text)
         self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "sh", program, self._folder],
+            ["/bin/sh", "-c", GUARD, "sh", program.path, self._folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -158,8 +158,24 @@ def test_what_is_missing_for_mail_is_said_in_one_sentence(folder: Path, monkeypa
     with pytest.raises(ConfigurationError, match="have `apt-get install dovecot-imapd` run as root"):
         dovecot.find_dovecot()
     program = folder / "dovecot"
-    program.write_text("#!/bin/sh\necho '2.4.1 (abc)'\n")
+    program.write_text("#!/bin/sh\necho '2.2.36 (abc)'\n")
     program.chmod(0o755)
     monkeypatch.setattr(dovecot, "IMAP", [str(program)])
-    with pytest.raises(ConfigurationError, match=r"knows Dovecot 2.3, and this machine has 2.4.1"):
+    with pytest.raises(ConfigurationError, match=r"knows Dovecot 2.3 and 2.4, and this machine has 2.2.36"):
         dovecot.find_dovecot()
+
+
+@pytest.mark.parametrize(("version", "first"), [("2.3.19.1", "base_dir = "), ("2.4.1-4", "dovecot_config_version = ")])
+def test_dovecot_is_configured_as_its_version_wants_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, version: str, first: str
+):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    dovecot = importlib.import_module("demo_dovecot")
+    program = folder / "dovecot"
+    program.write_text(f"#!/bin/sh\necho '{version} (abc)'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(dovecot, "PLACES", [str(folder)])
+    monkeypatch.setattr(dovecot, "IMAP", [str(program)])
+    found = dovecot.find_dovecot()
+    assert found.path == program
+    assert found.configuration.strip().startswith(first)
