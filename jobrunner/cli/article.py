@@ -24,12 +24,16 @@ LastDay = Annotated[str | None, typer.Option(help="The day it expires.", metavar
 Approved = Annotated[bool | None, typer.Option("--approved/--not-approved", help="Whether it may be published.")]
 Language = Annotated[str | None, typer.Option(help="A tag such as en or de_AT.", metavar="TAG")]
 Type = Annotated[str | None, typer.Option(help="Article, or another type of yours.", metavar="TYPE")]
-Position = Annotated[int | None, typer.Option(help="Where it stands among others.", metavar="NUMBER")]
+Position = Annotated[
+    int | None, typer.Option(min=-(2**31), max=2**31 - 1, help="Where it stands among others.", metavar="NUMBER")
+]
 Category = Annotated[list[str] | None, typer.Option(help="May be repeated.", metavar="NAME")]
 Portal = Annotated[list[str] | None, typer.Option(help="Where it is shown; may be repeated.", metavar="NAME")]
 Description = Annotated[str | None, typer.Option(help="A summary.", metavar="TEXT")]
 Body = Annotated[str | None, typer.Option(help="File with its text, HTML; - for standard input.", metavar="FILE")]
-Assigned = Annotated[str | None, typer.Option("--user", help="Id of the user whose it is.", metavar="USER")]
+Assigned = Annotated[
+    str | None, typer.Option("--user", help="The user whose it is: id, address or name.", metavar="USER")
+]
 
 CLEARABLE = {
     "publish_date": ("publish_date",),
@@ -127,8 +131,12 @@ def add(
     values = _values(
         publish_date, expiration_date, approved, language, type, position, category, portal, description, body, user
     )
-    entry = ArticleEntry(name=name, status=_status(status), **values)
-    done("added", with_database(lambda line: add_article(line, entry, who())), json=json)
+
+    async def write(line: "Connection") -> "Article":
+        entry = ArticleEntry(name=name, status=_status(status), **await _with_user(line, values))
+        return await add_article(line, entry, who())
+
+    done("added", with_database(write), json=json)
 
 
 @app.command()
@@ -163,7 +171,8 @@ def edit(
         raise InvalidInput("nothing to change: give an option (`--help` shows all)")
 
     async def write(line: "Connection") -> "Article":
-        return await edit_article(line, await get_article(line, article), who(), **values)
+        found = await get_article(line, article)
+        return await edit_article(line, found, who(), **await _with_user(line, values))
 
     done("changed", with_database(write), json=json)
 
@@ -254,6 +263,14 @@ def _values(
     return found if body is None else found | {"body": read_text("--body", body)}
 
 
+async def _with_user(line: "Connection", values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with the id of the user who was named."""
+    from jobrunner.services.notifications.preferences import find_user
+
+    user = values.get("assigned_user_id")
+    return values if user is None else values | {"assigned_user_id": await find_user(line, user)}
+
+
 def _day(name: str, text: str) -> Any:
     from datetime import date
 
@@ -262,6 +279,7 @@ def _day(name: str, text: str) -> Any:
     try:
         return date.fromisoformat(text)
     except ValueError:
+        option = name.replace("_", "-")
         raise InvalidInput(
-            f"--{name.replace('_', '-')} must be a date such as 2026-12-01, or none, got {text[:60]!r}"
+            f"--{option} must be a date such as 2026-12-01, got {text[:60]!r} (`edit --clear {option}` takes it away)"
         ) from None

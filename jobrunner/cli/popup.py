@@ -30,6 +30,7 @@ COLUMNS = {
 def list_all(user: User, json: AsJson = False) -> None:
     """List the popups that a user's pages show now."""
     import json as parser
+    from datetime import datetime
 
     from jobrunner.cli.output import table
     from jobrunner.services.notifications.preferences import find_user
@@ -41,7 +42,11 @@ def list_all(user: User, json: AsJson = False) -> None:
         shown = await open_popups(line, [user_id], (await load_popup_settings(line)).past)
         return shown.get(user_id, "[]")
 
-    table(parser.loads(with_database(read)), COLUMNS, json=json)
+    rows = parser.loads(with_database(read))
+    if not json:
+        for row in rows:
+            row |= {name: datetime.fromisoformat(row[name]) for name in ("start", "due")}
+    table(rows, COLUMNS, json=json)
 
 
 @app.command()
@@ -66,9 +71,8 @@ def dismiss(
     dismissed = sorted(with_database(write))
     if ids and (missing := sorted(set(ids) - set(dismissed))):
         numbers = ", ".join(map(str, missing))
-        raise NotFound(
-            f"{user} has no open popup {numbers}: `jobrunner popup list` shows them; the others are dismissed"
-        )
+        others = "; the others are dismissed" if dismissed else ""
+        raise NotFound(f"{user} has no open popup {numbers}: `jobrunner popup list USER` shows them{others}")
     if json:
         print_json({"dismissed": dismissed})
     else:
@@ -95,7 +99,7 @@ def snooze(
 
     moment = with_database(write)
     if moment is None:
-        raise NotFound(f"{user} has no open popup {id}: `jobrunner popup list` shows them")
+        raise NotFound(f"{user} has no open popup {id}: `jobrunner popup list USER` shows them")
     if json:
         print_json({"id": id, "at": moment})
     else:

@@ -16,6 +16,8 @@ app = typer.Typer(help="Show and change what users are reminded of, by mail and 
 
 User = Annotated[str, typer.Option("--user", help="Id, address or name of the user.", metavar="USER")]
 
+LONGEST_NAME = 255
+
 COLUMNS = {
     "id": Column(),
     "type": Column(),
@@ -53,6 +55,8 @@ def add(
     from jobrunner.services.records import add_task
     from jobrunner.services.reminders.listing import list_reminders
 
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InvalidInput(f"what of must be one line of 1 to {LONGEST_NAME} letters, got {name[:40]!r}")
     if (at is None) == (in_ is None):
         raise InvalidInput("say when: --at 2026-05-04T10:00, or --in 20s")
     due = (

@@ -25,6 +25,6 @@ async def popup_token(connection: Queryable, keyring: Keyring, user: str | int, 
     if not subject or len(subject.encode()) > LONGEST_SUBJECT or "\0" in subject:
         raise InvalidInput(f"a user is named by an id of 1 to {LONGEST_SUBJECT} bytes, got {subject[:40]!r}")
     if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
-        raise InvalidInput(f"a token is good for up to an hour, got {lifetime}")
+        raise InvalidInput(f"a token is good for a second to an hour, got {lifetime}")
     keys = await signing_keys(connection, keyring, PURPOSE)
     return sign_ticket(keys, PURPOSE, subject, await database_time(connection) + lifetime)

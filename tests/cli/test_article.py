@@ -55,7 +55,8 @@ async def test_the_life_of_an_article(call: Call):
         (("add", "A", "--publish-date", "tomorrow"), "must be a date such as 2026-12-01"),
         (("add", "A", "--publish-date", "2026-01-02", "--expiration-date", "2026-01-02"), "must expire after"),
         (("add", "A", "--status", "Done"), "there is no status 'Done'"),
-        (("add", "A", "--user", "nobody"), "it refers to what is not there"),
+        (("add", "A", "--user", "nobody"), "there is no user 'nobody'"),
+        (("add", "A", "--publish-date", "none"), "`edit --clear publish-date` takes it away"),
         (("edit", "17"), "nothing to change"),
     ],
 )

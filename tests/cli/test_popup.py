@@ -54,7 +54,15 @@ async def test_the_life_of_reminders_and_popups(call: Call, connection: Any):
         "Error: a popup is snoozed for 5, 10, 15, 30, 60 minutes or until tomorrow, got 7\n",
     )
     done = await call("popup", "dismiss", "bob", ids[1])
-    assert (done.code, done.err.startswith(f"Error: bob has no open popup {ids[1]}")) == (2, True)
+    assert (done.code, done.err) == (
+        2,
+        f"Error: bob has no open popup {ids[1]}: `jobrunner popup list USER` shows them\n",
+    )
+    shown = (await call("popup", "list", "ann")).rows
+    assert [row["start"][10:11] for row in shown] == [" "], "times as everywhere else, with those of JSON as they are"
+    done = await call("popup", "dismiss", "ann", ids[1], 99)
+    assert done.err.endswith("shows them; the others are dismissed\n")
+    await show(connection, ids[0])
     assert (await call("popup", "dismiss", "ann", "--all")).out == "dismissed 1\n"
     assert json.loads((await call("popup", "list", "ann", "--json")).out) == []
     done = await call("reminder", "remove", ids[1])
@@ -66,6 +74,9 @@ async def test_what_is_past_or_unknown_is_refused_and_nothing_written(call: Call
     assert (done.code, "is past: nobody would be reminded" in done.err) == (2, True)
     done = await call("reminder", "add", "Budget", "--user", "ann", "--in", "1h", "--by", "pigeon")
     assert (done.code, done.err) == (2, "Error: a reminder is an Email or a Popup, got 'Pigeon'\n")
+    for name in ("", " ", "x" * 256, "a\nb"):
+        done = await call("reminder", "add", name, "--user", "ann", "--in", "1h")
+        assert (done.code, "what of must be one line of 1 to 255 letters" in done.err) == (2, True)
     assert (await call("reminder", "list", "--state", "Dismised")).err == (
         "Error: no reminder has the state 'Dismised'; did you mean Dismissed or Missed?\n"
     )
@@ -79,5 +90,5 @@ async def test_a_token_needs_the_secret_key(call: Call, monkeypatch: pytest.Monk
     done = await call("popup", "token", "ann")
     assert (done.code, len(done.out) > 60) == (0, True), done.err
     done = await call("popup", "token", "ann", "--valid-for", "2h")
-    assert (done.code, done.err) == (2, "Error: a token is good for up to an hour, got 2:00:00\n")
+    assert (done.code, done.err) == (2, "Error: a token is good for a second to an hour, got 2:00:00\n")
     assert (await call("popup", "demo", "ann")).out.startswith("http://127.0.0.1:8150/push/demo#token=")
