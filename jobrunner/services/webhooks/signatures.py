@@ -64,18 +64,37 @@ def sign(
         body: the very bytes that are sent.
         espo_header: add `X-Signature`, which EspoCRM sent before its version 11.
     """
-    newest = secret_text(secrets[0])
-    headers = {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(
-            standard_signature(secret_text(secret), message_id, timestamp, body) for secret in secrets
-        ),
-        "Signature": espo_signature(newest, webhook_id, body),
-    }
-    if espo_header:
-        headers["X-Signature"] = old_espo_signature(newest, webhook_id, body)
-    return headers
+    return Signer(secrets, webhook_id, espo_header=espo_header).headers(message_id, timestamp, body)
+
+
+class Signer:
+    """Signs for one webhook: what depends on its secrets alone is made once.
+
+    Args:
+        secrets: those that are live, the newest first; at least one.
+        webhook_id: which webhook; part of EspoCRM's signatures.
+        espo_header: add `X-Signature`, which EspoCRM sent before its version 11.
+    """
+
+    def __init__(self, secrets: Sequence[str], webhook_id: str, *, espo_header: bool = False) -> None:
+        texts = [secret_text(secret) for secret in secrets]
+        self._keys = [b64decode(text) for text in texts]
+        self._newest = texts[0]
+        self._webhook_id = webhook_id
+        self._espo_header = espo_header
+
+    def headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+        """Return the headers that prove who sent a body (see `sign`)."""
+        signed = b"%b.%d.%b" % (message_id.encode("ascii"), timestamp, body)
+        headers = {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": " ".join([_standard_signature(key, signed) for key in self._keys]),
+            "Signature": espo_signature(self._newest, self._webhook_id, body),
+        }
+        if self._espo_header:
+            headers["X-Signature"] = old_espo_signature(self._newest, self._webhook_id, body)
+        return headers
 
 
 def secret_text(secret: str) -> str:
@@ -85,8 +104,11 @@ def secret_text(secret: str) -> str:
 
 def standard_signature(text: str, message_id: str, timestamp: int, body: bytes) -> str:
     """Return one signature of `webhook-signature`."""
-    signed = b"%s.%d.%s" % (message_id.encode("ascii"), timestamp, body)
-    return "v1," + b64encode(hmac.digest(b64decode(text), signed, SHA256)).decode("ascii")
+    return _standard_signature(b64decode(text), b"%b.%d.%b" % (message_id.encode("ascii"), timestamp, body))
+
+
+def _standard_signature(key: bytes, signed: bytes) -> str:
+    return "v1," + b64encode(hmac.digest(key, signed, SHA256)).decode("ascii")
 
 
 def espo_signature(text: str, webhook_id: str, body: bytes) -> str:

@@ -24,6 +24,8 @@ LINE_LIMIT = 8190
 """Octets of one line of an answer's head."""
 HEADERS_LIMIT = 128
 KNOWN_URLS = 1000
+LONGEST_LETTER = 4
+"""Octets of UTF-8."""
 FIELDS = {
     "Content-Type": "application/json",
     "User-Agent": f"jobrunner/{version('jobrunner')}",
@@ -213,4 +215,6 @@ def _reply(arrived: _Arrived, kind: ErrorKind | None, words: str | None, peer: s
 def _text(body: bytes) -> str:
     """Return a body as text that PostgreSQL holds, at most `ANSWER_HEAD` octets of UTF-8."""
     text = body.decode("utf-8", "replace").replace("\0", "\ufffd")
+    if len(text) * LONGEST_LETTER <= ANSWER_HEAD:
+        return text
     return text.encode()[:ANSWER_HEAD].decode("utf-8", "ignore")

@@ -97,7 +97,7 @@ class Post(ClientRequest):
         else:
             transport.writelines(self._message)
         protocol.start_timeout()
-        answer = self.response_class(
+        return self.response_class(
             self.method,
             self.original_url,
             writer=None,
@@ -109,4 +109,3 @@ class Post(ClientRequest):
             session=self._session,
             stream_writer=WRITTEN,
         )
-        return answer

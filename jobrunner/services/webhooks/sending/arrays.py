@@ -8,4 +8,4 @@ def array(numbers: Iterable[int | None]) -> str:
 
     The driver looks at each element of an array, which costs more than all else that a short row costs here.
     """
-    return "{" + ",".join(map(str, numbers)) + "}"
+    return f"{{{str(list(numbers))[1:-1]}}}"

@@ -1,8 +1,8 @@
 """What goes in one request: which deliveries, and the body that is made of them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -88,10 +88,12 @@ def array_body(rows: Sequence[Any]) -> bytes:
 
 def standard_body(row: Any) -> bytes:
     """Return the form of Standard Webhooks: one event."""
-    head = f'{{"type":{json.dumps(row["event"])},"timestamp":"{timestamp(row["occurred_at"])}","data":'
+    head = f'{{"type":{quoted(row["event"])},"timestamp":"{timestamp(row["occurred_at"])}","data":'
     return f"{head}{row['data']}}}".encode()
 
 
 def timestamp(moment: datetime) -> str:
     """Return a moment in ISO 8601, in UTC: `2026-11-25T02:58:42.123456Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    if moment.tzinfo is not UTC:  # as the driver has it
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

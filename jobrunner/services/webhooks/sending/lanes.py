@@ -16,7 +16,6 @@ from jobrunner.services.webhooks.sending.feeder import Feeder, Wanted
 from jobrunner.services.webhooks.sending.judging import Schedule, settlement_of
 from jobrunner.services.webhooks.sending.ledger import Ledger
 from jobrunner.services.webhooks.sending.webhook import Webhook
-from jobrunner.services.webhooks.signatures import sign
 
 LOW = 8
 """With so many requests or fewer left, more are fixed."""
@@ -168,17 +167,10 @@ class Lanes:
         return True
 
     async def _post(self, webhook: Webhook, batch: Batch) -> tuple[Reply, Verdict]:
-        if webhook.unusable is not None:
+        if webhook.signer is None:
             reply = Reply(None, None, webhook.unusable, None, None, "", None, 0, datetime.now(UTC))
             return reply, judge(reply)
-        headers = sign(
-            webhook.secrets,
-            webhook_id=str(webhook.id),
-            message_id=batch.message_id,
-            timestamp=int(time.time()),
-            body=batch.body,
-            espo_header=webhook.x_signature,
-        )
+        headers = webhook.signer.headers(batch.message_id, int(time.time()), batch.body)
         headers["webhook-event"] = batch.event
         headers["webhook-attempt"] = str(batch.attempt)
         async with self._hosts[webhook.host]:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from jobrunner.db.secrets import Keyring, SecretUnreadable
 from jobrunner.services.webhooks.naming import label
+from jobrunner.services.webhooks.signatures import Signer
 
 
 @dataclass(slots=True)
@@ -22,28 +23,29 @@ class Webhook:
     """What it is called in notices; without the path of its URL, which may be secret."""
     is_standard: bool
     strict_order: bool
-    x_signature: bool
     failures: int
     """Faults of its endpoint in a row."""
-    secrets: tuple[str, ...] = field(repr=False)
-    """Those that sign, the newest first."""
+    signer: Signer | None = field(repr=False)
     unusable: str | None
-    """Why nothing can be signed."""
+    """Why nothing can be signed: then there is no signer."""
 
     @classmethod
     def of_row(cls, row: Any, keyring: Keyring) -> "Webhook":
         """Read a row of `take_webhooks`."""
-        secrets: tuple[str, ...] = ()
-        unusable = None
+        signer = unusable = None
         try:
-            secrets = tuple(
+            secrets = [
                 keyring.open(sealed, place=f"webhook_secret/{id}/secret").get_secret_value()
                 for id, sealed in zip(row["secret_ids"] or (), row["secrets"] or (), strict=True)
-            )
-            if not secrets:
+            ]
+            if secrets:
+                signer = Signer(secrets, str(row["id"]), espo_header=row["x_signature"])
+            else:
                 unusable = f"it has no secret: `jobrunner webhook rotate-secret {row['id']}` makes one"
         except SecretUnreadable as error:
             unusable = str(error)
+        except ValueError:  # only an edit by hand brings that
+            unusable = f"its secret is not base64: `jobrunner webhook rotate-secret {row['id']}` makes another one"
         return cls(
             id=row["id"],
             revision=row["revision"],
@@ -53,8 +55,7 @@ class Webhook:
             label=label(row["id"], row["event"], row["url"]),
             is_standard=row["format"] == "standard",
             strict_order=row["strict_order"],
-            x_signature=row["x_signature"],
             failures=row["failures"],
-            secrets=secrets,
+            signer=signer,
             unusable=unusable,
         )

@@ -106,7 +106,7 @@ async def test_of_a_webhook_that_another_has_nothing_is_fed(stage: Stage):
     await stage.emit(1, 2)
     await stage.run()
     await stage.pass_time(hours=1)
-    webhook = Webhook(id, 1, "E.create", "", "", "", True, False, False, 0, (), None)
+    webhook = Webhook(id, 1, "E.create", "", "", "", True, False, 0, None, None)
     async with stage.connect() as connection:
         feeder = Feeder(connection, 7, batch_size=50, max_body=65_536)
         feeder.gatherer.start()
