@@ -6,6 +6,7 @@ import re
 import socket
 
 from jobrunner.services.mail.accounts.loading import SendingAccount
+from jobrunner.services.mail.certificate_advice import advise_on_certificate
 from jobrunner.services.mail.smtp import Outcome, Phase, Result
 from jobrunner.services.mail.smtp.opening import INTERNAL
 
@@ -13,8 +14,6 @@ PROBE_LIMIT = 10.0
 """Seconds for finding out why a server cannot be reached."""
 SENDER = re.compile(r"\bsender\b|\bfrom address\b|not owned|send as|sendas", re.IGNORECASE)
 RELAY = re.compile(r"\brelay", re.IGNORECASE)
-EXPIRED = re.compile(r"expired|not yet valid", re.IGNORECASE)
-OTHER_NAME = re.compile(r"mismatch|doesn't match|not valid for", re.IGNORECASE)
 
 
 async def explain(account: SendingAccount, result: Result) -> str:
@@ -75,7 +74,7 @@ def _about_transaction(account: SendingAccount, result: Result) -> str:
 async def _about_connecting(account: SendingAccount, result: Result) -> str:
     smtp, text = account.smtp, result.text
     if text.startswith("the certificate of"):
-        return _about_certificate(account, text)
+        return advise_on_certificate(text, account.smtp.remedy("host", "NAME"))
     if INTERNAL in text:
         return (
             "It was entered as an account of a user, who may not reach into this network: an administrator lets the "
@@ -99,20 +98,6 @@ async def _about_connecting(account: SendingAccount, result: Result) -> str:
     if result.phase is Phase.HELLO:
         return f"What answers on port {smtp.port} is no mail server, or one that broke off: check host and port."
     return await _probe(account)
-
-
-def _about_certificate(account: SendingAccount, text: str) -> str:
-    host = account.smtp.setting("host")
-    if OTHER_NAME.search(text):
-        return (
-            f"The certificate is for another name: set {host} to the name that stands in it, not an alias or address."
-        )
-    if EXPIRED.search(text):
-        return "Have the server's operator renew the certificate, and check the clock of this machine."
-    return (
-        "It is signed by nobody whom this machine trusts. If the authority is your own, name its certificate file in "
-        "SSL_CERT_FILE, or add it to those of the machine; else somebody may be between you and the server."
-    )
 
 
 def _about_login(account: SendingAccount, result: Result) -> str:

@@ -9,6 +9,7 @@ from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.accounts.limits import Limits
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.mail.composing.dkim.key import read_key
+from jobrunner.services.mail.entries import LOGIN_SECRETS
 from jobrunner.services.mail.entry_checks import (
     LOGINS,
     SECURITIES,
@@ -44,7 +45,7 @@ RANGES = {
 }
 LINES = {"user_id": 64, "username": 320, "from_name": 255, "oauth_client_id": 1000, "oauth_scope": 1000}
 """Texts of one line, and how long they may be."""
-SECRETS = ("password", "oauth_client_secret", "oauth_refresh_token", "dkim_key", "dkim_second_key")
+SECRETS = (*LOGIN_SECRETS, "dkim_key", "dkim_second_key")
 """Columns that are sealed."""
 DEFAULTS = Limits()
 

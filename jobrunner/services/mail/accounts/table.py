@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import Any, Literal
 
 import asyncpg
-from pydantic import SecretStr
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import Refusals
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
+from jobrunner.errors import Conflict, NotFound, nearest
 from jobrunner.services.mail.accounts.entry import SECRETS, AccountEntry
 from jobrunner.services.mail.accounts.loading import place_of
 from jobrunner.services.mail.accounts.state import resume
-from jobrunner.services.mail.permit import check_server, check_token_server
+from jobrunner.services.mail.entries import changed, check_servers, seal
+from jobrunner.services.mail.entry_checks import Secrets
 
 ADD_ACCOUNT = load(__package__, "add_account")
 EDIT_ACCOUNT = load(__package__, "edit_account")
@@ -31,21 +31,6 @@ SENTENCES = {
     "smtp_account_system": "there is a system account already: edit that, or make this one a group account",
 }
 refusals_in_words = Refusals(SENTENCES, quoting=False).in_words
-
-CONNECTING = {
-    "host",
-    "port",
-    "guarded",
-    "security",
-    "local_hostname",
-    "username",
-    "login",
-    "oauth_token_url",
-    "oauth_client_id",
-    "oauth_scope",
-    *(name for name in SECRETS if not name.startswith("dkim")),
-}
-"""What an account that was refused is mended by: a change of one of these lets it be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +96,7 @@ async def add_account(connection: Queryable, keyring: Keyring, entry: AccountEnt
         ConfigurationError: it has a secret, and there is no key to seal it with.
     """
     entry.check()
-    await check_servers(connection, entry)
+    await _check_servers(connection, entry)
     id: int = (await connection.fetch(DRAW_ACCOUNT_ID))[0]["id"]
     row = {"id": id, **_row(entry), **_sealed(keyring, id, entry.secrets)}
     with refusals_in_words():
@@ -133,39 +118,20 @@ async def edit_account(
         Conflict: the name is taken, or somebody else changed the account at this moment.
     """
     before = await find_account(connection, name)
-    former = before.entry()
-    secrets = dict(former.secrets)
-    for column in SECRETS:
-        if column in changes:
-            secrets.pop(column, None)
-            if changes[column] is not None:
-                secrets[column] = changes[column]
-    plain = {column: value for column, value in changes.items() if column not in SECRETS}
-    unknown = plain.keys() - former.columns().keys()
-    if unknown:
-        raise InvalidInput(f"an account has no {min(unknown)!r}{nearest(min(unknown), former.columns())}")
-    entry = AccountEntry(**(former.columns() | plain), secrets=secrets)
+    change = changed(before.entry(), changes, SECRETS)
+    entry = change.entry
     entry.check()
-    await check_servers(connection, entry)
-    changed_secrets = [column for column in SECRETS if column in changes]
-    row = {**_row(entry), **_sealed(keyring, before.id, secrets)}
+    await _check_servers(connection, entry)
+    row = {**_row(entry), **_sealed(keyring, before.id, entry.secrets)}
     with refusals_in_words():
-        rows = await connection.fetch(EDIT_ACCOUNT, before.id, json.dumps(row), before.modified_at, changed_secrets)
+        rows = await connection.fetch(EDIT_ACCOUNT, before.id, json.dumps(row), before.modified_at, change.secrets)
     if not rows:
         raise Conflict(
             f"the SMTP account {before.name!r} was changed or removed by somebody else at this moment: look again"
         )
-    changed = {column for column, value in plain.items() if getattr(before, column) != value}
-    if (changed | set(changed_secrets)) & CONNECTING:
+    if change.mends:
         await resume(connection, before.key, even_by_person=False)
     return before, await find_account(connection, before.key)
-
-
-async def check_servers(connection: Queryable, entry: AccountEntry) -> None:
-    """Refuse internal servers of an account that no administrator has entered, but for those that are allowed."""
-    if entry.guarded:
-        await check_server(connection, "the host", entry.host, entry.port)
-        await check_token_server(connection, entry.oauth_token_url)
 
 
 async def find_account(connection: Queryable, name: str) -> AccountRecord:
@@ -215,12 +181,13 @@ def _row(entry: AccountEntry) -> dict[str, Any]:
     return {**entry.columns(), "idle_close": f"{entry.idle_close} seconds"}
 
 
-def _sealed(keyring: Keyring, id: int, secrets: Mapping[str, SecretStr | Literal[True]]) -> dict[str, str]:
-    return {
-        column: keyring.seal(secret.get_secret_value(), place=place_of(id, column))
-        for column, secret in secrets.items()
-        if secret is not True
-    }
+def _sealed(keyring: Keyring, id: int, secrets: Secrets) -> dict[str, str]:
+    return seal(keyring, secrets, lambda column: place_of(id, column))
+
+
+async def _check_servers(connection: Queryable, entry: AccountEntry) -> None:
+    if entry.guarded:
+        await check_servers(connection, host=entry.host, port=entry.port, oauth_token_url=entry.oauth_token_url)
 
 
 def _record(row: Any) -> AccountRecord:

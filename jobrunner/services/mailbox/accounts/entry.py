@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import parse_address
+from jobrunner.services.mail.entries import LOGIN_SECRETS
 from jobrunner.services.mail.entry_checks import (
     LOGINS,
     SECURITIES,
@@ -23,7 +24,7 @@ from jobrunner.services.mail.entry_checks import (
 
 DISTRIBUTIONS = ("Direct-Assignment", "Round-Robin", "Least-Busy")
 CHOICES = {"status": STATUSES, "security": SECURITIES, "login": LOGINS, "case_distribution": DISTRIBUTIONS}
-SECRETS = ("password", "oauth_client_secret", "oauth_refresh_token")
+SECRETS = LOGIN_SECRETS
 """Columns that are sealed."""
 LINES = {"username": 320, "oauth_client_id": 1000, "oauth_scope": 1000, "sent_folder": 1000}
 """Texts of one line, and how long they may be."""

@@ -4,17 +4,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
-
-from pydantic import SecretStr
+from typing import Any
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import Refusals
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
+from jobrunner.errors import Conflict, NotFound, nearest
+from jobrunner.services.mail.entries import changed, check_servers, seal
+from jobrunner.services.mail.entry_checks import Secrets
 from jobrunner.services.mail.importing.storing.outcome import Kind
-from jobrunner.services.mail.permit import check_server, check_token_server
 from jobrunner.services.mail.settings import load_mail_server_settings
 from jobrunner.services.mailbox.accounts.entry import SECRETS, GroupEntry, MailboxEntry, PersonalEntry
 from jobrunner.services.mailbox.accounts.loading import COMMANDS, TABLES, place_of
@@ -27,20 +26,6 @@ HAS_ROOM_FOR_ACCOUNT = load(__package__, "has_room_for_account")
 RESET_ACCOUNT = load(__package__, "reset_account")
 
 refusals_in_words = Refusals({}, quoting=False).in_words
-
-CONNECTING = {
-    "host",
-    "port",
-    "guarded",
-    "security",
-    "username",
-    "login",
-    "oauth_token_url",
-    "oauth_client_id",
-    "oauth_scope",
-    *SECRETS,
-}
-"""What an account that was refused is mended by: a change of one of these lets it be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +82,8 @@ async def edit_account(
             first day is to be another.
     """
     before = await find_account(connection, kind, name)
-    former = before.entry()
-    secrets = dict(former.secrets)
-    for column in SECRETS:
-        if column in changes:
-            secrets.pop(column, None)
-            if changes[column] is not None:
-                secrets[column] = changes[column]
-    plain = {column: value for column, value in changes.items() if column not in SECRETS}
-    if unknown := plain.keys() - former.columns().keys():
-        raise InvalidInput(f"an account has no {min(unknown)!r}{nearest(min(unknown), former.columns())}")
-    entry = type(former)(**(former.columns() | plain), secrets=secrets)
+    change = changed(before.entry(), changes, SECRETS)
+    entry = change.entry
     entry.check()
     await _check_servers(connection, entry)
     if entry.fetch_since != before.fetch_since and await _has_begun(connection, before):
@@ -115,19 +91,17 @@ async def edit_account(
             f"the {WORDS[kind]} {before.name!r} has been read already: `jobrunner {COMMANDS[kind]} reset {before.id} "
             "--since DATE` begins it anew from another day"
         )
-    changed_secrets = [column for column in SECRETS if column in changes]
-    row = {**_row(entry), **_sealed(keyring, kind, before.id, secrets)}
+    row = {**_row(entry), **_sealed(keyring, kind, before.id, entry.secrets)}
     await _check_room_of_new_owner(connection, before, entry)
     with refusals_in_words(WORDS[kind]):
         rows = await connection.fetch(
-            STATEMENTS[kind].edit, before.id, json.dumps(row), before.modified_at, changed_secrets
+            STATEMENTS[kind].edit, before.id, json.dumps(row), before.modified_at, change.secrets
         )
     if not rows:
         raise Conflict(
             f"the {WORDS[kind]} {before.name!r} was changed or removed by somebody else at this moment: look again"
         )
-    changed = {column for column, value in plain.items() if getattr(before, column) != value}
-    if (changed | set(changed_secrets)) & CONNECTING:
+    if change.mends:
         await resume_unless_paused(connection, kind, before.id)
     return before, await find_account(connection, kind, str(before.id))
 
@@ -181,10 +155,8 @@ async def remove_account(connection: Queryable, kind: Kind, name: str) -> Mailbo
 
 
 async def _check_servers(connection: Queryable, entry: MailboxEntry) -> None:
-    """Refuse internal servers of an account that no administrator has entered, but for those that are allowed."""
     if entry.guarded and entry.host is not None:
-        await check_server(connection, "the host", entry.host, entry.port)
-        await check_token_server(connection, entry.oauth_token_url)
+        await check_servers(connection, host=entry.host, port=entry.port, oauth_token_url=entry.oauth_token_url)
 
 
 async def _most_accounts(connection: Queryable, entry: MailboxEntry) -> tuple[int, ...]:
@@ -221,12 +193,8 @@ def _row(entry: MailboxEntry) -> dict[str, Any]:
     return {**entry.columns(), "fetch_since": None if since is None else since.isoformat()}
 
 
-def _sealed(keyring: Keyring, kind: Kind, id: int, secrets: Mapping[str, SecretStr | Literal[True]]) -> dict[str, str]:
-    return {
-        column: keyring.seal(secret.get_secret_value(), place=place_of(kind, id, column))
-        for column, secret in secrets.items()
-        if secret is not True
-    }
+def _sealed(keyring: Keyring, kind: Kind, id: int, secrets: Secrets) -> dict[str, str]:
+    return seal(keyring, secrets, lambda column: place_of(kind, id, column))
 
 
 def _record(kind: Kind, row: Any) -> MailboxRecord:

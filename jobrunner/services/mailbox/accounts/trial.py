@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from jobrunner.services.mail.certificate_advice import advise_on_certificate
 from jobrunner.services.mail.imap import Account, Fault, Limits, Mailbox, MailboxError, connect
 from jobrunner.services.mailbox.accounts.loading import COMMANDS, FetchAccount
 
@@ -12,8 +13,6 @@ MOST_COUNTED = 200
 """Folders whose messages are counted, a question to the server for each; the rest is only listed."""
 LIMITS = Limits(silence=20.0, command=60.0)
 """Somebody sits there and waits."""
-OTHER_NAME = re.compile(r"mismatch|doesn't match|not valid for", re.IGNORECASE)
-EXPIRED = re.compile(r"expired|not yet valid", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def explain(account: FetchAccount, error: MailboxError) -> str:
         case Fault.TLS:
             return _about_tls(account)
         case Fault.CERTIFICATE:
-            return _about_certificate(account, error.words)
+            return advise_on_certificate(error.words, _edit(account, "--host NAME"))
         case Fault.NO_LOGIN:
             return (
                 "Server and account have no way to log in in common: let it be chosen, over TLS "
@@ -182,20 +181,6 @@ def _about_tls(account: FetchAccount) -> str:
     return (
         f"The server offers no STARTTLS on port {account.imap.port}: use TLS from the first byte "
         f"({_edit(account, '--security ssl --port 993')}). Without TLS no password is sent."
-    )
-
-
-def _about_certificate(account: FetchAccount, words: str) -> str:
-    if OTHER_NAME.search(words):
-        return (
-            "The certificate is for another name: set the host to the name that stands in it, not an alias or address "
-            f"({_edit(account, '--host NAME')})."
-        )
-    if EXPIRED.search(words):
-        return "Have the server's operator renew the certificate, and check the clock of this machine."
-    return (
-        "It is signed by nobody whom this machine trusts. If the authority is your own, name its certificate file in "
-        "SSL_CERT_FILE, or add it to those of the machine; else somebody may be between you and the server."
     )
 
 

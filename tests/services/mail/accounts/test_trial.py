@@ -178,7 +178,8 @@ async def test_a_certificate_of_nobody_known(server_tls: ServerTls) -> None:
 async def test_a_certificate_of_another_host(server_tls: ServerTls, client_tls: ssl.SSLContext) -> None:
     async with ScriptedServer(starttls=server_tls("other.example")) as server:
         text = await advice(account(server.port, security="tls", tls_context=client_tls))
-    assert "The certificate is for another name: set --host" in text
+    assert "The certificate is for another name: set the host" in text
+    assert "--host NAME`" in text
 
 
 async def test_a_certificate_that_ran_out(authority: trustme.CA, client_tls: ssl.SSLContext) -> None:
