@@ -196,8 +196,9 @@ CREATE TRIGGER wake_for_new AFTER INSERT ON jobrunner.notification
 REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION jobrunner.wake_for_notifications();
 
--- Public: notifies a user, in the caller's transaction, and returns the notification's number. The mail goes when the
--- delay is over and nobody has read it; of an assignment at once. For many users INSERT … SELECT does the same.
+-- Public: notifies a user, in the caller's transaction, and returns the notification's number; where there is no such
+-- user it writes nothing, and returns NULL. The mail goes when the delay is over and nobody has read it; of an
+-- assignment at once. For many users INSERT … SELECT does the same.
 CREATE FUNCTION jobrunner.notify(
     user_id text,
     type text,
@@ -215,9 +216,10 @@ LANGUAGE sql SET search_path = '' AS $$
     INSERT INTO jobrunner.notification (
         user_id, type, data, parent_type, parent_id, parent_name, parent_path, related_type, related_id, actor_id, action_id
     )
-    VALUES (
-        notify.user_id, notify.type, notify.data, notify.parent_type, notify.parent_id, notify.parent_name,
-        notify.parent_path, notify.related_type, notify.related_id, notify.actor_id, notify.action_id
-    )
+    SELECT
+        u.id, notify.type, notify.data, notify.parent_type, notify.parent_id, notify.parent_name, notify.parent_path,
+        notify.related_type, notify.related_id, notify.actor_id, notify.action_id
+    FROM jobrunner.app_user AS u
+    WHERE u.id = notify.user_id
     RETURNING number
 $$;

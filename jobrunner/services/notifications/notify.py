@@ -7,6 +7,7 @@ from typing import Any
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import Refusals
 from jobrunner.db.sql import load
+from jobrunner.errors import InvalidInput
 
 ADD_NOTIFICATION = load(__package__, "add_notification")
 
@@ -44,7 +45,7 @@ async def notify(
 
     Args:
         connection: whatever runs a statement.
-        user: id of whom it concerns.
+        user: id of whom it concerns, one of `jobrunner.app_user`.
         type: Assignment, Mention, Post, Status or EmailReceived; any other is never mailed.
         data: what it says; docs/notifications.md has the keys of each type.
         parent: type and id of the record that it is about.
@@ -55,7 +56,7 @@ async def notify(
         action_id: what notifications of one mass action have in common.
 
     Raises:
-        InvalidInput: a value is refused; nothing was written.
+        InvalidInput: a value is refused, or there is no such user; nothing was written.
     """
     with refusals_in_words():
         rows = await connection.fetch(
@@ -70,5 +71,9 @@ async def notify(
             actor,
             action_id,
         )
-    number: int = rows[0]["number"]
+    number: int | None = rows[0]["number"]
+    if number is None:
+        raise InvalidInput(
+            f"there is no user {user[:100]!r} who could be notified: give the id of one in jobrunner.app_user"
+        )
     return number

@@ -14,6 +14,12 @@ from tests.services.notifications.conftest import Database
 GRID = timedelta(milliseconds=250)
 
 
+@pytest.fixture(autouse=True)
+async def people(database: Database) -> None:
+    for name in ("Ann", "Bob"):
+        await database.user(name)
+
+
 async def test_the_job_comes_when_the_delay_ends(database: Database):
     await database.notify("ann")
     ((due, created),) = await database.rows("next_attempt_at", "created_at")
@@ -115,6 +121,17 @@ async def test_what_is_refused(database: Database, values: dict[str, Any], sente
     async with database.connect() as connection:
         with pytest.raises(InvalidInput, match=sentence):
             await notify(connection, "ann", given.pop("type"), given.pop("data"), **given)
+
+
+async def test_nobody_is_notified_who_is_no_user(database: Database):
+    """The caller's transaction goes on as if nothing had been asked, where it wants to."""
+    async with database.connect() as connection, connection.transaction():
+        with pytest.raises(InvalidInput, match="there is no user 'dan' who could be notified: give the id of one in"):
+            await notify(connection, "dan", "Assignment", parent=("Task", "t1"))
+        assert await connection.fetchval("SELECT jobrunner.notify('dan', 'Post')") is None
+        await notify(connection, "ann", "Post")
+    assert await database.rows("user_id") == [("ann",)]
+    assert len(await database.jobs()) == 1
 
 
 async def test_in_sql(database: Database):

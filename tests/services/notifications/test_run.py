@@ -141,7 +141,9 @@ async def test_each_notification_keeps_the_reason_why_it_was_not_mailed(database
         task = await add_task(connection, "Call back", None, assigned_user=ann)
         deleted = await add_task(connection, "Old", None, assigned_user=ann)
         await remove(connection, "Task", deleted)
-    await database.due("nobody", parent=("Case", "1"))
+    removed = await database.user("Removed")
+    await database.due(removed, parent=("Case", "1"))
+    await database.run("DELETE FROM jobrunner.app_user WHERE id = $1", removed)
     await database.due("gone", parent=("Case", "2"))
     await database.due(ann, actor=ann, parent=("Case", "3"))
     await database.due(ann, "Assignment", {}, parent=("Task", deleted), parent_name=None)
@@ -385,7 +387,7 @@ async def test_missed_ones_are_counted_over_all_steps_and_what_was_read_is_not_a
 ):
     monkeypatch.setattr("jobrunner.services.notifications.rows.STEP", 3)
     for number in range(8):
-        await database.notify(f"u{number}")
+        await database.notify(await database.user(f"u{number}"))
     await database.run("UPDATE jobrunner.notification SET read = true WHERE user_id = 'u3'")
     await database.turn_clock(25 * 3600)
     assert await database.send(None) == Report(missed=7, skipped=1)
@@ -785,7 +787,7 @@ async def test_taking_and_freeing_rows_are_looks_at_an_index(database: Database)
         " CASE n % 2 WHEN 0 THEN 'Waiting' ELSE 'Sent' END::jobrunner.notification_mail,"
         " CASE n % 2 WHEN 0 THEN NULL ELSE now() END, 'Case', (n % 1000)::text FROM generate_series(1, 20000) AS n"
     )
-    await database.due("ann")
+    await database.due(await database.user("Ann"))
     await database.run("ANALYZE jobrunner.notification")
     statements = (
         ("take_notifications", ("notification_waiting", "notification_waiting_by_record"), (1, None, HOUR, DAY, False)),
