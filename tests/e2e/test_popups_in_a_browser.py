@@ -134,3 +134,21 @@ window.WebSocket = class {
   close() {}
 };
 """
+
+
+async def test_the_page_to_try_says_when_its_token_is_too_old(
+    database_url: str, connection: Any, require_tool: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("JOBRUNNER_SECRET_KEY", SECRET)
+    ann = await add_user(connection, "Ann", None)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(database_url))
+        browser = await stack.enter_async_context(chromium(require_tool("chromium")))
+        running = await stack.enter_async_context(daemons(database_url, "http://127.0.0.1", "one"))
+        address = f"{url_of(running['one'])}/push/demo"
+        page = await browser.new_page()
+        await page.goto(f"{address}#token=of-yesterday")
+        await expect(page.locator("#state")).to_contain_text("this address is over an hour old", timeout=20_000)
+        page = await browser.new_page()
+        await page.goto(f"{address}#token={await client.popup_token(ann)}")
+        await expect(page.locator("#state")).to_have_text("Connected: 0 popups are open.", timeout=20_000)
