@@ -76,13 +76,26 @@ def rotate(json: AsJson = False) -> None:
 
 @app.command("new-signing-key")
 def new_signing_key(
-    purpose: Annotated[str, typer.Argument(help="What it signs, such as `links`.", metavar="PURPOSE")],
+    purpose: Annotated[
+        str, typer.Argument(help="What it signs: links (in mails), message-ids or popups.", metavar="PURPOSE")
+    ],
 ) -> None:
-    """Add a key that signs links in mails from now on; links that went out stay valid."""
+    """Add a key that signs from now on. What the former ones signed stays valid, if they can still be opened."""
     from jobrunner.cli.database import connected
     from jobrunner.cli.output import run
     from jobrunner.cli.session import load_configuration
     from jobrunner.db.secrets import Keyring, check_key_file, renew_signing_key
+    from jobrunner.errors import InvalidInput, nearest
+    from jobrunner.queue.popup_token import PURPOSE as POPUPS
+    from jobrunner.services.mail.importing.storing.record_ids import PURPOSE as MESSAGE_IDS
+    from jobrunner.services.massmail.tokens import PURPOSE as LINKS
+
+    purposes = (LINKS, MESSAGE_IDS, POPUPS)
+    if purpose not in purposes:
+        raise InvalidInput(
+            f"nothing is signed for {purpose[:60]!r}: the purposes are {', '.join(purposes)}"
+            f"{nearest(purpose, purposes)}"
+        )
 
     async def work() -> int:
         async with connected("secrets") as connection:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -145,9 +146,15 @@ class Site:
 
 
 @asynccontextmanager
-async def serve(database_url: str, **http: Any) -> AsyncIterator[Site]:
+async def serve(
+    database_url: str, *, secret_key: str | None = SECRET, secret_key_file: Path | None = None, **http: Any
+) -> AsyncIterator[Site]:
     configuration = load(
-        database_url=database_url, secret_key=SECRET, site_url="https://crm.example.com", http={"port": 0, **http}
+        database_url=database_url,
+        secret_key=secret_key,
+        secret_key_file=secret_key_file,
+        site_url="https://crm.example.com",
+        http={"port": 0, **http},
     )
     connections = [Connection(database_url, name, limit=10) for name in ("web", "hits", "popups")]
     web = Web(configuration, connections[0], connections[1], list, popups_connection=connections[2])

@@ -5,7 +5,9 @@ import asyncio
 import httpx
 import pytest
 
-from tests.web.conftest import Mailing, Site
+from jobrunner.db.secrets import Key, Keyring, renew_signing_key
+from jobrunner.services.massmail.tokens import PURPOSE
+from tests.web.conftest import SECRET, Mailing, Site, serve
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -251,3 +253,47 @@ async def test_a_slash_too_many_leads_nowhere_rather_than_to_the_host_of_the_req
 
     assert answer.status_code == 404
     assert "evil" not in answer.text + str(answer.headers)
+
+
+async def lose_signing_key(connection):
+    """Seal the signing key with a key that nobody has any more."""
+    (row,) = await connection.fetch("SELECT id FROM jobrunner.signing_key WHERE purpose = $1", PURPOSE)
+    sealed = Keyring([Key.new()]).seal("AAAA", place=f"signing_key/{row['id']}/key")
+    await connection.execute("UPDATE jobrunner.signing_key SET key = $2 WHERE id = $1", row["id"], sealed)
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+async def test_a_link_whose_key_is_lost_is_unknown_and_not_in_trouble(
+    site: Site, mailing: Mailing, connection, renewed
+):
+    """Nobody could ever answer it: no mail program should ask again."""
+    await lose_signing_key(connection)
+    if renewed:
+        await renew_signing_key(connection, Keyring([Key.parse(SECRET, "the key")]), PURPOSE)
+    for link in (mailing.unsubscribe, mailing.links.open(mailing.item), mailing.links.click(mailing.item, 1)):
+        page = await site.client.get(link)
+        assert (page.status_code, "retry-after" in page.headers) == (404, False)
+    assert (await site.client.post(mailing.unsubscribe, data=ONE_CLICK)).status_code == 404
+
+
+async def test_while_the_key_ring_cannot_be_read_a_mail_program_asks_again(
+    mailing: Mailing, database_url: str, tmp_path, caplog
+):
+    """The key file is no file, not there, then back: said once, and no link is lost."""
+    file = tmp_path / "secret.key"
+    file.mkdir()
+    async with serve(database_url, secret_key=None, secret_key_file=file) as site:
+        link = mailing.unsubscribe.replace(mailing.unsubscribe.split("/unsubscribe")[0], site.url)
+        for _ in range(2):
+            page = await site.client.get(link)
+            assert (page.status_code, page.headers["retry-after"]) == (503, "60")
+        assert [record.message.split(": ")[0] for record in caplog.records if record.levelname == "ERROR"] == [
+            "links in mails are answered with 503"
+        ]
+        file.rmdir()
+        assert (await site.client.post(link, data=ONE_CLICK)).status_code == 503
+        assert await mailing.lists_left() == [False, False]
+        file.touch(0o600)
+        file.write_text(f"{SECRET}\n")
+        assert (await site.client.post(link, data=ONE_CLICK)).status_code == 200
+    assert await mailing.lists_left() == [True, True]

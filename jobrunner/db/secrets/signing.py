@@ -2,8 +2,10 @@
 
 import base64
 import secrets
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets.keyring import Keyring, SecretUnreadable
@@ -49,16 +51,37 @@ async def signing_keys(connection: Queryable, keyring: Keyring, purpose: str) ->
     current = max(row["number"] for row in rows)
     keys: dict[int, bytes] = {}
     for row in rows:
-        place = f"signing_key/{row['id']}/key"
         try:
-            keys[row["number"]] = base64.b64decode(keyring.open(row["key"], place=place).get_secret_value())
+            keys[row["number"]] = _opened(keyring, row)
         except SecretUnreadable as error:
             if row["number"] == current:
                 raise SecretUnreadable(
-                    f"{error}: that is `jobrunner secrets new-signing-key {purpose}`, and what went out before is no "
-                    "longer known"
+                    f"{error}: that is `jobrunner secrets new-signing-key {shlex.quote(purpose)}`, and what went out "
+                    "before is no longer known"
                 ) from None
     return SigningKeys(current, keys)
+
+
+async def reading_keys(connection: Queryable, keyring: Keyring, purpose: str) -> Mapping[int, bytes]:
+    """Return all keys of a purpose that open, by number, to read what they signed; none is made.
+
+    Raises:
+        ConfigurationError: there are keys, and the key file cannot be read.
+        SecretUnreadable: there are keys, and no key at all is at hand to open them with.
+    """
+    rows = await connection.fetch(LIST_SIGNING_KEYS, purpose)
+    found: dict[int, bytes] = {}
+    for row in rows:
+        try:
+            found[row["number"]] = _opened(keyring, row)
+        except SecretUnreadable:
+            if not keyring.keys:
+                raise
+    return found
+
+
+def _opened(keyring: Keyring, row: Any) -> bytes:
+    return base64.b64decode(keyring.open(row["key"], place=f"signing_key/{row['id']}/key").get_secret_value())
 
 
 async def renew_signing_key(connection: Queryable, keyring: Keyring, purpose: str) -> int:

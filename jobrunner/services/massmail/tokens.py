@@ -8,13 +8,14 @@ breaks or folds. They never expire. A key that signs no more still reads what it
 import base64
 import binascii
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
 
 from jobrunner.db.secrets import SigningKeys
 
-PURPOSE = "links in mails"
+PURPOSE = "links"
 """Of the signing keys (`jobrunner.db.secrets.signing_keys`)."""
 MAC_LENGTH = 16
 HEAD_LENGTH = 2 + 16
@@ -44,6 +45,19 @@ class Token:
     """The tracking URL, of a click; else 0."""
 
 
+def read_token(keys: Mapping[int, bytes], text: str) -> Token | None:
+    """Return what a token says, or None where none of the keys signed it; in the same time wherever it differs."""
+    raw = _decode(text)
+    if raw is None or len(raw) < HEAD_LENGTH + MAC_LENGTH:
+        return None
+    data, mac = raw[:-MAC_LENGTH], raw[-MAC_LENGTH:]
+    key = keys.get(data[1])
+    signed = hmac.compare_digest(mac, _mac(key or NO_KEY, data))
+    if not signed or key is None:
+        return None
+    return _parse(data)
+
+
 class Tokens:
     """Signs and reads, with the keys of this installation."""
 
@@ -59,16 +73,8 @@ class Tokens:
         return _encode(data + _mac(self._keys.keys[number], data))
 
     def read(self, text: str) -> Token | None:
-        """Return what a token says, or None where we have not signed it; in the same time wherever it differs."""
-        raw = _decode(text)
-        if raw is None or len(raw) < HEAD_LENGTH + MAC_LENGTH:
-            return None
-        data, mac = raw[:-MAC_LENGTH], raw[-MAC_LENGTH:]
-        key = self._keys.keys.get(data[1])
-        signed = hmac.compare_digest(mac, _mac(key or NO_KEY, data))
-        if not signed or key is None:
-            return None
-        return _parse(data)
+        """Return what a token says, or None where we have not signed it."""
+        return read_token(self._keys.keys, text)
 
 
 def _parse(data: bytes) -> Token | None:

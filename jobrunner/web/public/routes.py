@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.secrets import SecretUnreadable
+from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.languages import words_in
 from jobrunner.services.massmail.links import CLICK, OPEN, UNSUBSCRIBE
 from jobrunner.services.massmail.tokens import TokenKind
@@ -32,13 +33,13 @@ Handler = Callable[["Public", Request], Awaitable[Response]]
 
 
 def _later_in_trouble(handler: Handler) -> Handler:
-    """Answer 503 while the database is away: a mail program then asks again."""
+    """Answer 503 while the database is away, or the key ring cannot be read: a mail program then asks again."""
 
     @wraps(handler)
     async def guarded(self: "Public", request: Request) -> Response:
         try:
             answer = await handler(self, request)
-        except (*TRANSIENT, SecretUnreadable) as error:
+        except (*TRANSIENT, SecretUnreadable, ConfigurationError) as error:
             if not self._in_trouble:
                 log.error("links in mails are answered with 503: %s", error)
             self._in_trouble = True

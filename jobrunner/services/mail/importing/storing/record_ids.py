@@ -20,7 +20,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring, SecretUnreadable, SigningKeys, signing_keys
 from jobrunner.errors import ConfigurationError
 
-PURPOSE = "message ids"
+PURPOSE = "message-ids"
 """Of the signing keys (`jobrunner.db.secrets.signing_keys`)."""
 MAC_LENGTH = 15
 NONCE_LENGTH = 8
