@@ -175,7 +175,9 @@ def _opt(name: str, addresses: list[str], change: Any, new: str, old: str) -> No
 @app.command("import")
 def import_file(
     name: Name,
-    file: Annotated[str, typer.Argument(help="CSV in UTF-8; its first line names the columns.", metavar="FILE")],
+    file: Annotated[
+        str, typer.Argument(help="CSV in UTF-8; its first line names the columns. - is standard input.", metavar="FILE")
+    ],
     type: Type,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Do everything and take it back: see what would come of it.")
@@ -213,7 +215,8 @@ def import_file(
         if report.bad > len(bad_lines):
             typer.echo(f"and {report.bad - len(bad_lines):,} more")
         if any(line.reason == "it is not UTF-8" for line in report.bad_lines):
-            note(f"Save {file} as CSV in UTF-8 and import it again: what is in the list already is not added twice.")
+            named = "what came by standard input" if file == "-" else file
+            note(f"Save {named} as CSV in UTF-8 and import it again: what is in the list already is not added twice.")
         if dry_run:
             typer.echo("\nNothing was written: this was a dry run.")
     if report.bad:

@@ -1,7 +1,10 @@
 """`jobrunner target-list`, as a person types it."""
 
+import asyncio
 import csv
 import io
+import subprocess
+import sys
 
 import pytest
 
@@ -81,6 +84,28 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(call, connection):
     assert done.lines[:5] == ["read\t3", "persons_added\t2", "members_added\t2", "members_before\t0", "bad\t1"]
     assert done.lines[-1] == "Nothing was written: this was a dry run."
     assert await counts(connection) == [0, 0, 0]
+
+
+def piped(content, *arguments):
+    """Call a command whose standard input is a pipe with this in it."""
+    return subprocess.run(
+        [sys.executable, "-m", "jobrunner", "target-list", *arguments], input=content, capture_output=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("file", ["-", "/dev/stdin"])
+async def test_an_import_reads_standard_input_from_its_beginning(call, connection, file):
+    """Also a byte order mark, and in a dry run; what it says of the input as a whole names that."""
+    arguments = ("import", "New", file, "--type", "lead", "--create")
+    dry = await asyncio.to_thread(piped, PERSONS.encode(), *arguments, "--dry-run")
+    assert (dry.returncode, dry.stdout.decode().splitlines()[:2]) == (1, ["read\t3", "persons_added\t2"])
+    assert await counts(connection) == [0, 0, 0]
+    done = await asyncio.to_thread(piped, PERSONS.encode(), *arguments)
+    assert (done.returncode, done.stdout.decode().splitlines()[:2]) == (1, ["read\t3", "persons_added\t2"])
+    assert await counts(connection) == [1, 2, 2]
+    wrong = await asyncio.to_thread(piped, PERSONS.encode("utf-16"), *arguments)
+    named = "standard input" if file == "-" else file
+    assert (wrong.returncode, wrong.stderr.decode()) == (2, f"Error: {named} is UTF-16: save it as CSV in UTF-8\n")
 
 
 async def test_an_export_has_no_formulas(call, connection, tmp_path):

@@ -5,10 +5,13 @@ cells, quoted cells that may have line breaks, line ends of any system. The firs
 """
 
 import csv
+import io
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import IO, TextIO
 
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.address import parse_address
@@ -68,22 +71,44 @@ def read_records(file: TextIO) -> Iterator[Record | BadLine]:
 
 
 def open_csv(path: str) -> TextIO:
-    """Open a file for `read_records`.
+    """Open a file for `read_records`; `-` is standard input. What comes through a pipe is kept in a temporary file.
 
     Raises:
         InvalidInput: there is no such file, or it cannot be read.
     """
+    named = "standard input" if path == "-" else path
     try:
-        with open(path, "rb") as raw:
-            start = raw.read(4)
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise InvalidInput(f"{path} is UTF-16: save it as CSV in UTF-8")
-        if start.startswith(b"PK\x03\x04"):
-            raise InvalidInput(f"{path} is a spreadsheet or an archive: save it as CSV in UTF-8")
-        # What is no UTF-8 is named with its line, not where the decoder stumbles.
-        return open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        raw = _seekable(path)
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise InvalidInput(f"{named} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    try:
+        start = raw.read(4)
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise InvalidInput(f"{named} is UTF-16: save it as CSV in UTF-8")
+        if start.startswith(b"PK\x03\x04"):
+            raise InvalidInput(f"{named} is a spreadsheet or an archive: save it as CSV in UTF-8")
+        raw.seek(0)
+    except BaseException:
+        raw.close()
+        raise
+    # What is no UTF-8 is named with its line, not where the decoder stumbles.
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _seekable(path: str) -> IO[bytes]:
+    """Open a file that can be read again from its beginning: a portion that met a deadlock begins anew."""
+    raw = open(0, "rb", closefd=False) if path == "-" else open(path, "rb")  # noqa: SIM115
+    if path != "-" and raw.seekable():
+        return raw
+    with raw:
+        spooled = tempfile.TemporaryFile(prefix="jobrunner-")  # noqa: SIM115  the caller closes it
+        try:
+            shutil.copyfileobj(raw, spooled)
+            spooled.seek(0)
+        except BaseException:
+            spooled.close()
+            raise
+    return spooled
 
 
 @dataclass(frozen=True, slots=True)
