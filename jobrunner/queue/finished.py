@@ -20,6 +20,7 @@ Parent = Literal["job_history_done", "job_history_failed", "job_log"]
 TIMES: dict[Parent, str] = {"job_history_done": "finished_at", "job_history_failed": "finished_at", "job_log": "at"}
 
 LIST_DAYS = load(__package__, "list_days")
+COUNT_KEPT_RUNS = load(__package__, "count_kept_runs")
 LAST_MOMENT = "SELECT now() - $1::text::interval"
 DROP_LIMIT = 30.0
 """Seconds that it may take to drop a day; nearly all of it is to move the runs that are kept."""
@@ -38,7 +39,7 @@ class OldDays:
         before: datetime = await given.connection.fetchval(LAST_MOMENT, given.period)
         rows = 0
         for day in await given.connection.fetch(LIST_DAYS, self.parent, before):
-            rows += await _rows_of(given, day)
+            rows += await self._rows_of(given, day)
         rows += await given.connection.fetchval(f"SELECT count(*) FROM ({self._single(given)}) AS old", given.period)  # noqa: S608
         return Amount(rows)
 
@@ -52,7 +53,7 @@ class OldDays:
         before: datetime = await given.connection.fetchval(LAST_MOMENT, given.period)
         rows: dict[str, int] = {}
         for day in await given.connection.fetch(LIST_DAYS, self.parent, before):
-            rows[day["name"]] = await _rows_of(given, day)
+            rows[day["name"]] = await self._rows_of(given, day)
             # One statement and no transaction: what holds up the ends of jobs is over when it is.
             dropped = await given.connection.fetchval(DROP_DAY, self.parent, day["ended_at"], timeout=DROP_LIMIT)
             if dropped is not None:
@@ -74,6 +75,17 @@ class OldDays:
         rows = int(deleted.split()[-1])
         return Amount(rows, is_last=rows == 0)
 
+    async def _rows_of(self, given: Occasion, day: Any) -> int:
+        """Return how many rows go with a day; of a very large one what PostgreSQL thinks."""
+        if day["estimate"] > COUNTED:
+            return int(day["estimate"])
+        rows: int = await given.connection.fetchval(f"SELECT count(*) FROM {day['name']}")  # noqa: S608
+        if self.parent == "job_log":
+            return rows
+        failed = self.parent == "job_history_failed"
+        kept: int = await given.connection.fetchval(COUNT_KEPT_RUNS, day["ended_at"], failed)
+        return max(rows - kept, 0)
+
     def _single(self, given: Occasion) -> str:
         """Select rows that are over and go one by one: all of them where they are not kept, else those of no day.
 
@@ -87,14 +99,6 @@ class OldDays:
             f"SELECT t.tableoid, t.ctid FROM jobrunner.{table} AS t"  # noqa: S608
             f" WHERE t.{time} < now() - $1::text::interval{runs}"
         )
-
-
-async def _rows_of(given: Occasion, day: Any) -> int:
-    """Return how many rows a day has; of a very large one what PostgreSQL thinks."""
-    if day["estimate"] > COUNTED:
-        return int(day["estimate"])
-    rows: int = await given.connection.fetchval(f"SELECT count(*) FROM {day['name']}")  # noqa: S608
-    return rows
 
 
 def _kept_by_day(name: str, what: str, setting: str, parent: Parent) -> CleanupTarget:

@@ -79,7 +79,8 @@ async def test_the_newest_runs_of_a_scheduled_job_stay_whatever_their_age(house:
         await house.run(ADD, 2, "Success", f"{ago} days")
         await house.run(f"UPDATE jobrunner.{day} SET scheduled_job_id = $1", scheduled)
 
-    await house.clean("jobs")
+    assert await house.preview("jobs") == {"jobs": 2}
+    assert (await house.clean("jobs")).rows == 2
 
     assert not await there(house.pool, day)
     ages = "SELECT array_agg(extract(days FROM now() - finished_at)::integer ORDER BY finished_at) FROM jobrunner."

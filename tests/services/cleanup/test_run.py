@@ -122,6 +122,41 @@ async def test_a_run_that_is_cancelled_ends_after_its_batch_and_the_next_goes_on
     assert (await house.clean(notes())).rows == 30
 
 
+FULL = """
+CREATE FUNCTION app.full() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT count(*) FROM former) > TG_ARGV[0]::integer THEN
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+    END IF;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER full_disk AFTER DELETE ON app."Note" REFERENCING OLD TABLE AS former
+FOR EACH STATEMENT EXECUTE FUNCTION app.full({rows});
+"""
+
+
+async def test_where_the_disk_is_full_smaller_batches_go_on(house: House):
+    """F25: a batch that needs less room for what it writes ahead of the rows themselves."""
+    await house.pool.execute(NOTES)
+    await house.pool.execute(
+        "INSERT INTO app.\"Note\" SELECT n, true, now() - interval '100 days' FROM generate_series(101, 1100) AS n"
+    )
+    await house.pool.execute(FULL.format(rows=300))
+    report = await house.clean(notes())
+    assert (report.rows, await left(house)) == (1050, [])
+
+
+async def test_what_a_full_disk_holds_back_is_named_and_what_makes_room_goes(house: House):
+    """F25: the first target fails in the smallest batch, too; the second is cleaned all the same."""
+    await house.pool.execute(NOTES)
+    await house.pool.execute(FULL.format(rows=0))
+    run = house.cleaner(notes(), old_rows("leads", "Leads", "1 day", table="jobrunner.lead", time="deleted_at"))
+    with pytest.raises(CleanupFailed, match="No space left on device"):
+        await run.clean()
+    assert [one.error is None for one in run.report.targets] == [False, True]
+
+
 def test_what_is_no_target_is_refused_where_it_is_declared():
     with pytest.raises(ConfigurationError, match="small letters"):
         old_rows("My Notes", "Notes", "1 day", table="a.b", time="at")
