@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.services.webhooks.sending.arrays import array
+from jobrunner.services.webhooks.sending.arrays import array, flags, texts
 from jobrunner.services.webhooks.sending.batches import Batch, Plan, batch_of, plan, standard_body
 from jobrunner.services.webhooks.sending.gathering import Gatherer
 from jobrunner.services.webhooks.sending.webhook import Webhook
@@ -94,10 +94,12 @@ class Feeder:
     async def _read(self, wanted: Sequence[Wanted]) -> dict[int, list[Any]]:
         found = await self._line.fetch(
             load(__package__, "read_due_deliveries"),
-            [webhook.id for webhook, _ in wanted],
-            [after for _, after in wanted],
-            [SINGLES_AHEAD if webhook.is_standard else BATCHES_AHEAD * self._batch_size for webhook, _ in wanted],
-            [webhook.strict_order for webhook, _ in wanted],
+            array([webhook.id for webhook, _ in wanted]),
+            array([after for _, after in wanted]),
+            array(
+                [SINGLES_AHEAD if webhook.is_standard else BATCHES_AHEAD * self._batch_size for webhook, _ in wanted]
+            ),
+            flags([webhook.strict_order for webhook, _ in wanted]),
             OCTETS_AHEAD,
             self._token,
         )
@@ -117,7 +119,7 @@ class Feeder:
             array(one.first for _, one in plans),
             array(one.rows[-1]["number"] for _, one in plans),
             "{" + ",".join(str(one.message_id) for _, one in plans) + "}",
-            [one.rows[0]["event"] for _, one in plans],
+            texts([one.rows[0]["event"] for _, one in plans]),
             array(id for id, one in plans for _ in one.rows),
             array(row["number"] for _, one in plans for row in one.rows),
             array(place for place, (_, one) in enumerate(plans, 1) for _ in one.rows),

@@ -12,7 +12,7 @@ WITH held AS MATERIALIZED (
     INSERT INTO jobrunner.webhook_batch AS b (id, webhook_id, first_number, last_number, message_id, event)
     SELECT (SELECT d.ids FROM drawn AS d)[n.place], n.webhook_id, n.first_number, n.last_number, n.message_id, n.event
     FROM unnest(
-        $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text::uuid[], $6::text[]
+        $2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text::uuid[], $6::text::text[]
     ) WITH ORDINALITY AS n (webhook_id, first_number, last_number, message_id, event, place)
     WHERE n.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h))
 )

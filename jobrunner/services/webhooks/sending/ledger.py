@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.services.webhooks.sending.arrays import array
+from jobrunner.services.webhooks.sending.arrays import array, flags, texts
 from jobrunner.services.webhooks.sending.batches import Batch
 from jobrunner.services.webhooks.sending.gathering import Gatherer
 from jobrunner.services.webhooks.sending.judging import Settlement
@@ -71,14 +71,14 @@ class Ledger:
         members = [(one.webhook_id, number, one.batch_id) for _, batch, one in entries for number in batch.numbers]
         rows = await line.fetch(
             load(__package__, "note_successes"),
-            array(one.webhook_id for one in results),
-            array(one.batch_id for one in results),
-            array(one.attempt for one in results),
-            array(one.duration_ms for one in results),
-            array(one.status_code for one in results),
-            [one.answer_head for one in results],
-            [one.connected_ip for one in results],
-            [one.is_manual for one in results],
+            array([one.webhook_id for one in results]),
+            array([one.batch_id for one in results]),
+            array([one.attempt for one in results]),
+            array([one.duration_ms for one in results]),
+            array([one.status_code for one in results]),
+            texts([one.answer_head for one in results]),
+            texts([one.connected_ip for one in results]),
+            flags([one.is_manual for one in results]),
             *map(array, zip(*members, strict=True)),
         )
         return {row["id"]: row for row in rows}

@@ -19,8 +19,8 @@ WITH logged AS (
         r.connected_ip::inet,
         CASE WHEN r.is_manual THEN 'manual' ELSE 'schedule' END::jobrunner.webhook_trigger
     FROM unnest(
-        $1::text::bigint[], $2::text::bigint[], $3::text::smallint[], $4::text::integer[], $5::text::smallint[], $6::text[],
-        $7::text[], $8::boolean[]
+        $1::text::bigint[], $2::text::bigint[], $3::text::smallint[], $4::text::integer[], $5::text::smallint[],
+        $6::text::text[], $7::text::text[], $8::text::boolean[]
     ) AS r (webhook_id, batch_id, attempt, duration_ms, status_code, answer_head, connected_ip, is_manual)
     ON CONFLICT DO NOTHING
 ), settled AS (

@@ -4,12 +4,12 @@
 -- A batch that is begun comes whole.
 WITH wanted AS (
     SELECT w.webhook_id, w.after, w.most, w.strict_order
-    FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::boolean[]) AS w (webhook_id, after, most, strict_order)
+    FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::integer[], $4::text::boolean[]) AS w (webhook_id, after, most, strict_order)
     WHERE w.webhook_id = ANY (
         ARRAY(
             SELECT h.id
             FROM jobrunner.webhook AS h
-            WHERE h.id = ANY ($1::bigint[]) AND h.sender_token = $6::bigint
+            WHERE h.id = ANY ($1::text::bigint[]) AND h.sender_token = $6::bigint
         )
     )
 ), front AS MATERIALIZED (
@@ -79,7 +79,7 @@ WITH wanted AS (
     SELECT w.id, w.owner_id, u.active
     FROM jobrunner.webhook AS w
     LEFT JOIN jobrunner.app_user AS u ON u.id = w.owner_id
-    WHERE w.id = ANY ($1::bigint[]) AND w.owner_id IS NOT NULL
+    WHERE w.id = ANY ($1::text::bigint[]) AND w.owner_id IS NOT NULL
 )
 SELECT
     m.webhook_id,
