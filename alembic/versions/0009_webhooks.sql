@@ -300,6 +300,15 @@ BEGIN
         RAISE EXCEPTION 'an event''s data must be a JSON object, got %', coalesce(pg_catalog.jsonb_typeof(data), 'NULL')
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF target_type IS NOT NULL THEN
+        PERFORM jobrunner.refuse_name('a target''s type', target_type, 255);
+    END IF;
+    IF target_id IS NOT NULL THEN
+        PERFORM jobrunner.refuse_name('a target''s id', target_id, 255);
+    END IF;
+    IF user_id IS NOT NULL THEN
+        PERFORM jobrunner.refuse_name('a user''s id', user_id, 64);
+    END IF;
     IF NOT EXISTS (SELECT FROM jobrunner.webhook_subscription AS s WHERE s.pattern = ANY (jobrunner.event_patterns(emit.event))) THEN
         RETURN NULL;
     END IF;

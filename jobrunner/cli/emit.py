@@ -12,7 +12,12 @@ app = typer.Typer()
 @app.command()
 def emit(
     event: Annotated[str, typer.Argument(help="What has happened, such as Account.create.", metavar="EVENT")],
-    data: Annotated[str, typer.Option("--data", help="What is told of it: a JSON object.", metavar="JSON")] = "{}",
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data", help="What is told of it, a JSON object; - reads it from standard input.", metavar="JSON"
+        ),
+    ] = "{}",
     target_type: Annotated[
         str | None, typer.Option("--target-type", help="Type of the record it is about.", metavar="TYPE")
     ] = None,
@@ -21,10 +26,11 @@ def emit(
     json: AsJson = False,
 ) -> None:
     """Tell the webhooks that listen of an event. Where none do, nothing is written."""
+    from jobrunner.cli.data_option import data_text
     from jobrunner.cli.database import connected
     from jobrunner.cli.output import note, print_json, run
 
-    given = _object(data)
+    given = _object(data_text(data))
 
     async def write() -> int | None:
         from jobrunner.queue.carrier import run as carry
@@ -51,8 +57,10 @@ def _object(text: str) -> dict[str, Any]:
         found = json.loads(text)
     except RecursionError:
         raise InvalidInput("--data is nested too deeply") from None
-    except ValueError as error:
-        raise InvalidInput(f"--data must be a JSON object: {str(error).lower()}") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"--data must be a JSON object: {error.msg.lower()} (column {error.pos + 1})") from None
+    except ValueError:  # Python reads no number of more than 4300 digits
+        raise InvalidInput("--data may hold numbers up to 1.8e308 only") from None
     if not isinstance(found, dict):
         raise InvalidInput(f"--data must be a JSON object such as '{{\"id\": 1}}', got {text[:40]!r}")
     return found

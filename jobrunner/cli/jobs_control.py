@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def retry(
     job_ids: Annotated[
-        list[int] | None, typer.Argument(help="Failed or Cancelled jobs.", metavar="[ID]...", parser=parse_job_id)
+        list[int] | None, typer.Argument(help="Failed or Cancelled jobs.", metavar="ID", parser=parse_job_id)
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="All Failed jobs that the options let through, instead of ids.")

@@ -39,6 +39,7 @@ def enqueue(
     json: AsJson = False,
 ) -> None:
     """Add a job and print its id; where its unique key is taken, that of the job which has it."""
+    from jobrunner.cli.data_option import data_text
     from jobrunner.cli.database import connected
     from jobrunner.cli.moments import parse_moment, parse_span
     from jobrunner.cli.output import print_json, run
@@ -48,7 +49,7 @@ def enqueue(
     from jobrunner.queue.enqueue import enqueue_one
     from jobrunner.queue.new_job import NewJob
 
-    values = {} if data is None else parse(_standard_input() if data == "-" else data)
+    values = {} if data is None else parse(data_text(data))
     execute_at = None if at is None else parse_moment("--at", at)
     seconds = None if delay is None else parse_span("--delay", delay)
     target = None if target_type is None and target_id is None else Target(target_type, target_id)
@@ -75,18 +76,6 @@ def enqueue(
         print_json({"id": job_id})
     else:
         typer.echo(job_id)
-
-
-def _standard_input() -> str:
-    import sys
-
-    from jobrunner.errors import InvalidInput
-
-    try:
-        return sys.stdin.read()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
-        raise InvalidInput(f"--data - reads standard input, which cannot be read: {why}") from None
 
 
 async def _known_name(connection: "Queryable", name: str, *, force: bool) -> str:

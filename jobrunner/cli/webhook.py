@@ -84,8 +84,9 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add a webhook and show its secret, this once. One that the receiver has already may be given."""
+    from jobrunner.cli.output import note
     from jobrunner.cli.secret_input import read_secret
-    from jobrunner.services.webhooks.table import WebhookEntry, add_webhook
+    from jobrunner.services.webhooks.table import WebhookEntry, add_webhook, list_webhooks
 
     given = _given(
         description=description,
@@ -97,20 +98,25 @@ def add(
     )
     secret = read_secret("secret", env=secret_env, file=secret_file)
 
-    async def write(here: Here) -> "tuple[WebhookRecord, str]":
+    async def write(here: Here) -> "tuple[WebhookRecord, str, list[int]]":
         if owner is not None:
             given["owner_id"] = await _owner(here, owner)
-        return await add_webhook(
+        record, made = await add_webhook(
             here.connection,
             here.keyring,
             here.settings,
             WebhookEntry(event=event, url=url, **given),
             secret=None if secret is None else secret.get_secret_value(),
         )
+        others = [one for one in await list_webhooks(here.connection) if one.id != record.id]
+        twins = [one.id for one in others if (one.event, one.url) == (record.event, record.url)]
+        return record, made, twins
 
-    record, made = with_webhooks(write)
+    record, made, twins = with_webhooks(write)
     _done("added", record, secret=made if secret is None else None, json=json)
     _warn(record)
+    if twins:
+        note(f"Warning: webhook {twins[0]} tells the same URL of the same events: each comes there more than once")
 
 
 @app.command()
@@ -171,8 +177,8 @@ def remove(
     from jobrunner.services.webhooks.table import find_webhook, remove_webhook
 
     async def write(here: Here) -> "list[WebhookRecord]":
-        found = [await find_webhook(here.connection, one) for one in webhooks]
-        return [await remove_webhook(here.connection, str(one.id)) for one in found]
+        found = {(await find_webhook(here.connection, one)).id for one in webhooks}  # one may be named twice
+        return [await remove_webhook(here.connection, str(id)) for id in sorted(found)]
 
     for removed in with_webhooks(write):
         _done("removed", removed, json=json)

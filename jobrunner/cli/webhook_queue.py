@@ -76,7 +76,7 @@ def deliveries(
 def replay(
     webhook: Id,
     numbers: Annotated[
-        list[int] | None, typer.Argument(help="Numbers of events, as `deliveries` shows them.", metavar="[EVENT...]")
+        list[int] | None, typer.Argument(help="Numbers of events, as `deliveries` shows them.", metavar="EVENT")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that were given up.")] = False,
     since: Annotated[
@@ -125,6 +125,7 @@ def _show(trial: "Trial") -> None:
     if reply.status is not None:
         address = f" from {reply.connected_ip}" if reply.connected_ip else ""
         lines.append(f"answered with {reply.status}{address} in {reply.duration_ms} ms")
+        lines += [f"Location: {reply.location}"] if reply.location else []
         lines += [reply.answer_head] if reply.answer_head else []
     for line in lines:
         typer.echo(clean(line, lines=True))

@@ -8,8 +8,10 @@ from jobrunner.definitions import Target
 from jobrunner.errors import InvalidInput, InvalidJobData
 from jobrunner.queue.data import encode
 from jobrunner.queue.enqueue import Statement, Steps
+from jobrunner.queue.new_job import check_name, check_target
 
 EMIT_EVENT = load(__package__, "emit_event")
+LONGEST_USER = 64
 
 
 def emit_event(
@@ -25,11 +27,9 @@ def emit_event(
     """
     if not isinstance(event, str):
         raise InvalidInput(f"an event is named by a text such as Account.create, got {type(event).__name__}")
-    kind, id = (None, None) if target is None else (target.type, target.id) if isinstance(target, Target) else target
-    rows = yield Statement(
-        EMIT_EVENT,
-        (event, _encoded(data), kind, None if id is None else str(id), None if user is None else str(user)),
-    )
+    kind, id = check_target(target)
+    user = check_name("a user's id", str(user) if isinstance(user, int) else user, LONGEST_USER)
+    rows = yield Statement(EMIT_EVENT, (event, _encoded(data), kind, id, user))
     number: int | None = rows[0][0]
     return number
 

@@ -90,16 +90,16 @@ def check_options(new_job: NewJob) -> Options:
     if definition is not None:
         queue = definition.queue if queue is None else queue
         attempts = definition.max_attempts if attempts is None else attempts
-    target_type, target_id = _target(new_job.target)
+    target_type, target_id = check_target(new_job.target)
     if not _is_whole(new_job.priority) or new_job.priority not in PRIORITIES:
         raise InvalidJobData(
             f"priority must be a whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}, got {_shown(new_job.priority)}"
         )
-    group = _name("a group's name", new_job.group)
+    group = check_name("a group's name", new_job.group)
     if group is not None and group.startswith("~"):
         raise InvalidJobData(f"a group's name may not begin with ~, got {_shown(group)}")
     return Options(
-        name=_name("a job's name", name, required=True) or "",
+        name=check_name("a job's name", name, required=True) or "",
         queue=_queue(queue),
         group=group,
         priority=new_job.priority,
@@ -108,13 +108,18 @@ def check_options(new_job: NewJob) -> Options:
         target_type=target_type,
         target_id=target_id,
         max_attempts=attempts,
-        unique_key=_name("a unique key", new_job.unique_key),
+        unique_key=check_name("a unique key", new_job.unique_key),
         blocking=None if definition is None else definition.blocking,
         definition=definition,
     )
 
 
-def _name(what: str, value: object, limit: int = LONGEST_NAME, *, required: bool = False) -> str | None:
+def check_name(what: str, value: object, limit: int = LONGEST_NAME, *, required: bool = False) -> str | None:
+    """Return a name as it may be kept, or None where there is none.
+
+    Raises:
+        InvalidJobData: it is no text, empty, longer than `limit`, or holds what is not shown.
+    """
     if value is None and not required:
         return None
     if not isinstance(value, str):
@@ -129,13 +134,18 @@ def _name(what: str, value: object, limit: int = LONGEST_NAME, *, required: bool
 
 
 def _queue(value: object) -> str | None:
-    queue = _name("a queue's name", value, LONGEST_QUEUE)
+    queue = check_name("a queue's name", value, LONGEST_QUEUE)
     if queue is not None and ("," in queue or queue != queue.strip(" ")):
         raise InvalidJobData(f"a queue's name may not contain commas or have blanks around it, got {_shown(queue)}")
     return queue
 
 
-def _target(value: object) -> tuple[str | None, str | None]:
+def check_target(value: object) -> tuple[str | None, str | None]:
+    """Return type and id of a record, given as a Target or (type, id).
+
+    Raises:
+        InvalidJobData: it is neither, or one of its names cannot be.
+    """
     match value:
         case None:
             return None, None
@@ -147,7 +157,7 @@ def _target(value: object) -> tuple[str | None, str | None]:
             raise InvalidJobData(f"a target must be a Target or (type, id), got {_shown(value)}")
     if _is_whole(id_):
         id_ = str(id_)
-    return _name("a target's type", type_), _name("a target's id", id_)
+    return check_name("a target's type", type_), check_name("a target's id", id_)
 
 
 def _delay(value: object) -> float:

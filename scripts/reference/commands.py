@@ -124,8 +124,9 @@ def _parameters(callback: Callable[..., Any]) -> Iterator[Parameter]:
         meaning = " ".join((info.help or "").split())
         metavar = info.metavar or name.upper()
         if isinstance(info, typer.models.ArgumentInfo):
-            usage = metavar if required or metavar.startswith("[") else f"[{metavar}]"
-            yield Parameter(metavar, usage, meaning, is_option=False)
+            usage = metavar if required else f"[{metavar}]"
+            several = not required and "list[" in str(hints[name]) and not metavar.endswith("...")
+            yield Parameter(metavar, f"{usage}..." if several else usage, meaning, is_option=False)
             continue
         flag = isinstance(default, bool)
         # What stands first in typer.Option() is taken for a default, until typer itself looks at it.

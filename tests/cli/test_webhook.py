@@ -1,6 +1,9 @@
 """`jobrunner webhook` and `jobrunner emit`, as a person types them."""
 
+from io import StringIO
+
 import pytest
+from aiohttp import web
 
 from tests.cli.calling import caller
 from tests.services.webhooks.stage import KEY, Stage, answers, staged
@@ -49,7 +52,10 @@ async def test_the_life_of_a_webhook(call, stage: Stage):
     assert "24 h" in done.err
     assert len((await call("webhook", "rotate-secret", 1, "--now", "--json")).json["secret"]) == 50
     assert (await call("webhook", "remove", 1, 2)).code == 2
-    assert (await call("webhook", "remove", 1)).code == 0
+    done = await call("webhook", "add", "--event", "Account.*", "--url", url)
+    assert "Warning: webhook 1 tells the same URL of the same events" in done.err
+    done = await call("webhook", "remove", 1, 2, 1)
+    assert (done.code, [line.split(" (")[0] for line in done.lines]) == (0, ["removed webhook 1", "removed webhook 2"])
     assert (await call("webhook", "list")).rows == []
 
 
@@ -90,6 +96,27 @@ async def test_the_test_shows_what_is_said(call, stage: Stage):
     assert done.lines[-1] == "it does not work: answered with 500"
 
 
+async def test_a_redirect_is_shown_whole_to_who_tries_it(call, stage: Stage):
+    """But not in logs: the rest of a URL may be secret."""
+    webhook = await stage.webhook()
+    stage.endpoints.answers["/a"] = lambda arrival: web.Response(
+        status=308, headers={"Location": "https://new.example.com/a?token=s3cret"}
+    )
+    done = await call("webhook", "test", webhook)
+    assert done.code == 1
+    assert "Location: https://new.example.com/a?token=s3cret" in done.lines
+    assert "s3cret" not in done.lines[-1]
+
+
+async def test_data_from_standard_input(call, stage: Stage, monkeypatch):
+    await stage.webhook("E.*")
+    for text, code in (('{"n": 1}', 0), ("{", 2)):
+        monkeypatch.setattr("sys.stdin", StringIO(text))
+        assert (await call("emit", "E.x", "--data", "-")).code == code
+    (row,) = await stage.pool.fetch("SELECT data::text FROM jobrunner.webhook_event")
+    assert row["data"] == '{"n": 1}'
+
+
 REFUSED = (
     (("emit", "Account create"), "an event is named by words"),
     (("emit", "Account.create", "--data", "{"), "--data must be a JSON object"),
@@ -97,6 +124,14 @@ REFUSED = (
     (("webhook", "add", "--event", "A.*", "--url", "http://10.0.0.1/"), "webhook_allowed_hosts"),
     (("webhook", "add", "--event", "A.*", "--url", "https://example.org/", "--format", "xml"), "array or standard"),
     (("webhook", "add", "--event", "A.*", "--url", "https://example.org/", "--owner", "bob"), "there is no user"),
+    (
+        ("webhook", "add", "--event", "A.*", "--url", "hooks.example.org"),
+        "must begin with https:// or http://; write it",
+    ),
+    (("emit", "Account.create", "--data", "9" * 5000), "numbers up to 1.8e308"),
+    (("emit", "Account.create", "--user", "x" * 65), "a user's id must have 1 to 64 letters, got 65"),
+    (("emit", "Account.create", "--target-id", "x" * 256), "a target's id must have 1 to 255 letters"),
+    (("webhook", "replay", "1", "--failed", "--since", "2h"), "one of these"),
     (("webhook", "test", "7"), "there is no webhook '7'"),
     (("webhook", "edit", "1"), "give what is to change"),
     (("webhook", "edit", "1", "--clear", "url"), "cannot be taken away"),

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from yarl import URL
+
 from jobrunner.services.webhooks.http.reply import Reply
 
 Meaning = Literal["success", "endpoint_fault", "content_fault", "gone", "guard"]
@@ -82,5 +84,17 @@ def retry_after(value: str | None, now: datetime) -> float:
 def _redirect(reply: Reply) -> str:
     if not reply.location:
         return f"answered with {reply.status}, a redirect, which is not followed"
-    where = "".join(letter if letter.isprintable() else " " for letter in reply.location)[:LONGEST_LOCATION]
-    return f"answered with a redirect to {where}; set that URL"
+    return f"answered with a redirect to {_place(reply.location)}; `jobrunner webhook test` shows the URL to set"
+
+
+def _place(location: str) -> str:
+    """Return scheme and host of a URL: the rest of it, a token say, is often that of the webhook's own, and secret."""
+    text = "".join(letter if letter.isprintable() else " " for letter in location)
+    try:
+        url = URL(text)
+        if not url.raw_host:
+            return "another path"
+        scheme = f"{url.scheme}:" if url.scheme else ""
+        return f"{scheme}//{url.host_port_subcomponent}"[:LONGEST_LOCATION]
+    except ValueError:
+        return "what is no URL"

@@ -99,9 +99,12 @@ async def replay(
         NotFound: there is no delivery of a number.
     """
     if sum((numbers is not None, since is not None, all_failed)) != 1:
-        raise InvalidInput("say what to replay: numbers of events, all that have failed, or all since a time")
+        raise InvalidInput(
+            "say what to replay, one of these: numbers of events, all that have failed (--failed), or all since a time "
+            "(--since)"
+        )
     if until is not None and (since is None or until <= since):
-        raise InvalidInput("the end of a replay comes after its beginning: give both")
+        raise InvalidInput("the end of a replay (--until) comes after its beginning (--since): give both")
     if numbers is not None:
         await _require(connection, webhook, numbers)
     rows = await connection.fetch(

@@ -40,12 +40,30 @@ def test_410_means_gone_for_good():
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
-def test_a_redirect_names_the_url_to_set(status: int):
+def test_a_redirect_names_the_host_that_it_leads_to(status: int):
     verdict = judge(reply(status, location="https://new.example.com/hook"))
     assert verdict == Verdict(
-        "endpoint_fault", "answered with a redirect to https://new.example.com/hook; set that URL"
+        "endpoint_fault",
+        "answered with a redirect to https://new.example.com; `jobrunner webhook test` shows the URL to set",
     )
     assert str(status) in judge(reply(status)).reason
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://hooks.example.com/services/T0/s3cret?token=s3cret", "https://hooks.example.com"),
+        ("https://ann:s3cret@hooks.example.com:8443/", "https://hooks.example.com:8443"),
+        ("//hooks.example.com/s3cret", "//hooks.example.com"),
+        ("/services/s3cret", "another path"),
+        ("https://[::1/s3cret", "what is no URL"),
+    ],
+)
+def test_what_may_be_secret_in_a_location_is_not_repeated(location: str, shown: str):
+    """It is often the webhook's own URL with another scheme, and reasons stand in logs and mails."""
+    reason = judge(reply(308, location=location)).reason
+    assert "s3cret" not in reason
+    assert f"a redirect to {shown};" in reason
 
 
 def test_a_location_is_shown_in_one_short_line():

@@ -1,5 +1,7 @@
 """docs/webhooks.md says what the code does: its examples run, its lists are complete."""
 
+import base64
+import hmac
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ from jobrunner.services.webhooks.answers import judge
 from jobrunner.services.webhooks.http.reply import Reply
 from jobrunner.services.webhooks.sending.run import FORSAKEN_AFTER
 from jobrunner.services.webhooks.settings import WebhookSettings
+from jobrunner.services.webhooks.signatures import new_secret
 from jobrunner.services.webhooks.troubles import FAILING
 from tests.services.webhooks.stage import Stage
 
@@ -30,6 +33,24 @@ async def test_the_examples_run(stage: Stage):
         await connection.execute(blocks("sql")[0])
     rows = await stage.pool.fetch("SELECT event, target_id, user_id FROM jobrunner.webhook_event")
     assert [tuple(row) for row in rows] == [("Account.update", "17", "ann")] * 2
+
+
+async def test_a_receiver_that_verifies_as_written(stage: Stage):
+    webhook = await stage.webhook()
+    await stage.emit(1)
+    await stage.run()
+    (arrival,) = stage.endpoints.arrivals
+    names: dict[str, Any] = {}
+    exec(blocks("python")[1], names)
+    secret, headers = stage.secrets[webhook], dict(arrival.headers)
+    assert names["is_genuine"](secret, headers, arrival.body)
+    assert not names["is_genuine"](secret, headers, arrival.body + b" ")
+    assert not names["is_genuine"](new_secret(), headers, arrival.body)
+    late = {**headers, "webhook-timestamp": str(int(headers["webhook-timestamp"]) - 301)}
+    assert not names["is_genuine"](secret, late, arrival.body)
+    # As the table says of EspoCRM's header.
+    digest = hmac.digest(secret.removeprefix("whsec_").encode(), arrival.body, "sha256")
+    assert base64.b64decode(headers["signature"]).decode() == f"{webhook}:{digest.hex()}"
 
 
 async def test_every_header_is_explained(stage: Stage):

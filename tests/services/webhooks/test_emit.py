@@ -149,6 +149,42 @@ async def test_data_must_be_an_object(connection: Any, data: str):
         await connection.fetchval("SELECT jobrunner.emit('E.create', $1::text::jsonb)", data)
 
 
+NAMES = {"target_type": ("a target's type", 255), "target_id": ("a target's id", 255), "user_id": ("a user's id", 64)}
+
+
+@pytest.mark.parametrize("parameter", NAMES)
+@pytest.mark.parametrize("listening", [True, False])
+async def test_a_target_and_a_user_are_short_texts(connection: Any, parameter: str, listening: bool):
+    if listening:
+        await listen(connection, "E.create")
+    what, most = NAMES[parameter]
+    emit = f"SELECT jobrunner.emit('E.create', {parameter} => $1)"
+    assert (await connection.fetchval(emit, "x" * most) is not None) is listening
+    for refused in ("", "x" * (most + 1), "a\nb"):
+        with pytest.raises(
+            asyncpg.InvalidParameterValueError, match=f"^{what} (must have 1 to {most} l|may not contain)"
+        ):
+            await connection.fetchval(emit, refused)
+
+
+async def test_the_client_refuses_them_before_anything_is_sent(stage: Stage):
+    """So that the caller's transaction is not spoilt."""
+    await stage.webhook("*")
+    async with stage.connect() as connection, Client(stage.url) as client, connection.transaction():
+        refused: list[Any] = [
+            {"target": "Account"},
+            {"target": ("Account", "x" * 256)},
+            {"user": "x" * 65},
+            {"user": "\0"},
+        ]
+        for options in refused:
+            with pytest.raises(InvalidInput, match=r"^a (target|user)"):
+                await client.emit("E.create", {}, connection=connection, **options)
+        assert await client.emit("E.create", {}, target=("Account", 7), user=3, connection=connection) is not None
+    (row,) = await stage.pool.fetch("SELECT target_type, target_id, user_id FROM jobrunner.webhook_event")
+    assert tuple(row) == ("Account", "7", "3")
+
+
 async def test_data_over_the_limit_of_a_body_is_refused(connection: Any):
     await listen(connection, "E.create")
     emit = "SELECT jobrunner.emit('E.create', jsonb_build_object('text', repeat('x', $1)))"

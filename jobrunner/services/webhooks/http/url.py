@@ -59,7 +59,9 @@ def read_url(text: str) -> Target:
     except ValueError:
         raise InvalidInput(f"the URL cannot be read; {FORM}") from None
     if scheme not in ("http", "https"):
-        raise InvalidInput(f"the URL must begin with https:// or http://, got {scheme[:20]!r}; {FORM}")
+        # Without a scheme it may be anything, a secret too: nothing of it is shown.
+        beginning = f", got {scheme[:20]!r}" if scheme else ""
+        raise InvalidInput(f"the URL must begin with https:// or http://{beginning}; {FORM}")
     if "@" in _authority(text) or url.raw_user is not None or url.raw_password is not None:
         raise InvalidInput(f"the URL must name no user and no password, which would end in logs; {FORM}")
     if not host or not host.isascii() or port is None:
