@@ -91,8 +91,11 @@ class Feeder:
         items = await self._those_at_their_address(items)
         items = await self._those_allowed_by_domain(items)
         for begin in range(0, len(items), TOGETHER):
-            # A few at a time as they are wanted: they are written while the database is at the ledger's statement.
+            # A few at a time as they are wanted, while the database is at the ledger's statement: at any other moment
+            # replies of the mail server would wait, and what is to be stored with them.
             await self._course.buffer.until_low()
+            if len(self._course.buffer):
+                await self._ledger.at_work()
             if self._course.stopped is not None:
                 return
             few = items[begin : begin + TOGETHER]

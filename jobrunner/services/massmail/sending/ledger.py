@@ -44,6 +44,8 @@ class Ledger:
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._at_work = asyncio.Event()
+        """While the database is at a statement."""
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -73,6 +75,19 @@ class Ledger:
             await self._idle.wait()
         if self._error is not None:
             raise self._error
+
+    async def at_work(self) -> None:
+        """Return while the database is at a statement: what takes long here is best done then.
+
+        Not later than one would have begun, had anything been there to be written.
+        """
+        if self._at_work.is_set():
+            return
+        try:
+            async with asyncio.timeout(GATHERING_LIMIT):
+                await self._at_work.wait()
+        except TimeoutError:
+            pass
 
     async def close(self) -> None:
         """Write no more; what still waits is dropped."""
@@ -126,7 +141,11 @@ class Ledger:
         if self._hour.must_count(len(wanted)):
             room = self._hour.room(await self._items.count_hour(self._line))
         began = time.monotonic()
-        answer = await self._items.exchange(self._line, settlements, wanted, room)
+        self._at_work.set()
+        try:
+            answer = await self._items.exchange(self._line, settlements, wanted, room)
+        finally:
+            self._at_work.clear()
         self._took = time.monotonic() - began
         if room is not None:
             self._hour.told(room, len(wanted), len(answer.going))

@@ -271,6 +271,32 @@ async def test_the_table_itself_refuses_a_second_mail(connection, person, make_l
             )
 
 
+ADD_TEST_ITEM = """
+INSERT INTO jobrunner.queue_item (mass_email_id, target_type, target_id, email_address, address_key, is_test)
+VALUES ($1, 'Lead', '1', 'a@x.org', 'a@x.org', true)
+"""
+
+
+async def test_an_item_without_a_mass_email_is_refused(connection, mailing, make_list):
+    with pytest.raises(asyncpg.ForeignKeyViolationError, match="no mass e-mail with the id 4711"):
+        await connection.execute(ADD_TEST_ITEM, 4711)
+
+
+async def test_what_is_queued_while_its_mass_email_is_removed_goes_with_it(connection, second, mailing, make_list):
+    mass_email = await mailing(await make_list("L"))
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(ADD_TEST_ITEM, mass_email)
+    removing = asyncio.create_task(second.execute("DELETE FROM jobrunner.mass_email WHERE id = $1", mass_email))
+    waits = "SELECT EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = $1 AND NOT l.granted)"
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(waits, second.get_server_pid()):
+            assert not removing.done()
+    await transaction.commit()
+    assert await removing == "DELETE 1"
+    assert await connection.fetchval("SELECT count(*) FROM jobrunner.queue_item") == 0
+
+
 @pytest.fixture
 async def second(database_url):
     connection = await asyncpg.connect(database_url)

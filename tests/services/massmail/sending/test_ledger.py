@@ -67,6 +67,27 @@ async def test_one_that_takes_long_keeps_nobody():
     assert [settled for settled, _ in table.statements] == [[], [1], [3], [4]]
 
 
+async def test_it_says_when_the_database_is_at_a_statement(monkeypatch: pytest.MonkeyPatch):
+    """Mails are written then; where nothing is to be stored, that is soon said as well."""
+    monkeypatch.setattr(module, "GATHERING_LIMIT", 30.0)
+    table = Table()
+    ledger = await open_ledger(table)
+    waiting = asyncio.create_task(ledger.at_work())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    answer = asyncio.create_task(ledger.exchange(None, 1))
+    await waiting
+    assert not table.statements
+    assert not answer.done()
+    await ledger.at_work()
+    assert not table.statements, "of one that is under way it is said at once"
+    assert await answer
+    monkeypatch.setattr(module, "GATHERING_LIMIT", 0.001)
+    async with asyncio.timeout(10):
+        await ledger.at_work()
+    await ledger.close()
+
+
 async def test_the_hour_is_counted_seldom_while_there_is_room_and_not_passed():
     table = Table(used=90)
     ledger = await open_ledger(table, hour=100)
