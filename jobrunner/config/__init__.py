@@ -11,10 +11,9 @@ the daemon runs are the job settings in the database, not these.
 Importing this module loads pydantic (0.2 s): import it inside the functions that need it.
 """
 
-from jobrunner.config.catalogue import Setting
-from jobrunner.config.describing import Row, describe
+from jobrunner.config.describing import describe
 from jobrunner.config.loading import load
 from jobrunner.config.masking import mask_url
 from jobrunner.config.model import Configuration, Smtp, settings
 
-__all__ = ["Configuration", "Row", "Setting", "Smtp", "describe", "load", "mask_url", "settings"]
+__all__ = ["Configuration", "Smtp", "describe", "load", "mask_url", "settings"]

@@ -22,10 +22,6 @@ class FileLock:
         self.path = path
         self._descriptor: int | None = None
 
-    def try_shared(self) -> bool:
-        """Take it, or turn it into, a lock held with others; False when somebody holds it alone."""
-        return self._try(fcntl.LOCK_SH)
-
     def try_exclusive(self) -> bool:
         """Take it, or turn it into, a lock held alone; False when anybody else holds it.
 
@@ -34,11 +30,14 @@ class FileLock:
         return self._try(fcntl.LOCK_EX)
 
     async def shared(self, limit: float) -> None:
-        """Wait for `try_shared`, at most `limit` seconds, then LimitExceeded."""
+        """Take it, or turn it into, a lock held with others; wait while somebody holds it alone.
+
+        For at most `limit` seconds, then LimitExceeded.
+        """
         await self._wait(fcntl.LOCK_SH, limit)
 
     async def exclusive(self, limit: float) -> None:
-        """Wait for `try_exclusive`, at most `limit` seconds, then LimitExceeded."""
+        """Wait for `try_exclusive`, for at most `limit` seconds, then LimitExceeded."""
         await self._wait(fcntl.LOCK_EX, limit)
 
     def release(self) -> None:

@@ -24,8 +24,7 @@ sees edits whose notification did not arrive, and fires whatever is overdue for 
 """
 
 from jobrunner.scheduling.firing import fire_due
-from jobrunner.scheduling.schedule import ScheduleSettings
 from jobrunner.scheduling.scheduler import Scheduler
 from jobrunner.scheduling.seed import seed
 
-__all__ = ["ScheduleSettings", "Scheduler", "fire_due", "seed"]
+__all__ = ["Scheduler", "fire_due", "seed"]

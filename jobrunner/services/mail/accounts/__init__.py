@@ -26,7 +26,6 @@ from jobrunner.services.mail.accounts.rates import (
     Allowance,
     give_back,
     reserve,
-    reserve_domains,
 )
 from jobrunner.services.mail.accounts.sent_copies import SentCopy, keep_copy, keeping_copy
 from jobrunner.services.mail.accounts.state import cool_down, note_failure, note_success, pause, resume
@@ -48,6 +47,5 @@ __all__ = [
     "observe",
     "pause",
     "reserve",
-    "reserve_domains",
     "resume",
 ]

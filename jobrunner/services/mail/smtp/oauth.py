@@ -31,13 +31,11 @@ LONGEST = FETCH_LIMIT + 2 * TURN_LIMIT
 """Seconds that no `access_token` exceeds by much."""
 
 __all__ = [
-    "FETCH_LIMIT",
     "LONGEST",
     "TURN_LIMIT",
     "OAuth",
     "Store",
     "TokenNotFetched",
-    "Turn",
     "access_token",
     "forget_token",
     "keeping",

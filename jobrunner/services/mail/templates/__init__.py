@@ -18,7 +18,7 @@ from jobrunner.services.mail.templates.plain import plain_text
 from jobrunner.services.mail.templates.renderer import Filled, Renderer
 from jobrunner.services.mail.templates.sandbox import Limits
 from jobrunner.services.mail.templates.slots import Kind
-from jobrunner.services.mail.templates.template import MASS_MAIL, Allowed, Template, compile_template, has_blocks
+from jobrunner.services.mail.templates.template import MASS_MAIL, Allowed, Template, compile_template
 from jobrunner.services.mail.templates.values import Values
 
 __all__ = [
@@ -35,6 +35,5 @@ __all__ = [
     "Values",
     "compile_template",
     "complete",
-    "has_blocks",
     "plain_text",
 ]

@@ -1,6 +1,5 @@
 """Accounts as they are when mail is fetched: from their rows, with their secrets."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -66,18 +65,6 @@ async def load_account(connection: Queryable, keyring: Keyring, kind: Kind, id: 
     if not row["is_owned"]:
         raise Conflict(f"the account {row['name']!r} is not read, since its owner {row['user_id']} is not active")
     return account_of(row, keyring)
-
-
-async def load_accounts(connection: Queryable, keyring: Keyring, kind: Kind, ids: Sequence[int]) -> list[FetchAccount]:
-    """Return those of the accounts that are fetched from.
-
-    Raises:
-        SecretUnreadable: a password or a token cannot be opened.
-    """
-    rows = await connection.fetch(LOAD_ACCOUNTS, kind, list(ids))
-    return [
-        account_of(row, keyring) for row in rows if row["status"] == "Active" and row["use_imap"] and row["is_owned"]
-    ]
 
 
 def account_of(row: Any, keyring: Keyring) -> FetchAccount:

@@ -6,10 +6,9 @@ from typing import get_args
 from jobrunner.db.queryable import Queryable
 from jobrunner.queue.wording import moment
 from jobrunner.services.mail.importing.storing.outcome import Kind
+from jobrunner.services.mailbox.accounts.loading import COMMANDS
 from jobrunner.services.mailbox.accounts.state import State, read_states
 from jobrunner.services.mailbox.accounts.table import list_accounts
-
-COMMANDS: dict[Kind, str] = {"Personal": "email-account", "Group": "inbound-email"}
 
 
 async def list_fetching_troubles(connection: Queryable) -> list[str]:

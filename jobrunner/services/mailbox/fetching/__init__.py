@@ -8,8 +8,8 @@ the same time, always in the order of their UIDs, so that the checkpoint never p
 """
 
 from jobrunner.services.mailbox.fetching.attachments import fetch_attachment
-from jobrunner.services.mailbox.fetching.readers import files_root, shared_reader
+from jobrunner.services.mailbox.fetching.readers import files_root
 from jobrunner.services.mailbox.fetching.run import FetchRun, Report
-from jobrunner.services.mailbox.fetching.waking import JOBS, TARGETS, wake_fetch
+from jobrunner.services.mailbox.fetching.waking import wake_fetch
 
-__all__ = ["JOBS", "TARGETS", "FetchRun", "Report", "fetch_attachment", "files_root", "shared_reader", "wake_fetch"]
+__all__ = ["FetchRun", "Report", "fetch_attachment", "files_root", "wake_fetch"]

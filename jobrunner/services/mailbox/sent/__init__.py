@@ -9,6 +9,6 @@ What cannot be stored is tried again, after 1, 2, 5, 10, 20, 30 minutes and then
 stands in the row, and `jobrunner status` tells it. A folder that is not there is made.
 """
 
-from jobrunner.services.mailbox.sent.run import Report, StoreRun
+from jobrunner.services.mailbox.sent.run import StoreRun
 
-__all__ = ["Report", "StoreRun"]
+__all__ = ["StoreRun"]

@@ -8,19 +8,15 @@ from jobrunner.services.mail.importing.parsing.limits import Limits
 from jobrunner.services.mail.importing.parsing.parse import parse, parse_as_file
 from jobrunner.services.mail.importing.parsing.parsed import (
     Bounce,
-    BounceRecipient,
     MailAddress,
-    Marks,
     ParsedAttachment,
     ParsedMail,
 )
 
 __all__ = [
     "Bounce",
-    "BounceRecipient",
     "Limits",
     "MailAddress",
-    "Marks",
     "ParsedAttachment",
     "ParsedMail",
     "parse",

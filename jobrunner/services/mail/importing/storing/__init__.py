@@ -15,14 +15,13 @@ Guards: the account's epoch (a reset in between: `EpochChanged`, nothing is writ
 """
 
 from jobrunner.services.mail.importing.storing.files import FileAudit, audit_files, settle_files, sweep_files
-from jobrunner.services.mail.importing.storing.importer import Claimant, EpochChanged, Importer, import_batch
+from jobrunner.services.mail.importing.storing.importer import EpochChanged, Importer, import_batch
 from jobrunner.services.mail.importing.storing.outcome import AccountRef, Fetched, FolderRef, Outcome
-from jobrunner.services.mail.importing.storing.reading_again import Troubled, list_troubled, read_again
+from jobrunner.services.mail.importing.storing.reading_again import list_troubled, read_again
 from jobrunner.services.mail.importing.storing.record_ids import RecordId, RecordIds, load_record_ids
 
 __all__ = [
     "AccountRef",
-    "Claimant",
     "EpochChanged",
     "Fetched",
     "FileAudit",
@@ -31,7 +30,6 @@ __all__ = [
     "Outcome",
     "RecordId",
     "RecordIds",
-    "Troubled",
     "audit_files",
     "import_batch",
     "list_troubled",
