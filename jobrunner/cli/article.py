@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobrunner.cli.account_options import cleared
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import as_row, done, given, read_text, who, with_database
 from jobrunner.cli.options import AsJson
+from jobrunner.cli.typed import cleared
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection

@@ -62,8 +62,8 @@ def list_all(
     json: AsJson = False,
 ) -> None:
     """List cases, the newest first."""
-    from jobrunner.cli.account_options import spelt
     from jobrunner.cli.output import table
+    from jobrunner.cli.typed import spelt
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mailbox.cases.rows import OPEN, STATUSES, list_cases
     from jobrunner.services.mailbox.names import find_team, find_user
@@ -141,9 +141,9 @@ def edit(
     json: AsJson = False,
 ) -> None:
     """Change a case. What is not given stays."""
-    from jobrunner.cli.account_options import spelt
     from jobrunner.cli.output import print_json
     from jobrunner.cli.person import user_name
+    from jobrunner.cli.typed import spelt
     from jobrunner.services.mailbox.cases.rows import STATUSES, edit_case
     from jobrunner.services.mailbox.names import find_team, find_user
 
@@ -185,7 +185,7 @@ def close(
     json: AsJson = False,
 ) -> None:
     """Close cases; a number that is none closes nothing."""
-    from jobrunner.cli.account_options import spelt
+    from jobrunner.cli.typed import spelt
     from jobrunner.services.mailbox.cases.rows import DONE, close_cases
 
     closed = _in_transaction(lambda line: close_cases(line, numbers, spelt(as_, DONE)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from jobrunner.cli.account_options import cleared
+from jobrunner.cli.typed import cleared
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from jobrunner.cli.account_options import cleared, read_secrets, spelt
+from jobrunner.cli.account_secrets import read_secrets
+from jobrunner.cli.typed import cleared, spelt
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli import smtp_account_options as option
-from jobrunner.cli.account_options import cleared, read_secrets
+from jobrunner.cli.account_secrets import read_secrets
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.plain_help import PlainHelp
 from jobrunner.cli.shared_options import with_options
 from jobrunner.cli.smtp_account_entry import CLEARABLE, given
 from jobrunner.cli.smtp_account_rows import COLUMNS, as_row, configured_row
+from jobrunner.cli.typed import cleared
 
 if TYPE_CHECKING:
     from jobrunner.config import Configuration

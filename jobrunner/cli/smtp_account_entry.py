@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobrunner.cli.account_options import spelt
+from jobrunner.cli.typed import spelt
 
 COLUMNS_OF_OPTIONS = {
     "new_name": "name",

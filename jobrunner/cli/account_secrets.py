@@ -1,10 +1,8 @@
-"""What the commands of SMTP accounts and of mailboxes have in common: from options to columns."""
+"""The secrets of an account, as the options of its commands give them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from jobrunner.errors import InvalidInput, nearest
 
 SECRETS = (
     ("password", "password", "password"),
@@ -42,24 +40,3 @@ def read_secrets(options: Mapping[str, Any], *, by_default: bool) -> dict[str, A
         if secret is not None:
             found[column] = secret
     return found
-
-
-def cleared(names: Sequence[str], clearable: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Return the columns that are to be empty, of what can be emptied by which name.
-
-    Raises:
-        InvalidInput: what a name stands for must not be empty.
-    """
-    columns: dict[str, Any] = {}
-    for name in names:
-        what = name.strip().lower().replace("-", "_").removeprefix("__")
-        if what not in clearable:
-            known = [key.replace("_", "-") for key in clearable]
-            raise InvalidInput(f"{name[:100]!r} cannot be emptied{nearest(name, known)}")
-        columns |= dict.fromkeys(clearable[what])
-    return columns
-
-
-def spelt(word: str, choices: Sequence[str]) -> str:
-    """Return one of a few words as it is stored, however its capitals were typed."""
-    return next((choice for choice in choices if choice.lower() == word.strip().lower()), word)
