@@ -25,6 +25,8 @@ from tests.execution import slot_jobs
 
 JOBS = slot_jobs.__name__
 LIMIT = 20.0
+BUSY = 5.0
+"""Seconds that what happens at once may take on a busy machine."""
 """Seconds after which a test has failed that waits for an event."""
 
 
@@ -405,13 +407,13 @@ async def test_the_fork_server_is_replaced_when_it_dies(slots):
 
 
 async def timed_out(slots: ProcessSlots, name: str, deadline: float, **arguments) -> tuple[SlotResult, Run]:
-    """Run a job into its deadline, beside one that is not to notice; the process is to be gone within a second."""
+    """Run a job into its deadline, beside one that is not to notice; the process is to be gone at once."""
     neighbour = start(slots, "wait_for_file", file=arguments.pop("go", "/proc/self/stat"))
     stuck = await begun(start(slots, name, deadline=deadline, **arguments))
     began = time.monotonic()
     result = await stuck.task
-    assert time.monotonic() - began < deadline + 1
-    await gone(stuck.pid, limit=0.5)
+    assert time.monotonic() - began < deadline + BUSY
+    await gone(stuck.pid, limit=BUSY)
     assert (await neighbour.task).outcome == "success"
     return result, stuck
 
@@ -447,7 +449,7 @@ async def test_cancelled_a_job_s_process_is_dead_before_the_cancellation_is_rais
     with pytest.raises(asyncio.CancelledError):
         await running.task
     assert not lives(running.pid)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < BUSY
     assert (await run(one, "where")).value["pid"] != running.pid
 
 
@@ -457,7 +459,7 @@ async def test_cancelled_its_descendants_are_dead_too(slots, tmp_path):
     running.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running.task
-    await gone(*family(file), limit=0.5)
+    await gone(*family(file), limit=BUSY)
 
 
 async def test_cancelled_at_any_turn_of_the_loop_no_slot_is_lost(one):
@@ -750,7 +752,7 @@ async def test_stopped_nothing_is_left(tmp_path):
         slots.resize(5)  # two are just being opened
         began = time.monotonic()
         await slots.stop()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < BUSY
         for run in (stuck, parent, busy, waiting):
             with pytest.raises(SlotsStopped):
                 await run.task
