@@ -1,26 +1,20 @@
 """`jobrunner scheduled-jobs`: what runs when."""
 
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.options import AsJson
+from jobrunner.cli.scheduled_jobs_control import pause, remove, resume, run_now
+from jobrunner.cli.scheduled_jobs_shared import Name, as_row, connected_here, report, warn
 
 if TYPE_CHECKING:
-    from jobrunner.db.connection import Connection
-    from jobrunner.definitions import Registry
-    from jobrunner.queue.settings import Settings
     from jobrunner.scheduling.listing import Run, ScheduledJob
 
 app = typer.Typer(help="Show and change what runs when; every daemon follows within a second.")
 
-Result = TypeVar("Result")
-Name = Annotated[str, typer.Argument(help="Name or id of the scheduled job.", metavar="NAME")]
-Names = Annotated[list[str], typer.Argument(help="Names or ids of the scheduled jobs.", metavar="NAME...")]
 Expression = Annotated[
     str | None,
     typer.Option(help="Crontab: five fields, six with seconds first, or @daily etc. In quotes.", metavar="EXPR"),
@@ -55,18 +49,18 @@ RUN_COLUMNS = {
 @app.command("list")
 def list_all(json: AsJson = False) -> None:
     """List all scheduled jobs: when they fire next, when they fired last, and how their last run ended."""
-    from jobrunner.cli.output import table
+    from jobrunner.cli.output import run, table
     from jobrunner.scheduling.listing import list_scheduled_jobs
 
     async def read() -> list["ScheduledJob"]:
-        async with _connected() as here:
+        async with connected_here() as here:
             return await list_scheduled_jobs(here.connection)
 
-    rows = _run(read())
-    table([_as_row(row) for row in rows], COLUMNS, json=json)
+    rows = run(read())
+    table([as_row(row) for row in rows], COLUMNS, json=json)
     if not json:
         for row in rows:
-            _warn(row)
+            warn(row)
 
 
 @app.command()
@@ -78,21 +72,21 @@ def show(
     """Show one scheduled job: what its crontab means, its next fire times, and the log of its runs."""
     from dataclasses import asdict
 
-    from jobrunner.cli.output import print_json, record, table
+    from jobrunner.cli.output import print_json, record, run, table
     from jobrunner.scheduling.listing import find_scheduled_job, list_runs, look_ahead
 
     async def read() -> tuple["ScheduledJob", Any, list["Run"]]:
-        async with _connected() as here:
+        async with connected_here() as here:
             found = await find_scheduled_job(here.connection, name)
             outlook = await look_ahead(here.connection, found, here.settings.crontab_time_zone)
             return found, outlook, await list_runs(here.connection, found.id, limit=runs)
 
-    found, outlook, log = _run(read())
-    rows = [{**asdict(run), "duration": run.duration, "target": run.target} for run in log]
+    found, outlook, log = run(read())
+    rows = [{**asdict(one), "duration": one.duration, "target": one.target} for one in log]
     if json:
-        print_json({**_as_row(found), "outlook": None if outlook is None else _outlook(outlook), "runs": rows})
+        print_json({**as_row(found), "outlook": None if outlook is None else _outlook(outlook), "runs": rows})
         return
-    shown = _as_row(found)
+    shown = as_row(found)
     if outlook is not None:
         shown |= {"crontab": f"{found.crontab} ({outlook.words})", "time_zone": outlook.time_zone}
     record(shown)
@@ -102,7 +96,7 @@ def show(
             typer.echo(f"  {moment.isoformat(sep=' ')}")
     typer.echo("\nRuns")
     table(rows, RUN_COLUMNS)
-    _warn(found)
+    warn(found)
 
 
 @app.command()
@@ -116,10 +110,11 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add a scheduled job. Without --crontab it gets the job's usual one, else every ten minutes."""
+    from jobrunner.cli.output import run
     from jobrunner.scheduling.table import add_scheduled_job
 
     async def write() -> "ScheduledJob":
-        async with _connected(with_jobs=True) as here:
+        async with connected_here(with_jobs=True) as here:
             return await add_scheduled_job(
                 here.connection,
                 here.registry,
@@ -132,7 +127,7 @@ def add(
                 data=_parse(data),
             )
 
-    _report("added", _run(write()), json=json)
+    report("added", run(write()), json=json)
 
 
 @app.command()
@@ -149,6 +144,7 @@ def edit(
     json: AsJson = False,
 ) -> None:
     """Change a scheduled job. What it has waiting is cancelled, a run under way goes on."""
+    from jobrunner.cli.output import run
     from jobrunner.errors import InvalidInput
     from jobrunner.scheduling.table import UNCHANGED, edit_scheduled_job
 
@@ -158,7 +154,7 @@ def edit(
         raise InvalidInput("nothing to change: give --name, --job, --crontab, --time-zone, --no-time-zone or --data")
 
     async def write() -> "ScheduledJob":
-        async with _connected(with_jobs=True) as here:
+        async with connected_here(with_jobs=True) as here:
             return await edit_scheduled_job(
                 here.connection,
                 here.registry,
@@ -171,104 +167,13 @@ def edit(
                 data=_parse(data),
             )
 
-    _report("changed", _run(write()), json=json)
+    report("changed", run(write()), json=json)
 
 
-@app.command()
-def pause(names: Names, json: AsJson = False) -> None:
-    """Make scheduled jobs Inactive. What they have waiting is cancelled, runs under way go on."""
-    from jobrunner.scheduling.table import pause_scheduled_job
-
-    async def write() -> list["ScheduledJob"]:
-        async with _connected() as here:
-            found = await _each_once(here.connection, names)
-            return [await pause_scheduled_job(here.connection, here.settings, name) for name in found]
-
-    _report("paused", *_run(write()), json=json)
-
-
-@app.command()
-def resume(names: Names, json: AsJson = False) -> None:
-    """Make scheduled jobs Active. They fire at their next time; what passed meanwhile is not made up for."""
-    from jobrunner.scheduling.table import resume_scheduled_job
-
-    async def write() -> list["ScheduledJob"]:
-        async with _connected() as here:
-            found = await _each_once(here.connection, names)
-            return [await resume_scheduled_job(here.connection, here.settings, name) for name in found]
-
-    _report("resumed", *_run(write()), json=json)
-
-
-@app.command()
-def remove(names: Names, json: AsJson = False) -> None:
-    """Remove scheduled jobs. What they have waiting is cancelled, runs under way go on."""
-    from jobrunner.scheduling.table import remove_scheduled_job
-
-    async def write() -> list["ScheduledJob"]:
-        async with _connected() as here:
-            found = await _each_once(here.connection, names)
-            return [await remove_scheduled_job(here.connection, name) for name in found]
-
-    _report("removed", *_run(write()), json=json)
-
-
-@app.command("run")
-def run_now(names: Names, json: AsJson = False) -> None:
-    """Run scheduled jobs now, whatever their crontab and status. Prints the ids of their jobs."""
-    from jobrunner.cli.output import print_json
-    from jobrunner.scheduling.table import run_scheduled_job
-
-    async def write() -> list[int]:
-        async with _connected() as here:
-            found = await _each_once(here.connection, names)
-            return [await run_scheduled_job(here.connection, name) for name in found]
-
-    job_ids = _run(write())
-    if json:
-        print_json(job_ids)
-        return
-    for job_id in job_ids:
-        typer.echo(job_id)
-
-
-@dataclass(frozen=True)
-class Here:
-    """What a command works with."""
-
-    connection: "Connection"
-    settings: "Settings"
-    registry: "Registry"
-    """The definitions that this process can find; empty unless they were asked for."""
-
-
-@asynccontextmanager
-async def _connected(*, with_jobs: bool = False) -> AsyncIterator[Here]:
-    from jobrunner.cli.database import connected
-    from jobrunner.definitions import registry
-    from jobrunner.queue.settings import load_settings
-
-    async with connected("scheduled-jobs", with_jobs=with_jobs) as connection:
-        yield Here(connection, await load_settings(connection), registry)
-
-
-async def _each_once(connection: "Connection", names: list[str]) -> list[str]:
-    """Return the names without those that mean a scheduled job once more.
-
-    All are looked up before the first is changed, so that a misspelt name changes nothing.
-    """
-    from jobrunner.scheduling.listing import find_scheduled_job
-
-    found: dict[int, str] = {}
-    for name in names:
-        found.setdefault((await find_scheduled_job(connection, name)).id, name)
-    return list(found.values())
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    from jobrunner.cli.output import run
-
-    return run(work)
+app.command()(pause)
+app.command()(resume)
+app.command()(remove)
+app.command("run")(run_now)
 
 
 def _parse(data: str | None) -> Mapping[str, Any] | None:
@@ -277,37 +182,8 @@ def _parse(data: str | None) -> Mapping[str, Any] | None:
     return None if data is None else parse(data)
 
 
-def _report(verb: str, *scheduled_jobs: "ScheduledJob", json: bool) -> None:
-    from jobrunner.cli.output import cell, print_json
-
-    if json:
-        rows = [_as_row(scheduled_job) for scheduled_job in scheduled_jobs]
-        print_json(rows[0] if verb in ("added", "changed") else rows)
-        return
-    for scheduled_job in scheduled_jobs:
-        coming = ""
-        if verb != "removed" and scheduled_job.status == "Active" and scheduled_job.next_fire_at is not None:
-            coming = f", next at {cell(scheduled_job.next_fire_at)}"
-        typer.echo(f"{verb} {scheduled_job.id} {cell(scheduled_job.name)}{coming}")
-        if verb != "removed":
-            _warn(scheduled_job)
-
-
-def _as_row(scheduled_job: "ScheduledJob") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(scheduled_job)
-
-
 def _outlook(outlook: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
     # In the zone of the crontab, not in this machine's.
     return {**asdict(outlook), "next": [moment.isoformat() for moment in outlook.next]}
-
-
-def _warn(scheduled_job: "ScheduledJob") -> None:
-    from jobrunner.cli.output import note
-
-    if scheduled_job.problem:
-        note(f"Warning: {scheduled_job.name!r} does not fire: {scheduled_job.problem}")
