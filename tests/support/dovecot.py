@@ -22,34 +22,22 @@ PASSWORD = "canary-imap-5ecret"
 LIMIT = 20.0
 """Seconds that starting or stopping may take."""
 
-CONFIGURATION = """
+COMMON = """
 base_dir = {folder}/run
 state_dir = {folder}/run
 log_path = {folder}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl_cert = <{folder}/cert.pem
-ssl_key = <{folder}/key.pem
 auth_mechanisms = plain login cram-md5
 auth_failure_delay = 0
 auth_cache_size = 0
-mail_location = maildir:~/Maildir
 mail_max_userip_connections = 1000
 imap_idle_notify_interval = {idle_notify} secs
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={user} gid={group} home={folder}/mail/%n
-}}
 namespace inbox {{
   inbox = yes
   separator = /
 }}
 service imap-login {{
-  service_count = 0
   process_limit = 4
   {login_chroot}
   inet_listener imap {{
@@ -66,12 +54,60 @@ service anvil {{
   }}
 }}
 """
+OLD = """
+service imap-login {{
+  service_count = 0
+}}
+ssl_cert = <{folder}/cert.pem
+ssl_key = <{folder}/key.pem
+mail_location = maildir:~/Maildir
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/mail/%n
+}}
+"""
+VERSION = """
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+"""
+NEW = """
+service imap-login {{
+  restart_request_count = unlimited
+}}
+ssl_server_cert_file = {folder}/cert.pem
+ssl_server_key_file = {folder}/key.pem
+auth_allow_cleartext = yes
+first_valid_uid = 1
+first_valid_gid = 1
+mail_driver = maildir
+mail_path = ~/Maildir
+passdb static {{
+  password = {password}
+}}
+userdb static {{
+  fields {{
+    uid = {user}
+    gid = {group}
+    home = {folder}/mail/%{{user | username}}
+  }}
+}}
+"""
 
 WITHOUT_ROOT = """
 default_internal_user = {user}
 default_login_user = {user}
 default_internal_group = {group}
 """
+
+
+def configuration(program: Path) -> str:
+    """Return how the installed version is configured: 2.4 has another syntax than those before."""
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=LIMIT, check=True)
+    return COMMON + OLD if done.stdout.startswith("2.3.") else VERSION + COMMON + NEW
 
 
 @dataclass
@@ -104,7 +140,7 @@ class Dovecot:
             pem.write_to_path(folder / "cert.pem", append=True)
         if root:
             shutil.chown(folder / "mail", user, group)
-        text = CONFIGURATION.format(
+        text = configuration(program).format(
             folder=folder,
             idle_notify=idle_notify,
             password=PASSWORD,
@@ -122,7 +158,11 @@ class Dovecot:
         with (folder / "start.log").open("w") as log:
             command = [program, "-c", folder / "dovecot.conf"]
             subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False, timeout=LIMIT)
-        server._wait_until_there()
+        try:
+            server._wait_until_there()
+        except BaseException:
+            server.stop()
+            raise
         server._guard()
         return server
 
