@@ -1,6 +1,5 @@
 """The client: one POST, and whatever comes of it."""
 
-import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import aiohttp
 from jobrunner.errors import InvalidInput
 from jobrunner.services.address_guard import AddressRefused, Guard
 from jobrunner.services.webhooks.http.connecting import Answer, Attempt, GuardedConnector, current
+from jobrunner.services.webhooks.http.deadlines import Deadlines
 from jobrunner.services.webhooks.http.faults import EXPECTED, fault_of
 from jobrunner.services.webhooks.http.reply import ANSWER_HEAD, ErrorKind, Reply
 from jobrunner.services.webhooks.http.request import Message, Post, message, start_of_head
@@ -85,6 +85,7 @@ class Poster:
     ) -> None:
         self._guard = guard
         self._limits = limits or Limits()
+        self._deadlines = Deadlines(self._limits.total)
         self._targets: dict[str, tuple[Target, bytes]] = {}
         connector = GuardedConnector(
             guard,
@@ -118,6 +119,7 @@ class Poster:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._deadlines.close()
         await self._session.close()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -140,7 +142,7 @@ class Poster:
         words: str | None = None
         attempt = Attempt(target.host)
         try:
-            async with asyncio.timeout(self._limits.total):
+            with self._deadlines.begin():
                 try:
                     await self._send(target, sent, attempt, arrived)
                 except EXPECTED as error:
