@@ -17,18 +17,20 @@ def status(
     """Say how jobrunner does; the exit code is made for monitoring.
 
     0: all well. 1, Warning: somebody should look (paused, no daemon, late schedules, long waits, jobs nobody takes, a
-    daemon that polls, is blocked or dead, a transaction open for long, an account for mail that a fault holds back).
+    daemon that polls, is blocked or dead, a transaction open for long, a service that a fault holds up, a scheduled job
+    that fails again and again).
     2, Critical: work that is due does not get done (no daemon while jobs or schedules are due, leases that nobody takes
-    back), or the database cannot be used. Failed jobs are counted, and alarm nobody by themselves.
+    back), or the database cannot be used. Other failed jobs are counted, and alarm nobody by themselves.
     """
     from jobrunner.cli.database import connected
     from jobrunner.cli.output import print_json, run
+    from jobrunner.cli.session import load_configuration
     from jobrunner.errors import DatabaseUnavailable, LimitExceeded
     from jobrunner.queue.overview import LEVELS, overview
 
     async def look() -> "Overview":
         async with connected("status") as connection:
-            return await overview(connection)
+            return await overview(connection, load_configuration())
 
     try:
         view = run(look())

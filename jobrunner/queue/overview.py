@@ -7,8 +7,8 @@ An exception is Critical when work that is due does not get done: no daemon runs
 leases that ran out are not taken back. It is a Warning when somebody should look: processing is paused, no daemon
 runs at all, schedules are late or have a problem, a job has waited for long, jobs that no daemon knows or whose queue
 none takes, a daemon that polls, has lost a loop, is blocked or dead, jobs that did not stop, a transaction that has
-been open for long, problems with modules or settings, a fault that holds up a service (`troubles`). Failed jobs are
-counted and alarm nobody: they are information.
+been open for long, problems with modules or settings, a fault that holds up a service (`troubles`), a scheduled job
+that fails again and again. Other failed jobs are counted and alarm nobody: they are information.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.queue.fleet import DaemonRow, list_daemons
+from jobrunner.queue.repeated_failures import list_repeated_failures
 from jobrunner.queue.settings import Settings, load_settings
 from jobrunner.queue.troubles import list_troubles
 from jobrunner.queue.wording import count, listed, moment, paused_since, span
@@ -154,6 +156,7 @@ class _Facts:
     fronts: Sequence[Any] = field(repr=False)
     expired: Sequence[Any] = field(repr=False)
     services: Sequence[str]
+    failing: Sequence[str]
     oldest_due: OldestDue | None
     oldest_transaction: OldTransaction | None
 
@@ -167,8 +170,8 @@ def worst(exceptions: Iterable[Exceptional]) -> Level:
     return max((one.level for one in exceptions), key=LEVELS.index, default="Well")
 
 
-async def overview(connection: Queryable) -> Overview:
-    """Look at everything once."""
+async def overview(connection: Queryable, configuration: Configuration | None = None) -> Overview:
+    """Look at everything once; without a configuration those services are not asked that need one."""
     live = (await connection.fetch(COUNT_LIVE, COUNT_LIMIT))[0]
     schedules = ScheduleCounts(**dict((await connection.fetch(COUNT_SCHEDULES, LATE_AFTER))[0]))
     oldest = await connection.fetch(FIND_OLDEST_DUE)
@@ -182,7 +185,8 @@ async def overview(connection: Queryable) -> Overview:
         troubles=await connection.fetch(LIST_SCHEDULE_TROUBLES, LATE_AFTER, SHOWN),
         fronts=await connection.fetch(LIST_FRONTS, FRONT),
         expired=await connection.fetch(LIST_EXPIRED_CLAIMS, STUCK_AFTER, SHOWN),
-        services=await list_troubles(connection),
+        services=await list_troubles(connection, configuration),
+        failing=await list_repeated_failures(connection, SHOWN),
         oldest_due=OldestDue(**dict(oldest[0])) if oldest else None,
         oldest_transaction=OldTransaction(**dict(transaction[0])) if transaction else None,
     )
@@ -242,6 +246,8 @@ def _exceptions(facts: _Facts) -> Iterator[Exceptional]:
     yield from _unserved(facts)
     for trouble in facts.services[:SHOWN]:
         yield Exceptional("Warning", "ServiceTrouble", trouble)
+    for failing in facts.failing:
+        yield Exceptional("Warning", "RepeatedFailure", failing)
     for daemon in facts.daemons:
         yield from _daemon(daemon, facts.settings.problems)
     for problem in facts.settings.problems:

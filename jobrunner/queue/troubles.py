@@ -3,14 +3,16 @@
 A package declares by an entry point `jobrunner.troubles` a tuple of functions (`jobrunner.services.troubles:LOOKS` is
 ours). Each is given a connection and returns a sentence for every fault by which its work is held up now: an account
 that is paused since its login was refused, say. What a person has ordered is no fault. So the engine need not know what
-a service is about.
+a service is about. One that takes a second argument is given the configuration of whoever asks, for keys and the like.
 """
 
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
+from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.db.queryable import Queryable
 from jobrunner.imports import in_turn
@@ -20,16 +22,23 @@ logger = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "jobrunner.troubles"
 OWN = "jobrunner.services.troubles:LOOKS"
 
-Look = Callable[[Queryable], Awaitable[Sequence[str]]]
+Look = Callable[..., Awaitable[Sequence[str]]]
+"""Takes a connection, and a configuration if it needs one."""
 
 
-async def list_troubles(connection: Queryable) -> list[str]:
-    """Ask all services, and return a sentence for each of their troubles; one that cannot tell is a trouble itself."""
+async def list_troubles(connection: Queryable, configuration: Configuration | None = None) -> list[str]:
+    """Ask all services, and return a sentence for each of their troubles; one that cannot tell is a trouble itself.
+
+    Without a configuration those that need one are not asked.
+    """
     looks, sentences = await in_turn(_declared)
     troubles = list(sentences)
     for name, look in looks:
         try:
-            troubles += await look(connection)
+            if len(inspect.signature(look).parameters) < 2:
+                troubles += await look(connection)
+            elif configuration is not None:
+                troubles += await look(connection, configuration)
         except TRANSIENT:
             raise
         except Exception as error:  # a service that is no good hides no other

@@ -6,6 +6,7 @@ The engine finds these by the entry point `jobrunner.troubles` (see `jobrunner.q
 from jobrunner.services.mail.accounts.troubles import list_sending_troubles
 from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
 from jobrunner.services.mailbox.sent.troubles import list_storing_troubles
+from jobrunner.services.massmail.troubles import list_link_troubles, list_mailing_troubles
 from jobrunner.services.popups.troubles import list_popup_troubles
 from jobrunner.services.webhooks.troubles import list_webhook_troubles
 
@@ -15,4 +16,6 @@ LOOKS = (
     list_storing_troubles,
     list_webhook_troubles,
     list_popup_troubles,
+    list_mailing_troubles,
+    list_link_troubles,
 )

@@ -13,7 +13,13 @@ neither daemon nor command goes on (`check_key_file`): a new key would open noth
 from jobrunner.db.secrets.key import Key
 from jobrunner.db.secrets.keyring import Keyring, SecretUnreadable
 from jobrunner.db.secrets.presence import check_key_file
-from jobrunner.db.secrets.signing import SigningKeys, reading_keys, renew_signing_key, signing_keys
+from jobrunner.db.secrets.signing import (
+    SigningKeys,
+    check_signing_key,
+    reading_keys,
+    renew_signing_key,
+    signing_keys,
+)
 
 __all__ = [
     "Key",
@@ -21,6 +27,7 @@ __all__ = [
     "SecretUnreadable",
     "SigningKeys",
     "check_key_file",
+    "check_signing_key",
     "reading_keys",
     "renew_signing_key",
     "signing_keys",

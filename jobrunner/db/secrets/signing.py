@@ -62,6 +62,17 @@ async def signing_keys(connection: Queryable, keyring: Keyring, purpose: str) ->
     return SigningKeys(current, keys)
 
 
+async def check_signing_key(connection: Queryable, keyring: Keyring, purpose: str) -> None:
+    """See that the key to sign with can be opened; none is made.
+
+    Raises:
+        ConfigurationError: the key file cannot be read.
+        SecretUnreadable: it cannot be opened.
+    """
+    if await connection.fetch(LIST_SIGNING_KEYS, purpose):
+        await signing_keys(connection, keyring, purpose)
+
+
 async def reading_keys(connection: Queryable, keyring: Keyring, purpose: str) -> Mapping[int, bytes]:
     """Return all keys of a purpose that open, by number, to read what they signed; none is made.
 

@@ -9,7 +9,6 @@ from jobrunner.db.sql import load
 from jobrunner.services.massmail.mass_emails.rows import MassEmail
 from jobrunner.services.massmail.settings import load_mass_mail_settings
 
-
 MOST = 100_000
 """Members that are judged one by one; of more it is assumed that all get it."""
 

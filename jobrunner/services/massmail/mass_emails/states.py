@@ -49,7 +49,7 @@ async def pause(connection: Queryable, mass_email: MassEmail, reason: str) -> Ma
     Raises:
         Conflict: it is neither Pending nor In Process.
     """
-    return await _change(connection, "pause_mass_email", "paused", mass_email, reason)
+    return await _change(connection, "pause_mass_email", "paused", mass_email, reason, False)
 
 
 async def resume(connection: Queryable, mass_email: MassEmail) -> MassEmail:
@@ -73,8 +73,8 @@ async def fail(connection: Queryable, mass_email_id: int, reason: str) -> bool:
 
 
 async def pause_for(connection: Queryable, mass_email_id: int, reason: str) -> bool:
-    """Pause one that must not go on, whatever it has become meanwhile; return whether that changed it."""
-    return bool(await connection.fetch(load(__package__, "pause_mass_email"), mass_email_id, reason))
+    """Pause one that must not go on for a fault, whatever it has become; return whether that changed it."""
+    return bool(await connection.fetch(load(__package__, "pause_mass_email"), mass_email_id, reason, True))
 
 
 async def complete(connection: Queryable, mass_email_id: int) -> bool:
@@ -131,7 +131,7 @@ async def check_ready(
 
 
 async def _change(
-    connection: Queryable, statement: str, done: str, mass_email: MassEmail, *arguments: str
+    connection: Queryable, statement: str, done: str, mass_email: MassEmail, *arguments: object
 ) -> MassEmail:
     changed = await connection.fetch(load(__package__, statement), mass_email.id, *arguments)
     found = await find_mass_email(connection, str(mass_email.id))

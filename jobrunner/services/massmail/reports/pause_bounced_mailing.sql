@@ -27,6 +27,7 @@ WITH item AS (
 UPDATE jobrunner.mass_email AS m
 SET status = 'Paused',
     paused_at = now(),
+    paused_by_fault = true,
     reason = left($4::text, 1000)
 FROM item AS i
 CROSS JOIN counted AS c
