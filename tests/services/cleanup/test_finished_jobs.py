@@ -1,12 +1,14 @@
 """Finished jobs go by whole days; what stands in no day goes row by row; what lives stays."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from jobrunner.db.connection import Connection
-from jobrunner.queue.retention import DROP_DAY
+from jobrunner.queue.retention import DROP_DAY, Retention
+from jobrunner.queue.settings import Settings
 from jobrunner.scheduling.firing import fire
 from jobrunner.scheduling.schedule import read_schedules
 from jobrunner.services.cleanup.run import Run
@@ -193,3 +195,34 @@ async def test_where_no_daemon_runs_the_days_ahead_are_made_by_it(house: House):
     await house.run(f"DROP TABLE jobrunner.{tomorrow}")
     await house.clean("job-log")
     assert await there(house.pool, tomorrow)
+
+
+async def test_two_clean_ups_and_a_retention_at_once_beside_jobs_that_end(house: House, own: Connection):
+    """F20: the same days, and rows beside them; each goes once, nobody meets a deadlock, and no end is lost."""
+    days = [await make_day(house.pool, "job_history_done", ago) for ago in range(40, 52)]
+    await house.run(ADD, 300, "Success", "200 days")
+    over = asyncio.Event()
+
+    async def end() -> int:
+        ended = 0
+        while not over.is_set():
+            await house.run(ADD, 1, "Success", "0 days")
+            await house.pool.fetch("SELECT FROM jobrunner.jobs AS j WHERE j.id = 1")  # locks every day to read it
+            ended += 1
+        return ended
+
+    ends = [asyncio.create_task(end()) for _ in range(3)]
+    try:
+        async with asyncio.timeout(60):
+            first, second, _ = await asyncio.gather(
+                house.clean("jobs", largest=50), house.clean("jobs", largest=70), Retention(own, Settings).once()
+            )
+    finally:
+        over.set()
+    ended = sum(await asyncio.gather(*ends))
+
+    assert first.rows + second.rows == 300
+    await house.clean("jobs")
+    assert not [day for day in days if await there(house.pool, day)]
+    assert await house.run("SELECT count(*) FROM jobrunner.job_history") == ended > 0
+    assert await house.run("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
