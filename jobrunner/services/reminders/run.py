@@ -3,13 +3,14 @@
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 from jobrunner.config import Configuration
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.errors import ConfigurationError, JobrunnerError, NotFound
+from jobrunner.services.mail import report
 from jobrunner.services.mail.accounts import Outgoing, SendingAccount
 from jobrunner.services.mail.delivery import Delivery, Written
 from jobrunner.services.mail.letterhead import Letterhead
@@ -21,34 +22,10 @@ from jobrunner.services.reminders.rows import PORTION, DueReminder, Reminders
 
 
 @dataclass
-class Report:
+class Report(report.Report):
     """What a run has done, by number of reminders."""
 
-    sent: int = 0
-    postponed: int = 0
-    failed: int = 0
-    skipped: int = 0
     missed: int = 0
-    uncertain: int = 0
-    lost: int = 0
-    """That a run which is gone had left in doubt; they are due again."""
-    has_more: bool = False
-    """More is due: the next run is queued."""
-    held: str | None = None
-    """Why the account sends nothing more for now; what is due waits."""
-
-    @property
-    def found_nothing(self) -> bool:
-        """Whether there was nothing to do."""
-        return not any(asdict(self).values())
-
-    def __str__(self) -> str:
-        words = [
-            f"{count} {name}" for name, count in asdict(self).items() if count and name not in ("has_more", "held")
-        ]
-        if self.held is not None:
-            words.append(f"held back: {self.held}")
-        return ", ".join(words) or "nothing was due"
 
 
 class Run:

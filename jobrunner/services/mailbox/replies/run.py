@@ -4,16 +4,15 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from jobrunner.config import Configuration
 from jobrunner.db.queryable import Connect
 from jobrunner.errors import InvalidInput
 from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.delivery import Delivery, Written, post
+from jobrunner.services.mail.report import Report
 from jobrunner.services.mail.settling import Settlement
 from jobrunner.services.mail.smtp import Envelope, Outcome, Pools, Result, Transport
 from jobrunner.services.mail.templates import Renderer, RenderingFailed
@@ -23,28 +22,6 @@ from jobrunner.services.mailbox.replies.setup import set_up
 
 LOOK_AGAIN = timedelta(minutes=10)
 """How long an SMTP account that waits for a person is left alone."""
-
-
-@dataclass
-class Report:
-    """What a run has done, by number of answers."""
-
-    sent: int = 0
-    postponed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    """Since the account gives no answers any more."""
-    uncertain: int = 0
-    lost: int = 0
-    """That a run which is gone had left in doubt; they are due again."""
-    has_more: bool = False
-    """More is due: the next run is queued."""
-    held: str | None = None
-    """Why the account sends nothing more for now; what is due waits."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what stands in the job's result."""
-        return asdict(self)
 
 
 class Run:
