@@ -102,10 +102,11 @@ WHERE c.email_id = $1
 class MailIn:
     """What one start of the demo shows of mail in."""
 
-    def __init__(self, dsn: str, data_dir: Path, mailbox: Mailbox) -> None:
+    def __init__(self, dsn: str, data_dir: Path, mailbox: Mailbox, jobrunner: str) -> None:
         self._dsn = dsn
         self._data_dir = data_dir
         self._mailbox = mailbox
+        self._jobrunner = jobrunner
         self._dovecot: Dovecot | None = None
         self._lock = FileLock(data_dir / LOCK)
         self._began = time.time()
@@ -277,11 +278,10 @@ class MailIn:
             await asyncio.sleep(0.2)
 
     def _say_what_to_try(self) -> None:
-        jobrunner = f"JOBRUNNER_DATA_DIR={self._data_dir} .venv/bin/jobrunner"
         say()
         say("--- Try it. In another terminal, here:")
-        say(f"      {jobrunner} emails list")
-        say(f"      {jobrunner} email-account test ada")
+        say(f"      {self._jobrunner} emails list")
+        say(f"      {self._jobrunner} email-account test ada")
         say("    and to put a mail into Ada's mailbox:")
         say(
             f'      python3 -c \'import imaplib; m = imaplib.IMAP4("127.0.0.1", {self.dovecot.port});'

@@ -6,7 +6,6 @@ Its campaign has a link that is counted.
 import asyncio
 import json
 import socket
-from pathlib import Path
 
 import asyncpg
 from demo_mailbox import Mailbox, say
@@ -153,9 +152,9 @@ def free_port() -> int:
 class Mailing:
     """What one start of the demo shows of mail out."""
 
-    def __init__(self, dsn: str, data_dir: Path, mailbox: Mailbox) -> None:
+    def __init__(self, dsn: str, mailbox: Mailbox, jobrunner: str) -> None:
         self._dsn = dsn
-        self._data_dir = data_dir
+        self._jobrunner = jobrunner
         self._mailbox = mailbox
         self._id = 0
 
@@ -258,5 +257,5 @@ class Mailing:
         say(f"      its link, which is counted:  {link}")
         say(f"      its page to unsubscribe:     {unsubscribe}")
         say("    and press the button there. What came of it, in another terminal:")
-        say(f"      JOBRUNNER_DATA_DIR={self._data_dir} .venv/bin/jobrunner mass-email status {NAME}")
+        say(f"      {self._jobrunner} mass-email status {NAME}")
         say()

@@ -16,6 +16,7 @@ from typing import Protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from demo_apart import Apart
 from demo_dovecot import find_dovecot
 from demo_mail_in import MailIn, rest
 from demo_mailbox import Mailbox, say
@@ -78,7 +79,7 @@ class Act(Protocol):
         """Undo what start did; also where that failed."""
 
 
-async def demo(data_dir: Path, seconds: float | None, *, mail: bool) -> int:
+async def demo(data_dir: Path, seconds: float | None, jobrunner: str, *, mail: bool) -> int:
     started, began = time.monotonic(), time.time()
     if mail:
         find_dovecot()
@@ -90,7 +91,7 @@ async def demo(data_dir: Path, seconds: float | None, *, mail: bool) -> int:
     mailbox = Mailbox(started)
     receiver = await mailbox.listen()
     port, http_port = receiver.sockets[0].getsockname()[1], free_port()
-    act: Act = MailIn(dsn, data_dir, mailbox) if mail else Mailing(dsn, data_dir, mailbox)
+    act: Act = MailIn(dsn, data_dir, mailbox, jobrunner) if mail else Mailing(dsn, mailbox, jobrunner)
     try:
         await migrations.upgrade(dsn)
         connection = Connection(dsn, "demo")
@@ -165,9 +166,11 @@ def main() -> int:
     parser.add_argument("--mail", action="store_true", help="show mail that comes in, at a Dovecot of its own")
     arguments = parser.parse_args()
     logging.getLogger("mail.log").setLevel(logging.WARNING)
+    data_dir = arguments.data_dir.absolute()
+    jobrunner = Apart().command(data_dir)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(demo(arguments.data_dir.absolute(), arguments.seconds, mail=arguments.mail))
+            return runner.run(demo(data_dir, arguments.seconds, jobrunner, mail=arguments.mail))
     except JobrunnerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -82,6 +82,27 @@ def test_its_data_is_kept_below_the_data_folder_of_the_environment(folder: Path)
     assert [path.name for path in (folder / "given").iterdir()] == ["demo"]
 
 
+def test_what_the_machine_has_configured_is_not_the_demos(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its database, queues and ports; and the command that the demo names finds the demo's data all the same."""
+    (folder / "jobrunner.toml").write_text("queues = ['none']\nnonsense = 1\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("JOBRUNNER_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
+    monkeypatch.setenv("JOBRUNNER_QUEUES", "none")
+    monkeypatch.setenv("JOBRUNNER_HTTP__PORT", "1")
+    with running(folder) as said:
+        command = until(said, r"^ +(\S.* mass-email status Spring)$")[1]
+        installed = Path(sys.executable).with_name("jobrunner")
+        done = subprocess.run(
+            command.replace(".venv/bin/jobrunner", str(installed)),
+            shell=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Complete" in done.stdout
+
+
 @pytest.mark.parametrize("seconds", ["-1", "0", "nan", "inf", "soon"])
 def test_seconds_must_be_a_time(seconds: str, folder: Path):
     done = demo(f"--seconds={seconds}", JOBRUNNER_DATA_DIR=str(folder))
