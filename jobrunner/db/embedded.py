@@ -14,7 +14,6 @@ under, and root. It writes to disk as PostgreSQL does everywhere: a machine that
 import asyncio
 import itertools
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -26,6 +25,7 @@ from urllib.parse import quote
 import asyncpg
 
 from jobrunner.db.binaries import find_binaries
+from jobrunner.db.cluster import USER, environment, major_version, make_data, write_access_rules
 from jobrunner.db.data_folder import choose_socket_folder, default_data_dir, prepare, refused
 from jobrunner.db.file_lock import FileLock
 from jobrunner.db.postmaster import clear_stale_files, is_postmaster, read_postmaster
@@ -34,7 +34,7 @@ from jobrunner.errors import DatabaseUnavailable, LimitExceeded
 
 __all__ = ["EmbeddedServer", "default_data_dir", "running_url"]
 
-USER = DATABASE = "jobrunner"
+DATABASE = "jobrunner"
 
 START_LIMIT = 60.0
 """Seconds until the server must answer; long, since after a crash it first replays its log."""
@@ -42,18 +42,8 @@ STOP_LIMIT = 60.0
 """Seconds for a stop that writes everything out; then it is ended without (nothing is lost, see above)."""
 LOCK_LIMIT = START_LIMIT + STOP_LIMIT
 """Seconds to wait for another process that starts or stops the server."""
-INITDB_LIMIT = 60.0
 LARGEST_LOG = 16 * 2**20
 """Bytes; a larger log is set aside as postgresql.log.1 at the next start."""
-
-TUNING = """
-# Added by jobrunner: a modest server that shares its machine. Change it as you like.
-shared_buffers = 128MB
-max_connections = 200
-timezone = 'UTC'
-log_timezone = 'UTC'
-log_line_prefix = '%m [%p] '
-"""
 
 # Settings that the rest of this module stands on; given on the command line, where no file can change them.
 FIXED = {"listen_addresses": "", "port": "5432", "unix_socket_permissions": "0700", "logging_collector": "off"}
@@ -222,10 +212,10 @@ class EmbeddedServer:
 
     def _launch(self, account: ServerAccount) -> None:
         """Start a server that does not run; blocks (initdb), and does not wait until it answers."""
-        binaries = find_binaries(account, self.data_dir / "binaries", self._data_major())
+        binaries = find_binaries(account, self.data_dir / "binaries", major_version(self._data))
         if not (self._data / "PG_VERSION").exists():
-            self._initialise(account, binaries.folder)
-        self._write_access_rules(account)
+            make_data(self._data, account, binaries.folder, sync=self._settings.get("fsync") != "off")
+        write_access_rules(self._data, account)
         socket_folder = choose_socket_folder(self._data, account)
         clear_stale_files(self._data, socket_folder)
         # A comma in a path would make two folders of it without the quotes.
@@ -238,76 +228,13 @@ class EmbeddedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=environment(),
                 umask=0o077,
                 start_new_session=True,  # Ctrl-C at the terminal is ours to handle, not the server's
                 **account.options,
             )
         # Its end is collected at once, whatever this process does meanwhile: no zombie that looks like a server.
         threading.Thread(target=self._process.wait, name="reaper of PostgreSQL", daemon=True).start()
-
-    def _data_major(self) -> int | None:
-        try:
-            return int((self._data / "PG_VERSION").read_text())
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            raise DatabaseUnavailable(
-                f"{self._data / 'PG_VERSION'} names no version of PostgreSQL: the data are damaged; restore them from"
-                " a backup, or choose another data folder with JOBRUNNER_DATA_DIR"
-            ) from None
-
-    def _initialise(self, account: ServerAccount, programs: Path) -> None:
-        """Make the data in a folder beside, then rename it: there are never half-made data."""
-        if self._data.exists() and any(self._data.iterdir()):
-            raise DatabaseUnavailable(
-                f"{self._data} holds something else than the data of PostgreSQL: move it away,"
-                " or choose another data folder with JOBRUNNER_DATA_DIR"
-            )
-        new = self.data_dir / "data.new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(mode=0o700)
-        account.own(new)
-        command: list[str | Path] = [
-            programs / "initdb",
-            "-D",
-            new,
-            "-U",
-            USER,
-            "-E",
-            "UTF8",
-            "--data-checksums",
-            "--auth=peer",
-        ]
-        if self._settings.get("fsync") == "off":
-            command.append("--no-sync")
-        for locale in ("C.UTF-8", "C"):  # the second where the system has no C.UTF-8
-            try:
-                done = account.run(*command, f"--locale={locale}", env=_environment(), timeout=INITDB_LIMIT)
-            except subprocess.TimeoutExpired:
-                shutil.rmtree(new, ignore_errors=True)
-                raise LimitExceeded(
-                    f"initdb in {self.data_dir} took over {INITDB_LIMIT:g} s (limit of making the data): is the disk"
-                    " slow or full?"
-                ) from None
-            if done.returncode == 0 or "locale" not in done.stderr:
-                break
-        if done.returncode != 0:
-            shutil.rmtree(new, ignore_errors=True)
-            reason = (done.stderr.strip().splitlines() or [f"initdb ended with {done.returncode}"])[-1]
-            raise DatabaseUnavailable(f"PostgreSQL could not make its data in {self.data_dir}: {reason}")
-        with (new / "postgresql.conf").open("a") as file:
-            file.write(TUNING)
-        new.rename(self._data)
-
-    def _write_access_rules(self, account: ServerAccount) -> None:
-        """Let in the server's own account and root (who could become it anyway), known by the socket."""
-        names = dict.fromkeys(["root", account.name])
-        for name, lines in {
-            "pg_hba.conf": [f"local {what} all peer map={USER}" for what in ("all", "replication")],
-            "pg_ident.conf": [f'{USER} "{name}" {USER}' for name in names],
-        }.items():
-            (self._data / name).write_text("\n".join(["# Written by jobrunner at each start.", *lines, ""]))
 
     def _open_log(self) -> BinaryIO:
         if self._log.exists() and self._log.stat().st_size > LARGEST_LOG:
@@ -361,11 +288,6 @@ class EmbeddedServer:
 
 def _url(socket_folder: Path, database: str) -> str:
     return f"postgresql://{USER}@/{database}?host={quote(str(socket_folder))}&port=5432"
-
-
-def _environment() -> dict[str, str]:
-    """What PostgreSQL's programs need, and nothing of ours (PGDATA and the like would change what they do)."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 async def _to_its_end(work: Callable[[], Result]) -> Result:

@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from jobrunner.db import binaries, data_folder, embedded
+from jobrunner.db import binaries, cluster, data_folder, embedded
 from jobrunner.db.data_folder import choose_socket_folder, network_file_system
 from jobrunner.db.embedded import EmbeddedServer, default_data_dir
 from jobrunner.db.file_lock import FileLock
@@ -564,7 +564,7 @@ async def test_a_version_file_that_says_nothing_is_named(folder: Path) -> None:
 
 
 async def test_data_that_take_too_long_to_make_name_their_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "INITDB_LIMIT", 0.01)
+    monkeypatch.setattr(cluster, "INITDB_LIMIT", 0.01)
     with pytest.raises(LimitExceeded, match=r"initdb in \S+ took over 0\.01 s"):
         await quick_server(folder).start()
     assert not (folder / "data.new").exists()
