@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from jobrunner.errors import ConfigurationError, InvalidInput
 from jobrunner.queue.wording import figure
-from jobrunner.services.mail.smtp.oauth import OAuth
+from jobrunner.services.mail.oauth import OAuth
 
 STATUSES = ("Active", "Inactive")
 SECURITIES = ("tls", "ssl", "none")

@@ -17,10 +17,10 @@ from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.dkim.key import read_key
 from jobrunner.services.mail.composing.dkim.signer import Signer
 from jobrunner.services.mail.composing.text import one_line
+from jobrunner.services.mail.oauth import OAuth
 from jobrunner.services.mail.permit import Permit, place_of_url
 from jobrunner.services.mail.settings import read_allowed_addresses
 from jobrunner.services.mail.smtp import Account
-from jobrunner.services.mail.smtp.oauth import OAuth
 
 FIND_ACCOUNT = load(__package__, "find_account")
 

@@ -22,7 +22,7 @@ from jobrunner.db.queryable import Connect, Queryable
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
 from jobrunner.services.mail.accounts.loading import SYSTEM, SendingAccount
-from jobrunner.services.mail.smtp.oauth import (
+from jobrunner.services.mail.oauth import (
     TURN_LIMIT,
     OAuth,
     TokenNotFetched,
@@ -81,7 +81,7 @@ async def keeping_token_of(oauth: OAuth, store: "RowStore", name: str) -> AsyncI
 
 
 class RowStore:
-    """The refresh token in an account's row (`smtp.oauth.Store`)."""
+    """The refresh token in an account's row (`oauth.Store`)."""
 
     def __init__(self, table: Table, id: int, keyring: Keyring, connect: Connect) -> None:
         """`connect` lends a connection, for single statements."""
@@ -152,7 +152,7 @@ class RowStore:
 
 @dataclass(frozen=True)
 class RowTurn:
-    """One's turn (`smtp.oauth.Turn`)."""
+    """One's turn (`oauth.client.Turn`)."""
 
     refresh_token: SecretStr
     store: RowStore

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from jobrunner.errors import ConfigurationError
-from jobrunner.services.mail.smtp.oauth import OAuth
+from jobrunner.services.mail.oauth import OAuth
 
 Mechanism = Literal["plain", "login", "cram-md5"]
 

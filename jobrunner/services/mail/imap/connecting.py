@@ -7,7 +7,7 @@ from jobrunner.services.mail.imap.mailbox import Mailbox
 from jobrunner.services.mail.imap.opening import open_connection
 from jobrunner.services.mail.imap.protocol import AUTH
 from jobrunner.services.mail.imap.session import Session
-from jobrunner.services.mail.smtp.oauth import OAuth, TokenNotFetched, access_token, forget_token
+from jobrunner.services.mail.oauth import OAuth, TokenNotFetched, access_token, forget_token
 
 
 async def connect(account: Account) -> Mailbox:

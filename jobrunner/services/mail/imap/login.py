@@ -13,7 +13,7 @@ from jobrunner.services.mail.imap.exchange import Exchange
 from jobrunner.services.mail.imap.fault import Fault, LineBroken, failure, one_line
 from jobrunner.services.mail.imap.folders import quote
 from jobrunner.services.mail.imap.protocol import AUTH, ImapProtocol
-from jobrunner.services.mail.smtp.oauth import known_secrets
+from jobrunner.services.mail.oauth import known_secrets
 
 STEP = "the login"
 WITH_PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5")

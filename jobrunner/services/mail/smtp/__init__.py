@@ -19,7 +19,6 @@ holds the pools that all who send in this process share:
 """
 
 from jobrunner.services.mail.smtp.account import Account
-from jobrunner.services.mail.smtp.oauth import OAuth
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase, Result
 from jobrunner.services.mail.smtp.pool import NoConnection, Pool
 from jobrunner.services.mail.smtp.pools import Pools, shared_pools
@@ -30,7 +29,6 @@ __all__ = [
     "Account",
     "Envelope",
     "NoConnection",
-    "OAuth",
     "Outcome",
     "Phase",
     "Pool",

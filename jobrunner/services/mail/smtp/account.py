@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from jobrunner.config import Smtp
 from jobrunner.errors import ConfigurationError
-from jobrunner.services.mail.smtp.oauth import LONGEST, OAuth
+from jobrunner.services.mail.oauth import LONGEST, OAuth
 
 # A domain name with at least one dot, or an address literal (RFC 5321, 4.1.3).
 EHLO_NAME = re.compile(r"(?=.{1,255}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+|\[[0-9A-Za-z:.]{1,64}\]")

@@ -7,9 +7,9 @@ from base64 import b64encode
 
 import aiosmtplib
 
+from jobrunner.services.mail.oauth import TokenNotFetched, access_token, known_secrets
 from jobrunner.services.mail.smtp.account import Account
 from jobrunner.services.mail.smtp.dialogue import broken
-from jobrunner.services.mail.smtp.oauth import TokenNotFetched, access_token, known_secrets
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase
 
 MECHANISMS = ("plain", "login", "cram-md5")

@@ -10,12 +10,12 @@ from typing import TypeVar, cast
 import aiosmtplib
 
 from jobrunner.services.mail.certificates import machine_certificates
+from jobrunner.services.mail.oauth import forget_token
 from jobrunner.services.mail.smtp.account import Account
 from jobrunner.services.mail.smtp.dialogue import Ended, Position, broken, no_answer, no_sense, reason
 from jobrunner.services.mail.smtp.extensions import Extensions
 from jobrunner.services.mail.smtp.line import Line
 from jobrunner.services.mail.smtp.login import choose_mechanism, fetch_token, log_in, without_secrets
-from jobrunner.services.mail.smtp.oauth import forget_token
 from jobrunner.services.mail.smtp.outcome import Outcome, Phase, judge
 
 T = TypeVar("T")

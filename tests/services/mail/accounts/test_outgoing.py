@@ -20,8 +20,8 @@ from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Phase, Pools, Result
 from jobrunner.services.mail.smtp.outcome import judge
 from tests.services.mail.accounts.books import KEYRING, entry
+from tests.services.mail.oauth.test_tokens import Provider, running
 from tests.services.mail.smtp.scripted_server import ScriptedServer
-from tests.services.mail.smtp.test_oauth import Provider, running
 
 MESSAGE = b"Subject: x\r\n\r\n"
 ENVELOPE = Envelope(parse_address("a@example.org"), parse_address("b@example.org"))

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from jobrunner.services.mail.accounts import load_account
 from jobrunner.services.mail.accounts.table import add_account
 from tests.services.mail.accounts.books import KEYRING, entry
-from tests.services.mail.smtp.test_oauth import Provider, running
+from tests.services.mail.oauth.test_tokens import Provider, running
 
 LIMIT = 30.0
 

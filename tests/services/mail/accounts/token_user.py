@@ -9,7 +9,7 @@ import sys
 from jobrunner.db.pool import Pool
 from jobrunner.errors import JobrunnerError
 from jobrunner.services.mail.accounts import keeping_token, load_account
-from jobrunner.services.mail.smtp.oauth import access_token
+from jobrunner.services.mail.oauth import access_token
 from tests.services.mail.accounts.books import KEYRING
 
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from jobrunner.services.mail.imap import Fault, MailboxError, connect
 from jobrunner.services.mail.imap import connecting as connecting_module
 from jobrunner.services.mail.imap.login import _is_private, without_secrets
-from jobrunner.services.mail.smtp.oauth import OAuth, TokenNotFetched
+from jobrunner.services.mail.oauth import OAuth, TokenNotFetched
 from tests.services.mail.imap.conftest import make_account
 from tests.services.mail.imap.scripted_server import Script, ScriptedServer
 from tests.support.dovecot import PASSWORD

@@ -13,12 +13,12 @@ from jobrunner.services.mail.accounts.loading import SendingAccount
 from jobrunner.services.mail.accounts.table import add_account
 from jobrunner.services.mail.accounts.trial import try_account
 from jobrunner.services.mail.address import parse_address
+from jobrunner.services.mail.oauth import OAuth, TokenNotFetched, access_token
 from jobrunner.services.mail.permit import Permit
-from jobrunner.services.mail.smtp import Account, Envelope, OAuth, Outcome, Phase, Session
-from jobrunner.services.mail.smtp.oauth import TokenNotFetched, access_token
+from jobrunner.services.mail.smtp import Account, Envelope, Outcome, Phase, Session
 from tests.services.mail.accounts.books import KEYRING, entry
+from tests.services.mail.oauth.test_tokens import Provider, running
 from tests.services.mail.smtp.scripted_server import ScriptedServer
-from tests.services.mail.smtp.test_oauth import Provider, running
 
 MESSAGE = b"Subject: hello\r\n\r\nHello\r\n"
 ENVELOPE = Envelope(parse_address("ann@example.com"), parse_address("bob@example.org"))

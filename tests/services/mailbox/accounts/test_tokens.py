@@ -15,7 +15,7 @@ from jobrunner.services.mailbox.accounts.loading import load_account
 from jobrunner.services.mailbox.accounts.table import add_account
 from tests.services.mail.accounts.test_shared_tokens import Strict
 from tests.services.mail.imap.scripted_server import ScriptedServer
-from tests.services.mail.smtp.test_oauth import running
+from tests.services.mail.oauth.test_tokens import running
 from tests.services.mailbox.conftest import PostOffice
 
 CAPABILITIES = "IMAP4rev1 SASL-IR AUTH=XOAUTH2"

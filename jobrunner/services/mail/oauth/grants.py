@@ -8,16 +8,13 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 
 from jobrunner.db.secrets.opened import remember_opened
-from jobrunner.services.mail.smtp.token_endpoint import TokenNotFetched, Tokens
-
-if TYPE_CHECKING:
-    from jobrunner.services.mail.smtp.oauth import OAuth, Store
+from jobrunner.services.mail.oauth.client import OAuth, Store
+from jobrunner.services.mail.oauth.token_endpoint import TokenNotFetched, Tokens
 
 MARGIN = 60.0
 """Seconds before its end from which on an access token is not used any more."""
@@ -38,7 +35,7 @@ class Turns:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     failures: int = 0
     failure: TokenNotFetched | None = None
-    stores: list["Store"] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
     """Where a new refresh token is stored; the last one that is open is asked."""
 
     @property
@@ -60,7 +57,7 @@ class Grant:
     """By the monotonic clock."""
     shown: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """Access tokens that servers were given, to be taken out of what they say."""
-    keys: deque["OAuth"] = field(default_factory=deque)
+    keys: deque[OAuth] = field(default_factory=deque)
     """By which it is found, the one that was not asked for the longest first."""
     used_at: float = field(default_factory=time.monotonic)
     of_loops: "WeakKeyDictionary[asyncio.AbstractEventLoop, Turns]" = field(default_factory=WeakKeyDictionary)
@@ -99,10 +96,10 @@ class Grant:
         return now - self.used_at > (IDLE if self.replaced is None else IDLE_UNSAVED)
 
 
-_grants: dict["OAuth", Grant] = {}
+_grants: dict[OAuth, Grant] = {}
 
 
-def grant_of(oauth: "OAuth") -> Grant:
+def grant_of(oauth: OAuth) -> Grant:
     """Return the grant that an account's tokens are of."""
     grant = _grants.get(oauth)
     if grant is None:
@@ -113,17 +110,17 @@ def grant_of(oauth: "OAuth") -> Grant:
     return grant
 
 
-def know_latest(grant: Grant, oauth: "OAuth") -> None:
+def know_latest(grant: Grant, oauth: OAuth) -> None:
     """Let the grant be found by the latest refresh token, too."""
     _know(grant, replace(oauth, refresh_token=grant.refresh_token))
 
 
-def find_grant(oauth: "OAuth") -> Grant | None:
+def find_grant(oauth: OAuth) -> Grant | None:
     """Return the grant if anything is known of it."""
     return _grants.get(oauth)
 
 
-def _know(grant: Grant, key: "OAuth") -> None:
+def _know(grant: Grant, key: OAuth) -> None:
     if _grants.get(key) is grant:
         grant.keys.remove(key)
     _grants[key] = grant

@@ -12,11 +12,10 @@ from pydantic import SecretStr
 
 from jobrunner.errors import JobrunnerError
 from jobrunner.imports import imported
+from jobrunner.services.mail.oauth.client import OAuth
 
 if TYPE_CHECKING:
     import aiohttp
-
-    from jobrunner.services.mail.smtp.oauth import OAuth
 
 FETCH_LIMIT = 30.0
 """Seconds for the whole exchange with a provider."""
@@ -47,7 +46,7 @@ class Tokens:
     """In place of the one that it was asked with; None where that stays."""
 
 
-async def ask(oauth: "OAuth", refresh_token: SecretStr) -> Tokens:
+async def ask(oauth: OAuth, refresh_token: SecretStr) -> Tokens:
     """Ask once. Nothing is asked over a line that is not TLS, nor anywhere the provider redirects to.
 
     Raises:
@@ -80,7 +79,7 @@ async def ask(oauth: "OAuth", refresh_token: SecretStr) -> Tokens:
     return Tokens(token, seconds, SecretStr(given))
 
 
-async def _post(oauth: "OAuth", form: Mapping[str, str]) -> tuple[int, bytes]:
+async def _post(oauth: OAuth, form: Mapping[str, str]) -> tuple[int, bytes]:
     await imported("aiohttp")  # takes a while to load, and few accounts need it
     import aiohttp
 
@@ -117,7 +116,7 @@ def _permitted_sockets(place: str, permits: Callable[[str, int], bool]) -> Calla
     return make
 
 
-async def _read_limited(oauth: "OAuth", response: "aiohttp.ClientResponse") -> bytes:
+async def _read_limited(oauth: OAuth, response: "aiohttp.ClientResponse") -> bytes:
     body = b""
     async for piece in response.content.iter_chunked(ANSWER_LIMIT):
         body += piece
@@ -134,7 +133,7 @@ def _read(body: bytes) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _not_given(oauth: "OAuth", status: int, answer: Mapping[str, Any], form: Mapping[str, str]) -> TokenNotFetched:
+def _not_given(oauth: OAuth, status: int, answer: Mapping[str, Any], form: Mapping[str, str]) -> TokenNotFetched:
     words = ": ".join(str(answer[key]) for key in ("error", "error_description") if answer.get(key))
     for key in ("refresh_token", "client_secret"):
         if secret := form.get(key):

@@ -14,19 +14,23 @@ from pydantic import SecretStr
 
 from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.address import parse_address
+from jobrunner.services.mail.oauth import (
+    OAuth,
+    grants,
+    keeping,
+    known_secrets,
+    rotated_refresh_token,
+    token_endpoint,
+    tokens,
+)
 from jobrunner.services.mail.smtp import (
     Account,
     Envelope,
-    OAuth,
     Outcome,
     Phase,
     Result,
     Session,
-    grants,
-    token_endpoint,
 )
-from jobrunner.services.mail.smtp import oauth as oauth_module
-from jobrunner.services.mail.smtp.oauth import keeping, known_secrets, rotated_refresh_token
 from tests.services.mail.smtp.scripted_server import Action, ScriptedServer
 
 MESSAGE = b"Subject: hello\r\n\r\nHello\r\n"
@@ -126,14 +130,14 @@ async def test_a_token_is_used_until_a_minute_before_its_end(
     server_context: ssl.SSLContext, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ):
     now = 1000.0
-    monkeypatch.setattr(oauth_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(tokens.time, "monotonic", lambda: now)
     async with running(Provider(), server_context) as provider:
         oauth = OAuth(provider.url, "client", SecretStr(REFRESH), tls_context=client_tls)
-        assert await oauth_module.access_token(oauth) == ("token-1", False)
+        assert await tokens.access_token(oauth) == ("token-1", False)
         now = 1000 + 3539
-        assert await oauth_module.access_token(oauth) == ("token-1", True)
+        assert await tokens.access_token(oauth) == ("token-1", True)
         now = 1000 + 3541
-        assert await oauth_module.access_token(oauth) == ("token-2", False)
+        assert await tokens.access_token(oauth) == ("token-2", False)
 
 
 async def test_who_needs_a_token_meanwhile_waits_for_the_same(
@@ -398,9 +402,9 @@ async def test_who_holds_a_former_token_finds_the_same_grant(
     provider = Provider(lambda n: {"access_token": f"token-{n}", "expires_in": 3600, "refresh_token": f"canary-{n}"})
     async with running(provider, server_context):
         former = OAuth(provider.url, "client", SecretStr(REFRESH), tls_context=client_tls)
-        assert await oauth_module.access_token(former) == ("token-1", False)
+        assert await tokens.access_token(former) == ("token-1", False)
         latest = OAuth(provider.url, "client", SecretStr("canary-1"), tls_context=client_tls)
-        assert await oauth_module.access_token(latest) == ("token-1", True)
+        assert await tokens.access_token(latest) == ("token-1", True)
         assert set(known_secrets(former)) == {REFRESH, "canary-1", "token-1"}
 
 
@@ -414,10 +418,10 @@ async def test_grants_that_nobody_uses_are_forgotten(
     async with running(rotating(), server_context) as provider:
         busy = OAuth(provider.url, "client", SecretStr(REFRESH), tls_context=client_tls)
         for _ in range(20):
-            await oauth_module.access_token(busy)
+            await tokens.access_token(busy)
         assert len(grants._grants) == grants.REMEMBERED
         for number in range(100):
-            oauth_module.rotated_refresh_token(OAuth(provider.url, "client", SecretStr(f"{number}")))
+            tokens.rotated_refresh_token(OAuth(provider.url, "client", SecretStr(f"{number}")))
             grants.grant_of(OAuth(provider.url, "client", SecretStr(f"{number}")))
             now += 3600.0
         assert len(grants._grants) <= grants.LOOK_AT + grants.REMEMBERED

@@ -1,103 +1,20 @@
-"""Access tokens for XOAUTH2 and OAUTHBEARER, by the grant of a refresh token (RFC 6749, 6).
-
-A token is kept until a minute before it runs out. Who needs one while it is being fetched waits for that one fetch,
-and shares its failure too. Mail in and mail out go this one way.
-
-Many providers replace the refresh token each time it is used, and the former one is good no more. So where an account
-has a `Store`, its refresh token is used in turns, by one process at a time (`Store.turn`): whoever has the turn reads
-the token as it is stored at that moment, asks the provider, and stores the new one before the access token that came
-with it is used. A process that dies between the answer and that write leaves a token that the provider refuses; that is
-told as such, and pauses the account.
-"""
+"""Access tokens: kept, shared by those who wait for one, fetched in turns."""
 
 import logging
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Protocol
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pydantic import SecretStr
 
-from jobrunner.errors import ConfigurationError
-from jobrunner.services.mail.smtp.grants import Grant, Turns, find_grant, grant_of, know_latest
-from jobrunner.services.mail.smtp.token_endpoint import FETCH_LIMIT, TokenNotFetched, ask
+from jobrunner.services.mail.oauth.client import TURN_LIMIT, OAuth, Store, Turn
+from jobrunner.services.mail.oauth.grants import Grant, Turns, find_grant, grant_of, know_latest
+from jobrunner.services.mail.oauth.token_endpoint import FETCH_LIMIT, TokenNotFetched, ask
 
-TURN_LIMIT = 45.0
-"""Seconds that another process may have the turn; whoever has it is taken to be dead then."""
 LONGEST = FETCH_LIMIT + 2 * TURN_LIMIT
 """Seconds that no `access_token` exceeds by much."""
 
-__all__ = [
-    "LONGEST",
-    "TURN_LIMIT",
-    "OAuth",
-    "Store",
-    "TokenNotFetched",
-    "access_token",
-    "forget_token",
-    "keeping",
-    "known_secrets",
-    "rotated_refresh_token",
-    "settled",
-]
-
 log = logging.getLogger("jobrunner.mail")
-
-
-@dataclass(frozen=True)
-class OAuth:
-    """How access tokens are had for an account."""
-
-    token_url: str
-    """The provider's token endpoint: https, or http on this machine."""
-    client_id: str
-    refresh_token: SecretStr
-    client_secret: SecretStr | None = None
-    scope: str | None = None
-    tls_context: ssl.SSLContext | None = None
-    """Instead of the machine's own certificates."""
-    permits: Callable[[str, int], bool] | None = None
-    """Asked for each address that the endpoint's name led to, before it is connected to; None permits all."""
-
-    def __post_init__(self) -> None:
-        url = urlsplit(self.token_url)
-        local = url.hostname in ("localhost", "127.0.0.1", "::1")
-        if not url.hostname or url.scheme not in (("https", "http") if local else ("https",)):
-            raise ConfigurationError(f"the token endpoint must be an https URL, got {self.token_url[:200]!r}")
-
-    @property
-    def place(self) -> str:
-        """How a sentence names the provider."""
-        return f"the login provider {urlsplit(self.token_url).hostname}"
-
-
-class Turn(Protocol):
-    """The right to use an account's refresh token; nobody else does meanwhile."""
-
-    @property
-    def refresh_token(self) -> SecretStr:
-        """As it is stored."""
-        ...
-
-    async def keep(self, former: SecretStr, new: SecretStr) -> bool:
-        """Store a new one in place of the former; return whether that was still there."""
-        ...
-
-
-class Store(Protocol):
-    """Where an account's refresh token is kept."""
-
-    def turn(self) -> AbstractAsyncContextManager[Turn]:
-        """Wait for the turn, `TURN_LIMIT` seconds at most.
-
-        Raises:
-            TokenNotFetched: there is no account any more.
-            Exception: the store cannot be reached.
-        """
-        ...
 
 
 async def access_token(oauth: OAuth) -> tuple[str, bool]:
