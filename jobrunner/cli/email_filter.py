@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import as_row, done
+from jobrunner.cli.mail_records import all_done, as_row, done
 from jobrunner.cli.mailbox_accounts import Here, with_accounts
 from jobrunner.cli.mailbox_options import NewName
 from jobrunner.cli.options import AsJson
@@ -177,8 +177,7 @@ def remove(names: Names, json: AsJson = False) -> None:
         found = [await find_filter(here.connection, name) for name in names]
         return [await remove_filter(here.connection, str(one.id)) for one in found]
 
-    for removed in with_accounts(write):
-        done("removed", removed, json=json)
+    all_done("removed", with_accounts(write), json=json)
 
 
 async def _folders(here: Here, user_id: str | None, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,17 @@ def as_row(record: Any) -> Mapping[str, Any]:
     return row
 
 
+def all_done(verb: str, records: Sequence[Any], *, json: bool) -> None:
+    """Print what became of several: as JSON one list, whose reader takes one document."""
+    from jobrunner.cli.output import print_json
+
+    if json:
+        print_json([as_row(record) for record in records])
+        return
+    for record in records:
+        done(verb, record, json=False)
+
+
 def done(verb: str, record: Any, *, json: bool) -> None:
     """Print what became of a record: `added 3 Spring`."""
     from jobrunner.cli.output import cell, print_json

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import as_row, done
+from jobrunner.cli.mail_records import all_done, as_row, done
 from jobrunner.cli.mailbox_accounts import Here, with_accounts
 from jobrunner.cli.options import AsJson
 
@@ -95,8 +95,7 @@ def remove(
             await remove_team(here.connection, team)
         return teams
 
-    for removed in with_accounts(write):
-        done("removed", removed, json=json)
+    all_done("removed", with_accounts(write), json=json)
 
 
 @app.command()

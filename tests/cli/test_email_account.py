@@ -327,13 +327,19 @@ async def test_a_folder_that_could_not_be_read_is_in_the_list(call, connection, 
     assert (await call("email-account", "list")).rows[0]["state"] == "ready"
 
 
-async def test_a_template_that_answers_is_not_removed(call, people):
+async def test_a_template_that_answers_may_name_its_case_and_is_not_removed(call, people):
     """PostgreSQL's own words would name a constraint."""
     done = await call(
         *("inbound-email", "add", "help", "--host", "imap.example.org", "--address", "help@example.org"),
         *("--reply", "--reply-template", "Thanks", "--password-env", "IMAP_PASSWORD"),
     )
     assert done.code == 0, done.err
+    done = await call("email-template", "edit", "Thanks", "--subject", "[#{Case.number}] {Email.fromName} {Case.nr}")
+    assert done.err.splitlines() == [
+        "Warning: {Case.number} is known in automatic answers only: in mass mail it stays as written",
+        "Warning: {Email.fromName} is known in automatic answers only: in mass mail it stays as written",
+        "Warning: {Case.nr} is not known and stays as it is written; did you mean {User.name}?",
+    ]
     done = await call("email-template", "remove", "Thanks")
     assert (done.code, done.err) == (
         1,

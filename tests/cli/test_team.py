@@ -48,7 +48,7 @@ async def test_the_life_of_a_team(call, connection):
     done = await call("team", "remove", "Help desk")
     assert done.code == 1
     assert "`jobrunner inbound-email edit help --case-team TEAM`" in done.err
-    assert (await call("team", "remove", "Sales")).out == "removed t2 Sales\n"
+    assert [team["name"] for team in (await call("team", "remove", "Sales", "--json")).json] == ["Sales"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ sentence, and the others go on. Placeholders inside the stretch reach it as data
 """
 
 from jobrunner.services.mail.templates.additions import complete
+from jobrunner.services.mail.templates.answers import ANSWERED
 from jobrunner.services.mail.templates.errors import InvalidTemplate, RenderingFailed
 from jobrunner.services.mail.templates.person import PERSON
 from jobrunner.services.mail.templates.plain import plain_text
@@ -22,6 +23,7 @@ from jobrunner.services.mail.templates.template import MASS_MAIL, Allowed, Templ
 from jobrunner.services.mail.templates.values import Values
 
 __all__ = [
+    "ANSWERED",
     "MASS_MAIL",
     "PERSON",
     "Allowed",

@@ -12,7 +12,7 @@ from jobrunner.services.mail.composing.message import Message
 from jobrunner.services.mail.composing.parts import Attachment
 from jobrunner.services.mail.composing.text import one_line
 from jobrunner.services.mail.importing.parsing.keys import digest_of
-from jobrunner.services.mail.templates import PERSON, Allowed, Template, Values, compile_template, plain_text
+from jobrunner.services.mail.templates import ANSWERED, PERSON, Allowed, Template, Values, compile_template, plain_text
 from jobrunner.services.mailbox.replies.rows import DueAnswer, SentAnswer
 from jobrunner.services.records.addresses import address_key
 
@@ -23,15 +23,12 @@ SUBJECT_LIMIT = 255
 NAME_LIMIT = 200
 REPLY_PREFIX = re.compile(r"\s*(?:re|aw|antw|sv)\s*:", re.IGNORECASE)
 
-CASE = frozenset({"number", "name", "status", "id"})
 ALLOWED: Allowed = {
     **dict.fromkeys(("Person", "Contact", "Lead", "Account"), PERSON),
-    **dict.fromkeys(("Case", "Parent"), CASE),
-    "Email": frozenset({"subject", "from_name", "from_address", "date_sent"}),
+    **ANSWERED,
     "User": frozenset({"name", "email", "email_address"}),
 }
-"""What the template of an answer may name. Nothing of the mail's text or files: whoever forges a sender's address could
-have us send it (RFC 3834, 3.1.6)."""
+"""What the template of an answer may name."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.services.mail.templates import MASS_MAIL, PERSON, Kind, compile_template
+from jobrunner.services.mail.templates import ANSWERED, MASS_MAIL, PERSON, Kind, compile_template
 from jobrunner.services.mail.templates.slots import MOMENTS
 from jobrunner.services.mail.templates.template import PLACEHOLDER
 from jobrunner.services.massmail.email_templates.rows import EmailTemplate
@@ -39,6 +39,10 @@ async def dubious_placeholders(connection: Queryable, template: EmailTemplate) -
     for placeholder in dict.fromkeys(written):
         if TRACKING_URL.fullmatch(placeholder) and placeholder in unknown:
             sentences.append(f"{placeholder} is no tracking URL: `jobrunner campaign show NAME` lists them")
+        elif placeholder in unknown and _is_of_answers(placeholder):
+            sentences.append(
+                f"{placeholder} is known in automatic answers only: in mass mail it stays as written"
+            )
         elif placeholder in unknown:
             sentences.append(f"{placeholder} is not known and stays as it is written{_hint(placeholder, 0.5)}")
         elif not _is_ours(placeholder) and (hint := _hint(placeholder, NEAR)):
@@ -58,8 +62,17 @@ def _is_ours(placeholder: str) -> bool:
     if "." not in placeholder:
         return placeholder in _right_names() or placeholder.startswith("{trackingUrl:")
     _, _, field = placeholder[1:-1].partition(".")
-    snake = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", field).lower()  # as the template reads it
-    return field in PERSON or snake in PERSON
+    return field in PERSON or _snake(field) in PERSON
+
+
+def _is_of_answers(placeholder: str) -> bool:
+    record, _, field = placeholder[1:-1].partition(".")
+    return _snake(field) in ANSWERED.get(record, ())
+
+
+def _snake(field: str) -> str:
+    """Return the name of a field as the template reads it."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", field).lower()
 
 
 def _hint(placeholder: str, cutoff: float) -> str:
