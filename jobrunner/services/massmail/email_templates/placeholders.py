@@ -40,9 +40,7 @@ async def dubious_placeholders(connection: Queryable, template: EmailTemplate) -
         if TRACKING_URL.fullmatch(placeholder) and placeholder in unknown:
             sentences.append(f"{placeholder} is no tracking URL: `jobrunner campaign show NAME` lists them")
         elif placeholder in unknown and _is_of_answers(placeholder):
-            sentences.append(
-                f"{placeholder} is known in automatic answers only: in mass mail it stays as written"
-            )
+            sentences.append(f"{placeholder} is known in automatic answers only: in mass mail it stays as written")
         elif placeholder in unknown:
             sentences.append(f"{placeholder} is not known and stays as it is written{_hint(placeholder, 0.5)}")
         elif not _is_ours(placeholder) and (hint := _hint(placeholder, NEAR)):
