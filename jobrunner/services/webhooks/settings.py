@@ -160,6 +160,16 @@ WEBHOOKS = SettingGroup(
             1024,
         ),
         Setting(
+            "webhook_max_per_user",
+            "Webhook Max Per User",
+            "whole number",
+            50,
+            "The most webhooks that one user owns; 0 for no limit. Those without an owner do not count.",
+            "webhooks",
+            0,
+            10_000,
+        ),
+        Setting(
             "webhook_secret_overlap",
             "Webhook Secret Overlap",
             "whole number",
@@ -210,6 +220,7 @@ class WebhookSettings:
     """KiB; `jobrunner.emit()` reads it in SQL."""
     webhook_max_answer: int = 64
     """KiB."""
+    webhook_max_per_user: int = 50
     webhook_secret_overlap: int = 24
     """Hours."""
     webhook_allowed_hosts: tuple[str, ...] = ()

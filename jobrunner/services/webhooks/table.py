@@ -114,9 +114,11 @@ async def add_webhook(
 
     Raises:
         InvalidInput: a value is refused.
+        Conflict: its owner has as many as one may have.
         ConfigurationError: there is no key to seal the secret with.
     """
     entry = entry.checked(settings)
+    await _check_room(connection, settings, entry.owner_id)
     secret = new_secret() if secret is None else check_secret(secret)
     secret_id, sealed = await _seal(connection, keyring, secret)
     with refusals_in_words():
@@ -132,13 +134,15 @@ async def edit_webhook(
     Raises:
         InvalidInput: a value is refused.
         NotFound: there is no such webhook.
-        Conflict: others are changing it.
+        Conflict: others are changing it, or its new owner has as many as one may have.
     """
     for _ in range(ROUNDS):
         record = await find_webhook(connection, name)
         entry = replace(record.entry(), **changes)
         # A URL that the settings would refuse by now does not stop another change.
         checked = entry.checked(settings if entry.url != record.url else None)
+        if checked.owner_id != record.owner_id:
+            await _check_room(connection, settings, checked.owner_id)
         with refusals_in_words():
             rows = await connection.fetch(
                 load(__package__, "edit_webhook"), record.id, record.revision, json.dumps(asdict(checked))
@@ -207,6 +211,19 @@ async def rotate_secret(
     statement = load(__package__, "rotate_secret")
     await connection.fetch(statement, record.id, secret_id, sealed, overlap, MOST_OLD_SECRETS)
     return await find_webhook(connection, str(record.id)), secret
+
+
+async def _check_room(connection: Queryable, settings: WebhookSettings, owner_id: str | None) -> None:
+    """See that a user may own one more; of two that are added at the same moment one may be too many."""
+    most = settings.webhook_max_per_user
+    if owner_id is None or most == 0:
+        return
+    (row,) = await connection.fetch(load(__package__, "count_owned_webhooks"), owner_id)
+    if row["webhooks"] >= most:
+        raise Conflict(
+            f"the user {owner_id} owns {row['webhooks']} webhooks, and may own {most} (webhook_max_per_user): "
+            "remove one by `jobrunner webhook remove`, or raise that setting"
+        )
 
 
 async def _seal(connection: Queryable, keyring: Keyring, secret: str) -> tuple[int, str]:

@@ -7,7 +7,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from jobrunner.db.secrets import rotation
-from jobrunner.errors import InvalidInput, NotFound
+from jobrunner.errors import Conflict, InvalidInput, NotFound
 from jobrunner.services.webhooks.table import (
     WebhookEntry,
     add_webhook,
@@ -201,3 +201,24 @@ async def test_at_most_five_former_ones_sign(stage: Stage):
     for _ in range(8):
         await rotate(stage, webhook, hours=24)
     assert await signatures(stage, webhook, 1) == 6
+
+
+async def test_a_user_owns_so_many_at_most(stage: Stage):
+    await stage.user("ann")
+    await stage.user("bob")
+    await stage.setting("webhook_max_per_user", 2)
+    first, _ = await stage.webhook(owner_id="ann"), await stage.webhook(owner_id="ann")
+    bobs, nobodys = await stage.webhook(owner_id="bob"), await stage.webhook()
+    words = r"the user ann owns 2 webhooks, and may own 2 \(webhook_max_per_user\): remove one"
+    with pytest.raises(Conflict, match=words):
+        await stage.webhook(owner_id="ann")
+    for webhook in (bobs, nobodys):
+        with pytest.raises(Conflict, match=words):
+            await change(stage, webhook, owner_id="ann")
+    assert (await change(stage, first, description="the first")).owner == "ann", "what there is may be changed"
+    assert (await change(stage, first, owner_id="bob")).owner == "bob"
+    await stage.webhook(owner_id="ann")
+    for _ in range(3):
+        await stage.webhook()
+    await stage.setting("webhook_max_per_user", 0)
+    await stage.webhook(owner_id="ann")
