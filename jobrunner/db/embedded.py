@@ -48,6 +48,9 @@ LARGEST_LOG = 16 * 2**20
 # Settings that the rest of this module stands on; given on the command line, where no file can change them.
 FIXED = {"listen_addresses": "", "port": "5432", "unix_socket_permissions": "0700", "logging_collector": "off"}
 
+NOT_YET = "the database system is "
+"""How it begins what it tells who comes while it starts, recovers or stops."""
+
 Result = TypeVar("Result")
 
 
@@ -248,7 +251,9 @@ class EmbeddedServer:
             lines = file.read().decode(errors="replace").splitlines()
         # What it says before it has read its configuration is in several lines, and not marked.
         unmarked = "; ".join(line.strip(" ,") for line in lines if line.strip()).removeprefix("postgres: ")
-        reasons = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line] or [unmarked]
+        fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
+        # What it told those who knocked meanwhile, us among them, is not why it ended.
+        reasons = [reason for reason in fatal if not reason.startswith(NOT_YET)] or fatal or [unmarked]
         # Processes of a killed server are about to notice that it is gone.
         if "still in use" not in reasons[-1]:
             raise DatabaseUnavailable(f"PostgreSQL in {self._data} did not start: {reasons[-1]} (log: {self._log})")
