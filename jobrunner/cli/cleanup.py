@@ -120,7 +120,7 @@ def _show(report: "Report", *, json: bool) -> None:
         {
             "target": one.target,
             "what": one.what,
-            "kept": AT_ONCE if one.target in at_once else one.kept or "ever",
+            "kept": AT_ONCE if one.target in at_once else one.kept or ("unknown" if one.error else "ever"),
             "rows": one.rows,
             "octets": one.octets,
             "setting": settings.get(one.target),

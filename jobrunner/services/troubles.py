@@ -3,6 +3,7 @@
 The engine finds these by the entry point `jobrunner.troubles` (see `jobrunner.queue.troubles`).
 """
 
+from jobrunner.services.cleanup.troubles import list_disk_troubles
 from jobrunner.services.mail.accounts.troubles import list_sending_troubles
 from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
 from jobrunner.services.mailbox.sent.troubles import list_storing_troubles
@@ -16,6 +17,7 @@ LOOKS = (
     list_storing_troubles,
     list_webhook_troubles,
     list_popup_troubles,
+    list_disk_troubles,
     list_mailing_troubles,
     list_link_troubles,
 )

@@ -31,7 +31,7 @@ def call(database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: "pytest.Cap
     return caller(capsys)
 
 
-async def test_cleanup_says_what_goes_and_removes_it(call: Call):
+async def test_cleanup_says_what_goes_and_removes_it(call: Call, connection: "asyncpg.Connection[Any]"):
     await call("settings", "set", "cleanup_reminders_period", "3 weeks")
     rows = {row["target"]: row for row in (await call("cleanup", "targets")).rows}
     assert rows["reminders"]["kept"] == "3 weeks"
@@ -54,6 +54,11 @@ async def test_cleanup_says_what_goes_and_removes_it(call: Call):
         assert (strange.code, strange.out) == (2, "")
         assert "there is no clean-up target 'qqq'; `jobrunner cleanup targets` lists them" in strange.err
     assert rows["files"]["kept"] == "at once"
+    await connection.execute(
+        "INSERT INTO jobrunner.setting (name, value) VALUES ('cleanup_trash_period', '\"soonish\"')"
+    )
+    (unknown_period,) = (await call("cleanup", "targets", "--only", "trash")).rows
+    assert (unknown_period["kept"], "got 'soonish'" in unknown_period["note"]) == ("unknown", True)
     wrong = await call("settings", "set", "cleanup_reminders_period", "0 days")
     assert wrong.code == 2
     assert "from 1 day" in wrong.err

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-import os
+import re
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,8 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from jobrunner.config import Configuration
+from jobrunner.db.connection import Connection
 from jobrunner.queue.cleanup_target import CleanupTarget, old_rows
 from jobrunner.services.cleanup.run import NEARLY_FULL, CleanupFailed, free_share
+from jobrunner.services.cleanup.troubles import list_disk_troubles
 from jobrunner.services.mail.cleanup import StrayFiles
 from jobrunner.services.mail.importing.staging import place_of
 from jobrunner.services.mail.importing.storing import audit_files, settle_files
@@ -147,9 +150,13 @@ def small_disk() -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_how_much_of_a_disk_is_free(small_disk: Path):
+async def test_how_much_of_a_disk_is_free(small_disk: Path, own: Connection):
+    """And `jobrunner status` says it when that is next to nothing."""
     folder = small_disk / "not" / "there" / "yet"
     assert free_share(folder) == 1.0
-    with open(small_disk / "filler", "wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, 2**20 * 97 // 100)
+    (small_disk / "filler").write_bytes(b"x" * (2**20 * 97 // 100))
     assert 0 < free_share(folder) < NEARLY_FULL
+    (told,) = await list_disk_troubles(own, Configuration(data_dir=folder))
+    assert re.match(rf"of the disk with {folder} only [0-4]\.[0-9] % are free: ", told)
+    (small_disk / "filler").unlink()
+    assert await list_disk_troubles(own, Configuration(data_dir=folder)) == []
