@@ -34,6 +34,8 @@ class Trial:
     error: MailboxError | None = None
     advice: str | None = None
     """What to do; None where nothing is wrong."""
+    hinders: bool = True
+    """Whether what is to be mended hinders the reading; a Sent folder that is still to be made does not."""
     folders: tuple[TriedFolder, ...] = ()
     can_idle: bool = False
     """Whether the server tells of new mail by itself (IMAP IDLE)."""
@@ -41,7 +43,7 @@ class Trial:
     @property
     def worked(self) -> bool:
         """Whether mail can be fetched from all that the account reads."""
-        return self.error is None and self.advice is None
+        return self.error is None and (self.advice is None or not self.hinders)
 
 
 async def try_account(account: FetchAccount, *, limits: Limits = LIMITS) -> Trial:
@@ -58,7 +60,9 @@ async def try_account(account: FetchAccount, *, limits: Limits = LIMITS) -> Tria
         return Trial(error, explain(account, error))
     finally:
         await mailbox.logout()
-    return Trial(None, _about_folders(account, folders), tuple(folders), can_idle)
+    missing = _about_folders(account, folders)
+    advice = missing or _about_sent_folder(account, folders)
+    return Trial(None, advice, missing is not None, tuple(folders), can_idle)
 
 
 async def _look(account: FetchAccount, mailbox: Mailbox) -> list[TriedFolder]:
@@ -98,18 +102,22 @@ def _fits(pattern: str, folder: str) -> bool:
 
 
 def _about_folders(account: FetchAccount, folders: Sequence[TriedFolder]) -> str | None:
-    """Return what to do about folders that the account names and the server does not have."""
+    """Return what to do about folders that the account reads and the server does not have."""
     names = [folder.name for folder in folders]
     missing = [one for one in account.folders if not any(_fits(one, name) for name in names)]
     if missing:
         words = ", ".join(repr(one) for one in missing)
         return f"The server has no folder {words}: name those that it lists, {_edit(account, '--folder NAME')}."
-    if account.sent_folder is not None and account.sent_folder not in names:
-        return (
-            f"The server has no folder {account.sent_folder!r} for sent mail: name one that it lists, "
-            f"{_edit(account, '--sent-folder NAME')}; else it is made when the first mail is stored."
-        )
     return None
+
+
+def _about_sent_folder(account: FetchAccount, folders: Sequence[TriedFolder]) -> str | None:
+    if account.sent_folder is None or account.sent_folder in [folder.name for folder in folders]:
+        return None
+    return (
+        f"The server has no folder {account.sent_folder!r} for sent mail: it is made when the first mail is stored, "
+        f"unless you name one that the server lists ({_edit(account, '--sent-folder NAME')})."
+    )
 
 
 def explain(account: FetchAccount, error: MailboxError) -> str:
