@@ -571,7 +571,7 @@ async def test_a_loop_needs_a_positive_interval():
 
 async def test_a_lost_cancellation_is_repeated(monkeypatch: pytest.MonkeyPatch):
     """F38"""
-    monkeypatch.setattr("jobrunner.lifecycle.RECANCEL_AFTER", 0.001)
+    monkeypatch.setattr("jobrunner.lifecycle.service.RECANCEL_AFTER", 0.001)
     lost = []
 
     async def stubborn() -> None:
