@@ -110,10 +110,12 @@ def reset(name: Name, json: AsJson = False) -> None:
 def _of_group(rows: list[Any], group: str) -> list[Any]:
     from jobrunner.errors import InvalidInput, nearest
 
-    wanted = group.strip().lower().replace("-", " ")
-    found = [row for row in rows if row.group.lower() == wanted]
+    def word(text: str) -> str:
+        return text.strip().lower().replace(" ", "-")
+
+    found = [row for row in rows if word(row.group) == word(group)]
     if not found:
-        names = dict.fromkeys(row.group.lower().replace(" ", "-") for row in rows if row.group)
+        names = dict.fromkeys(word(row.group) for row in rows if row.group)
         raise InvalidInput(f"there is no group of settings {group!r}{nearest(group, names)}")
     return found
 

@@ -24,6 +24,17 @@ async def test_the_list_has_value_unit_and_range(call):
     assert rows["queue_q1_max_portion"]["value"] == "500"
 
 
+async def test_each_group_is_listed_by_the_word_that_stands_for_it(call):
+    groups = {row["group"] for row in (await call("settings", "list")).rows}
+    assert "E-mail notifications" in groups
+    for group in groups:
+        for word in (group, group.upper(), group.lower().replace(" ", "-")):
+            done = await call("settings", "list", "--group", word)
+            assert (done.code, {row["group"] for row in done.rows}) == (0, {group})
+    done = await call("settings", "list", "--group", "notifications")
+    assert (done.code, "did you mean e-mail-notifications?" in done.err) == (2, True)
+
+
 async def test_set_get_and_reset(call, connection):
     done = await call("settings", "set", "jobs-max-portion", "500")
     assert (done.code, done.out, done.err) == (0, "500\n", "")

@@ -265,3 +265,21 @@ async def test_what_holds_the_configured_account_back_is_ended_without_its_confi
     assert "the SMTP account 'system' is held back" in (await call("status")).out
     assert (await call("smtp-account", "resume", "system")).out == "resumed system\n"
     assert "'system'" not in (await call("status")).out
+
+
+async def test_only_the_system_account_may_be_called_system(call, connection):
+    arguments = ("smtp-account", "add", "system", "--host", "mail.example.org", "--from-address", "crm@example.org")
+    done = await call(*arguments)
+    assert (done.code, done.err) == (
+        2,
+        "Error: only the system account may be called 'system': choose another name, or --kind System\n",
+    )
+    assert (await call(*arguments, "--kind", "System")).code == 0
+    (row,) = (await call("smtp-account", "list", "--json")).json
+    assert (row["name"], row["kind"]) == ("system", "System")
+    assert (await call("smtp-account", "edit", "system", "--host", "smtp.example.org")).code == 0
+    done = await call("smtp-account", "edit", "system", "--kind", "Group")
+    assert done.code == 2
+    (row,) = (await call("smtp-account", "list")).rows
+    assert row["name"] == "system"
+    assert (await call("smtp-account", "remove", "system")).code == 0

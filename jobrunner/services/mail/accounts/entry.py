@@ -118,8 +118,10 @@ class AccountEntry:
         name = self.name
         if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= 100:
             raise InvalidInput(f"the name must be 1 to 100 letters in one line, got {name[:120]!r}")
-        if name.isdigit() or name.lower() == "system":
-            raise InvalidInput(f"{name!r} cannot be a name: ids are numbers, and `system` is the system account")
+        if name.isdigit():
+            raise InvalidInput(f"{name!r} cannot be a name: ids are numbers")
+        if name.lower() == "system" and self.kind != "System":
+            raise InvalidInput(f"only the system account may be called {name!r}: choose another name, or --kind System")
 
     def _check_values(self) -> None:
         for column, allowed in CHOICES.items():
