@@ -13,6 +13,7 @@ from tests.support.daemons import until
 
 ROOT = Path(__file__).parents[2]
 SERVER = "--host mail.example.com --username news@example.com"
+SITE = "https://crm.example.com"
 
 
 async def test_what_the_document_says_sends_a_mailing(
@@ -21,8 +22,9 @@ async def test_what_the_document_says_sends_a_mailing(
     section = (ROOT / "docs/mass-mail.md").read_text(encoding="utf-8").split("\n## In five minutes\n")[1]
     block = re.findall(r"^```sh\n(.*?)^```", section, re.DOTALL | re.MULTILINE)[0]
     ours = f"--host 127.0.0.1 --port {receiver.port} --security none --from-address news@example.com"
-    assert block.count(SERVER) == 1
-    script = f'jobrunner() {{ "{sys.executable}" -m jobrunner "$@"; }}\nset -e\n{block.replace(SERVER, ours)}'
+    assert (block.count(SERVER), block.count(SITE)) == (1, 1)
+    block = block.replace(SERVER, ours).replace(SITE, house.http)
+    script = f'jobrunner() {{ "{sys.executable}" -m jobrunner "$@"; }}\nset -e\n{block}'
     process = await asyncio.create_subprocess_exec(
         "bash",
         "-c",
@@ -33,7 +35,6 @@ async def test_what_the_document_says_sends_a_mailing(
             "PYTHONPATH": str(ROOT),
             "JOBRUNNER_DATABASE_URL": database_url,
             "JOBRUNNER_SECRET_KEY": KEY,
-            "JOBRUNNER_SITE_URL": house.http,
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
