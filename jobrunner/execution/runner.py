@@ -27,15 +27,13 @@ from jobrunner.execution.context import Context
 from jobrunner.execution.deadlines import Deadlines
 from jobrunner.execution.finisher import Finisher
 from jobrunner.execution.journal import Journal
+from jobrunner.execution.judge import Judge
 from jobrunner.execution.loglines import LogLine
-from jobrunner.execution.outcome import error_text, result_json, shortened, traceback_text
 from jobrunner.execution.slots import ProcessSlots
 from jobrunner.lifecycle import Service
 
 STOP_LIMIT = 5.0
 """Seconds that a coroutine may go on after it was cancelled; then it is given up."""
-ERROR_LIMIT = 16 * 1024
-"""Characters that are kept of an error with its traceback."""
 
 log = logging.getLogger("jobrunner.execution")
 
@@ -69,7 +67,7 @@ class Runner(Service):
         self._configuration = configuration
         self._pool = pool
         self._daemon = daemon
-        self._scrub = scrub
+        self._judge = Judge(scrub)
         self._on_room = on_room
         self._on_due = on_due
         self._on_lines = on_lines
@@ -172,17 +170,15 @@ class Runner(Service):
             else:
                 if definition.takes_context:
                     arguments["ctx"] = self._context(attempt)
-                result = await definition.function(**arguments)
-                if result is not None:
-                    attempt.result = _kept(result)
+                self._judge.returned(attempt, await definition.function(**arguments))
         except InvalidJobData as error:
             attempt.status, attempt.error = "Failed", str(error)
         except asyncio.CancelledError:
             if not (attempt.given_up or attempt.completed):
-                self._note_stopped(attempt)
+                self._judge.stopped(attempt)
         except BaseException as error:  # a job may raise anything, SystemExit too
             if not attempt.given_up:
-                self._note_error(attempt, error)
+                self._judge.raised(attempt, error)
         finally:
             if not attempt.given_up:
                 self._leave(attempt)
@@ -213,60 +209,18 @@ class Runner(Service):
         attempt.more, attempt.idle = result.more, result.idle
         match result.outcome:
             case "success":
-                if result.value is not None:
-                    attempt.result = _kept(result.value)
+                self._judge.returned(attempt, result.value)
             case "timeout":
-                self._note_timeout(attempt)
+                self._judge.overran(attempt)
             case "died":
-                self._note_failure(attempt, "Died", result.exit_description or "its process ended")
+                self._judge.failed(attempt, "Died", result.exit_description or "its process ended")
             case _:
                 text = f"{result.error}\n{result.traceback}" if result.traceback else str(result.error)
-                self._note_failure(attempt, "Error", text)
+                self._judge.failed(attempt, "Error", text)
 
     def _keep_lines(self, attempt: Attempt, lines: list[LogLine]) -> None:
         attempt.keep_capped(lines)
         self._on_lines(attempt, lines)
-
-    def _note_stopped(self, attempt: Attempt) -> None:
-        match attempt.reason:
-            case "cancel":
-                attempt.status, attempt.error = "Cancelled", "cancelled while it ran"
-            case "stop":
-                attempt.status, attempt.error = "Stopped", None
-            case "lost":
-                attempt.status = "Lost"
-            case "timeout":
-                self._note_timeout(attempt)
-            case _:
-                self._note_failure(attempt, "Error", "the job cancelled itself (asyncio.CancelledError)")
-
-    def _note_timeout(self, attempt: Attempt) -> None:
-        self._note_failure(
-            attempt, "Timeout", f"it did not end within its deadline of {attempt.definition.deadline:g} s"
-        )
-
-    def _note_error(self, attempt: Attempt, error: BaseException) -> None:
-        if attempt.reason == LOST:
-            attempt.status = "Lost"
-        elif attempt.completed:
-            log.warning("%s raised after it had completed in a transaction: %s", attempt.label, error)
-        elif attempt.reason in (STOP, CANCEL):
-            self._note_stopped(attempt)
-        else:
-            self._note_failure(attempt, "Error", f"{error_text(error)}\n{traceback_text(error, skip=1)}")
-
-    def _note_failure(self, attempt: Attempt, outcome: str, text: str) -> None:
-        attempt.error = shortened(self._scrub(text), ERROR_LIMIT)
-        attempt.result = None
-        attempt.targets = None
-        if attempt.number >= attempt.row["max_attempts"]:
-            attempt.status = "Failed"
-            if outcome == "Died" and attempt.number > 1:
-                attempt.error = f"its process ended {attempt.number} times: {attempt.error}"
-            log.info("%s failed, no attempt is left: %s", attempt.label, attempt.error.partition("\n")[0])
-        else:
-            attempt.status = outcome
-            log.info("%s failed and is tried again: %s", attempt.label, attempt.error.partition("\n")[0])
 
     def _leave(self, attempt: Attempt) -> None:
         row = attempt.row
@@ -347,10 +301,3 @@ class Runner(Service):
                 await self.finisher.drained()
         except TimeoutError:
             log.warning("%d ends could not be stored: their leases bring the jobs back", self.finisher.waiting)
-
-
-def _kept(result: Any) -> str:
-    try:
-        return result_json(result)
-    except ValueError as error:
-        return json.dumps({"note": str(error)})
