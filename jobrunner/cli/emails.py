@@ -43,6 +43,8 @@ FAILURE_COLUMNS = {
     "error": Column(least=20),
 }
 HELD_BACK = ("body_plain", "body_html")
+NAMED = ("user", "team")
+"""What of a mail's are shown by their names."""
 PORTION = 100
 
 
@@ -107,11 +109,20 @@ def list_all(
 
 @app.command()
 def show(id: Id, json: AsJson = False) -> None:
-    """Show one mail with its text; HTML as it came only with --json."""
+    """Show one mail with its text; HTML as it came, and the ids of users and teams, only with --json."""
     from jobrunner.cli.output import clean, print_json, record
     from jobrunner.services.mailbox.emails.rows import read_email
+    from jobrunner.services.mailbox.names import read_names
 
-    row = with_accounts(lambda here: read_email(here.connection, id))
+    async def read(here: Here) -> dict[str, Any]:
+        row = await read_email(here.connection, id)
+        if not json:
+            wanted = {(what, one) for what in NAMED for one in row[f"{what}s"]}
+            names = await read_names(here.connection, wanted) if wanted else {}
+            row |= {f"{what}s": [names[what, one] for one in row[f"{what}s"]] for what in NAMED}
+        return row
+
+    row = with_accounts(read)
     if json:
         print_json(row)
         return

@@ -87,10 +87,11 @@ async def test_mails_are_listed_and_shown(call, office):
     done = await call("emails", "show", second)
     assert "subject\tBill 7" in done.out
     assert "came_by\temail-account of bob INBOX 2" in done.out
-    assert "users\tbob" in done.out
+    assert "users\tBob\n" in done.out
     assert "evil \\x1b[2J" in done.out
     assert "\x1b" not in done.out
     assert (await call("emails", "show", third, "--json")).json["teams"] == ["t1"]
+    assert "users\tCleo\nteams\tt1\n" in (await call("emails", "show", third)).out
     done = await call("emails", "show", third + 100)
     assert (done.code, done.out) == (2, "")
     assert f"there is no mail {third + 100}" in done.err
