@@ -7,14 +7,12 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import dkim
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -37,6 +35,7 @@ from jobrunner.services.notifications.run import Run
 from jobrunner.services.records import add_task, remove
 from tests.services.mail.smtp.scripted_server import CLOSE, SILENT, Action, ScriptedServer
 from tests.services.notifications.conftest import Database, account
+from tests.support.failing import Failing
 
 Parse = Callable[[bytes], EmailMessage]
 HOUR = timedelta(hours=1)
@@ -748,26 +747,10 @@ async def test_asked_to_stop_it_finishes_what_is_under_way(database: Database):
 # The database
 
 
-class Failing:
-    """Lends connections, but for a while from a server that is away."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.failures = 0
-
-    @asynccontextmanager
-    async def connect(self) -> Any:
-        if self.failures:
-            self.failures -= 1
-            raise asyncpg.CannotConnectNowError("the database system is starting up")
-        async with self.database.connect() as connection:
-            yield connection
-
-
 async def test_the_result_is_kept_until_the_database_is_back(database: Database):
     """F11."""
     await many(database, 1)
-    failing = Failing(database)
+    failing = Failing(database.connect)
 
     def answer(command: str) -> None:
         failing.failures = 3

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -40,6 +39,7 @@ from jobrunner.services.reminders.run import Report, Run
 from tests.services.mail.accounts.books import pass_time
 from tests.services.mail.smtp.scripted_server import CLOSE, SILENT, Action, ScriptedServer
 from tests.services.reminders.conftest import Database
+from tests.support.failing import Failing
 
 SENDER = Mailbox(parse_address("system@example.com"), "CRM")
 CONFIGURATION = Configuration(site_url="https://crm.example.com")
@@ -807,26 +807,10 @@ async def test_moved_while_it_is_sent_the_new_time_is_reminded_of_too(database: 
 # The database
 
 
-class Failing:
-    """Lends connections, but for a while from a server that is away."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.failures = 0
-
-    @asynccontextmanager
-    async def connect(self) -> Any:
-        if self.failures:
-            self.failures -= 1
-            raise asyncpg.CannotConnectNowError("the database system is starting up")
-        async with self.database.connect() as connection:
-            yield connection
-
-
 async def test_the_result_is_kept_until_the_database_is_back(database: Database):
     """F11."""
     await database.due(await database.user("Ann"))
-    failing = Failing(database)
+    failing = Failing(database.connect)
 
     def answer(command: str) -> None:
         failing.failures = 3
@@ -843,7 +827,7 @@ async def test_a_database_that_stays_away_fails_the_run(database: Database, monk
     """F11."""
     monkeypatch.setattr(delivery_module, "SETTLE_LIMIT", 0.2)
     await database.due(await database.user("Ann"))
-    failing = Failing(database)
+    failing = Failing(database.connect)
 
     def answer(command: str) -> None:
         failing.failures = 1000
