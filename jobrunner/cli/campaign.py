@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jobrunner.cli import campaign_urls as urls
+from jobrunner.cli.campaign_urls import URL_COLUMNS, Name
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import as_row, changes, done, in_transaction, read_text, who, with_database
+from jobrunner.cli.mail_records import as_row, changes, done, in_transaction, who, with_database
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Show and change campaigns, their tracking URLs, and the figures of what came of them.")
 
-Name = Annotated[str, typer.Argument(help="Name or id of the campaign.", metavar="CAMPAIGN")]
 Names = Annotated[list[str], typer.Argument(help="Names or ids of campaigns.", metavar="CAMPAIGN...")]
 Type = Annotated[
     str | None,
@@ -43,10 +44,6 @@ Lists = Annotated[
 Excluding = Annotated[
     list[str] | None,
     typer.Option("--excluding", help="List of those that get none; may be repeated.", metavar="LIST"),
-]
-Url = Annotated[str | None, typer.Option(help="Where readers are sent to, http or https.", metavar="URL")]
-Message = Annotated[
-    str | None, typer.Option(help="File with the text that is shown instead; - for standard input.", metavar="FILE")
 ]
 
 COLUMNS = {
@@ -76,15 +73,6 @@ CLEARABLE = {
     "excluding": ("excluding_lists",),
 }
 """What can be emptied, and what is then."""
-URL_COLUMNS = {
-    "id": Column(),
-    "name": Column(),
-    "action": Column(rank=2),
-    "placeholder": Column(),
-    "url": Column(rank=1, least=20),
-    "clicked": Column(),
-    "clicked_by_machines": Column("By machines"),
-}
 
 
 @app.command("list")
@@ -179,6 +167,7 @@ def edit(
 @app.command()
 def show(name: Name, json: AsJson = False) -> None:
     """Show one campaign with its figures and its tracking URLs; what only machines opened or followed stands apart."""
+    from jobrunner.cli.campaign_figures import shown_figures
     from jobrunner.cli.output import print_json, record, table
     from jobrunner.services.massmail.campaigns.figures import figures_of_campaign
     from jobrunner.services.massmail.campaigns.rows import find_campaign
@@ -188,15 +177,15 @@ def show(name: Name, json: AsJson = False) -> None:
         found = await find_campaign(line, name)
         return found, await figures_of_campaign(line, found.id), await list_tracking_urls(line, found)
 
-    found, figures, urls = with_database(read)
-    url_rows = [{**as_row(url), "placeholder": url.placeholder} for url in urls]
+    found, figures, tracking_urls = with_database(read)
+    url_rows = [{**as_row(url), "placeholder": url.placeholder} for url in tracking_urls]
     if json:
         print_json({**as_row(found), "figures": as_row(figures), "tracking_urls": url_rows})
         return
     record(as_row(found))
     typer.echo("\nFigures")
     record(shown_figures(figures))
-    if urls:
+    if tracking_urls:
         typer.echo("\nTracking URLs")
         table(url_rows, URL_COLUMNS)
 
@@ -215,89 +204,9 @@ def remove(names: Names, json: AsJson = False) -> None:
         done("removed", removed, json=json)
 
 
-@app.command("add-url")
-def add_url(
-    name: Name,
-    url_name: Annotated[str, typer.Argument(help="Its name.", metavar="NAME")],
-    url: Url = None,
-    message: Message = None,
-    json: AsJson = False,
-) -> None:
-    """Add a tracking URL and print what stands for it in a template."""
-    from jobrunner.services.massmail.campaigns.rows import find_campaign
-    from jobrunner.services.massmail.campaigns.tracking_urls import add_tracking_url
-
-    text = None if message is None else read_text("--message", message)
-
-    async def write(line: "Connection") -> "TrackingUrl":
-        return await add_tracking_url(line, await find_campaign(line, name), url_name, url=url, message=text)
-
-    _show_url(with_database(write), json=json)
-
-
-@app.command("edit-url")
-def edit_url(
-    name: Name,
-    url_name: Annotated[str, typer.Argument(help="Name or id of the tracking URL.", metavar="NAME")],
-    new_name: Annotated[str | None, typer.Option("--name", help="A new name.", metavar="NAME")] = None,
-    url: Url = None,
-    message: Message = None,
-    json: AsJson = False,
-) -> None:
-    """Change a tracking URL; the links of mails that were sent follow."""
-    from jobrunner.services.massmail.campaigns.rows import find_campaign
-    from jobrunner.services.massmail.campaigns.tracking_urls import TrackingUrlChanges, edit_tracking_url
-
-    text = None if message is None else read_text("--message", message)
-    columns = changes(None, {}, {}, name=new_name, url=url, message=text)
-
-    async def write(line: "Connection") -> "TrackingUrl":
-        campaign = await find_campaign(line, name)
-        return await edit_tracking_url(line, campaign, url_name, **TrackingUrlChanges(**columns))  # type: ignore[typeddict-item]
-
-    _show_url(with_database(write), json=json)
-
-
-@app.command("remove-url")
-def remove_url(
-    name: Name, url_name: Annotated[str, typer.Argument(help="Name or id of the tracking URL.", metavar="NAME")]
-) -> None:
-    """Remove a tracking URL; its links in mails that were sent lead nowhere from then on."""
-    from jobrunner.services.massmail.campaigns.rows import find_campaign
-    from jobrunner.services.massmail.campaigns.tracking_urls import remove_tracking_url
-
-    async def write(line: "Connection") -> "TrackingUrl":
-        return await remove_tracking_url(line, await find_campaign(line, name), url_name)
-
-    done("removed", with_database(write), json=False)
-
-
-def shown_figures(figures: "Figures") -> dict[str, str]:
-    """Return figures as people read them: `12 (3.45 %), and 4 by machines only`."""
-
-    def with_share(count: int, machines: int | None = None) -> str:
-        share = figures.percentage(count)
-        text = f"{count:,}" + ("" if share is None else f" ({share:.2f} %)")
-        return text if not machines else f"{text}, and {machines:,} by machines only"
-
-    return {
-        "sent": f"{figures.sent:,}",
-        "opened": with_share(figures.opened, figures.opened_by_machines),
-        "clicked": with_share(figures.clicked, figures.clicked_by_machines),
-        "opted_out": with_share(figures.opted_out),
-        "bounced_hard": with_share(figures.bounced_hard),
-        "bounced_soft": with_share(figures.bounced_soft),
-        "leads_created": f"{figures.leads_created:,}",
-    }
-
-
-def _show_url(url: "TrackingUrl", *, json: bool) -> None:
-    from jobrunner.cli.output import print_json
-
-    if json:
-        print_json({**as_row(url), "placeholder": url.placeholder})
-    else:
-        typer.echo(url.placeholder)
+app.command("add-url")(urls.add_url)
+app.command("edit-url")(urls.edit_url)
+app.command("remove-url")(urls.remove_url)
 
 
 def _day(option: str, text: str | None) -> date | None:

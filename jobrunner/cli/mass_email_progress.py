@@ -85,7 +85,7 @@ class _Seen:
 
 
 def _print(seen: _Seen) -> None:
-    from jobrunner.cli.campaign import shown_figures
+    from jobrunner.cli.campaign_figures import shown_figures
     from jobrunner.cli.output import record, sentence, table
 
     found, counts = seen.mass_email, seen.counts
