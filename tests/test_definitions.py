@@ -47,6 +47,7 @@ def test_parameters_are_the_jobs_data():
         ({}, "Greet: 'name' is missing"),
         ({"name": "Ada", "time": 2}, "Greet: 'time' is no parameter of it; did you mean times?"),
         ({"name": "Ada", "times": "often"}, "Greet: 'times': input should be a valid integer"),
+        ({"name": 5}, "Greet: 'name': input should be a valid string, got 5"),
         ({"name": "Ada", "tone": "loud"}, "Greet: 'tone': input should be 'kind' or 'dry'"),
     ],
 )

@@ -37,12 +37,15 @@ async def wanted_jobs(
 ) -> "JobFilter":
     """Return which jobs are meant by the options of a command."""
     from jobrunner.cli.moments import parse_moment
+    from jobrunner.errors import InvalidInput
     from jobrunner.queue.listing import STATUSES, JobFilter, find_name, find_scheduled_job_id
 
     capitals = {status.lower(): status for status in STATUSES}
     target_type, colon, target_id = (target or "").partition(":")
     if not colon:
         target_type, target_id = "", target or ""
+    if target is not None and not (target_type or target_id):
+        raise InvalidInput(f"--target is a record's id, or its type and id such as Account:17, got {target!r}")
     return JobFilter(
         statuses=[capitals.get(status.lower(), status) for status in statuses or ()],
         name=None if name is None else await find_name(connection, name),

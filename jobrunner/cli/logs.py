@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobrunner.cli.jobs_options import JobId
+
 if TYPE_CHECKING:
     from jobrunner.queue.joblog import LoggedLine
     from jobrunner.queue.record import JobState
@@ -13,7 +15,7 @@ app = typer.Typer()
 
 @app.command()
 def logs(
-    job_id: Annotated[int, typer.Argument(help="The job's id.", metavar="ID")],
+    job_id: JobId,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job ends; exit 0 if it succeeds, else 1.")
     ] = False,

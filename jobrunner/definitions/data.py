@@ -52,7 +52,8 @@ class DataModel:
                 return f"{place!r} is missing"
             case "extra_forbidden":
                 return f"{place!r} is no parameter of it{nearest(place, names)}"
-        return f"{place!r}: {fault['msg'].lower()}, got {str(fault['input'])[:80]!r}"
+        # As Python writes it, so that 5 and '5' are told apart: that may be all that is wrong.
+        return f"{place!r}: {fault['msg'].lower()}, got {fault['input']!r:.82}"
 
 
 def _field(name: str, parameter: inspect.Parameter) -> Any:

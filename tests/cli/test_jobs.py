@@ -74,6 +74,10 @@ async def test_a_target_by_type_and_id_or_id_alone(call, stage):
     other = await stage.enqueue(target_type="Case", target_id="a1")
     assert [row["id"] for row in (await call("jobs", "list", "--target", "Account:a1")).rows] == [str(job)]
     assert [row["id"] for row in (await call("jobs", "list", "--target", "a1")).rows] == [str(other), str(job)]
+    for nothing in ("", ":"):
+        done = await call("jobs", "list", "--target", nothing)
+        assert (done.code, done.out) == (2, "")
+        assert f"got {nothing!r}" in done.err
 
 
 async def test_the_next_page_is_named(call, stage):

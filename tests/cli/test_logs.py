@@ -23,6 +23,12 @@ async def test_lines_with_attempt_and_level(call, stage):
     assert [line.split(" ", 2)[2] for line in done.lines] == ["[1] INFO job: first", "[2] ERROR job: second"]
 
 
+async def test_an_id_is_a_number(call):
+    done = await call("logs", "abc")
+    assert (done.code, done.out) == (2, "")
+    assert "'abc' is no job's id, which is a whole number" in done.err
+
+
 async def test_as_json(call, stage):
     job = await stage.enqueue()
     assert (await call("logs", job, "--json")).json == []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobrunner import Client
+from jobrunner.config import Configuration
 from jobrunner.services.webhooks.answers import judge
 from jobrunner.services.webhooks.http.reply import Reply
 from jobrunner.services.webhooks.sending.run import FORSAKEN_AFTER
@@ -88,4 +89,6 @@ def test_the_numbers_are_those_of_the_code():
     assert f"`webhook_disable_after` ({settings.webhook_disable_after} h)" in TEXT
     assert f"after {FAILING} failures in a row" in TEXT
     assert f"is given up after {FORSAKEN_AFTER.days} days" in TEXT
+    daemon = Configuration()
+    assert f"when the lease of the dead one is over, in {daemon.lease + daemon.sweep_interval:.0f} s" in TEXT
     assert f"at most {settings.webhook_max_answer} KiB of an answer" in TEXT
