@@ -32,7 +32,10 @@ class Transport(Protocol):
         ...
 
     async def send(self, message: bytes, envelope: Envelope) -> Result:
-        """Hand over one message. What goes wrong is in the result; nothing is raised but a cancellation."""
+        """Hand over one message. What goes wrong is in the result; nothing is raised but a cancellation.
+
+        The message may be in its wire form already (`wire_form`), made at a moment when nobody waited for it.
+        """
         ...
 
     async def close(self) -> None:

@@ -10,7 +10,13 @@ TO_MEND = re.compile(rb"\r(?:[^\n]|\n\.)")
 LINE_WITH_END = LINE_LIMIT + 2
 
 
-def wire_form(message: bytes) -> bytes:
+class WireForm(bytes):
+    """A message as `wire_form` returns it; given again, it is not looked at again."""
+
+    __slots__ = ()
+
+
+def wire_form(message: bytes) -> WireForm:
     """Return the message with CRLF line ends, dots stuffed, and the final dot.
 
     So that exactly one message arrives, a lone CR or LF ends a line here already: servers differ in what they make of
@@ -19,16 +25,18 @@ def wire_form(message: bytes) -> bytes:
     Raises:
         InvalidInput: it holds NUL, or a line over 998 octets.
     """
+    if isinstance(message, WireForm):
+        return message
     if b"\0" in message:
         raise InvalidInput("the message holds a NUL character")
     if _is_in_order(message):
-        return message + b".\r\n"
+        return WireForm(message + b".\r\n")
     # Of octets this knows CR, LF and CRLF, as wanted.
     lines = message.splitlines()
     longest = max(map(len, lines), default=0)
     if longest > LINE_LIMIT:
         raise InvalidInput(f"the message has a line of {longest} octets: {LINE_LIMIT} are allowed")
-    return b"\r\n".join([*(b"." + line if line.startswith(b".") else line for line in lines), b".", b""])
+    return WireForm(b"\r\n".join([*(b"." + line if line.startswith(b".") else line for line in lines), b".", b""]))
 
 
 def _is_in_order(message: bytes) -> bool:

@@ -10,7 +10,7 @@ class Buffer:
     """A few letters, taken in their order, but for receiving domains to which enough connections are busy."""
 
     def __init__(self, *, low: int, domain_concurrency: int) -> None:
-        """`low`: at so many letters or fewer more are wanted."""
+        """`low`: at so many letters or fewer more are wanted, and at twice as many they are to be claimed."""
         self._low = low
         self._concurrency = domain_concurrency
         self._letters: deque[Letter] = deque()
@@ -18,6 +18,8 @@ class Buffer:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._wanted = asyncio.Event()
         self._wanted.set()
+        self._claimable = asyncio.Event()
+        self._claimable.set()
         self._finished = False
 
     def __len__(self) -> int:
@@ -31,6 +33,10 @@ class Buffer:
     async def until_low(self) -> None:
         """Return once more letters are wanted."""
         await self._wanted.wait()
+
+    async def until_soon_low(self) -> None:
+        """Return once it is time to claim more, which takes a while."""
+        await self._claimable.wait()
 
     def put(self, letters: list[Letter]) -> None:
         """Lay letters ready."""
@@ -48,6 +54,7 @@ class Buffer:
         """Throw away what lies ready; no more come."""
         self._letters.clear()
         self._wanted.set()
+        self._claimable.set()
         self.finish()
 
     def take(self) -> Letter | None:
@@ -84,6 +91,10 @@ class Buffer:
         return not self._finished or bool(self._letters)
 
     def _look(self) -> None:
+        if len(self._letters) <= 2 * self._low:
+            self._claimable.set()
+        else:
+            self._claimable.clear()
         if len(self._letters) <= self._low:
             self._wanted.set()
             if self._finished and not self._letters:

@@ -25,7 +25,8 @@ from jobrunner.services.massmail.sending.letters import Writer
 from jobrunner.services.massmail.sending.preparing import Prepared
 from jobrunner.services.massmail.sending.results import Results
 
-LEASED_PER_CONNECTION = 4
+LEASED_PER_CONNECTION = 8
+"""Beside the one that is being sent."""
 LAST_LIMIT = 0.5
 """Seconds for which a run that was cancelled waits for mails under way: little time is left to it."""
 

@@ -50,7 +50,7 @@ class Feeder:
         course, after = self._course, START
         try:
             while course.stopped is None:
-                await course.buffer.until_low()
+                await course.buffer.until_soon_low()
                 wanted = self._portion.take(self._most - len(course.buffer))
                 if course.stopped is not None or wanted < 1:
                     course.sent.has_more = course.sent.has_more or self._portion.is_used_up
@@ -92,9 +92,9 @@ class Feeder:
         items = await self._those_allowed_by_domain(items)
         for begin in range(0, len(items), TOGETHER):
             # A few at a time as they are wanted, while the database is at the ledger's statement: at any other moment
-            # replies of the mail server would wait, and what is to be stored with them.
+            # replies of the mail server would wait, and what is to be stored with them. Signing is done in threads.
             await self._course.buffer.until_low()
-            if len(self._course.buffer):
+            if len(self._course.buffer) and not writer.signs:
                 await self._ledger.at_work()
             if self._course.stopped is not None:
                 return

@@ -64,7 +64,7 @@ class Lanes:
         item, results = letter.item, self._results
         results.in_doubt.add(item.id)
         try:
-            result = await transport.send(letter.message, letter.envelope)
+            result = await transport.send(letter.payload, letter.envelope)
         except asyncio.CancelledError:
             outcome = Outcome.UNKNOWN if transport.phase is Phase.DOT else Outcome.CONNECTION
             self._ledger.add(results.judged(item, Result(outcome, Phase.CONNECT, "the run was stopped")))

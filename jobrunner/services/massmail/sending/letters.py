@@ -6,11 +6,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from jobrunner.errors import JobrunnerError
+from jobrunner.errors import InvalidInput, JobrunnerError
 from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import unsubscribe_fields
 from jobrunner.services.mail.composing.text import one_line
 from jobrunner.services.mail.smtp import Envelope, Outcome, Phase, Result
+from jobrunner.services.mail.smtp.wire import WireForm, wire_form
 from jobrunner.services.mail.templates import Filled, Renderer, RenderingFailed, Values
 from jobrunner.services.massmail.sending.items import Item
 from jobrunner.services.massmail.sending.preparing import Prepared
@@ -22,12 +23,22 @@ NOTIFY = "FAILURE,DELAY"
 """Never of success: nobody reads ten thousand of those."""
 
 
-class Letter(NamedTuple):
+class Draft(NamedTuple):
     """One mail with its envelope."""
 
     item: Item
     message: bytes
     envelope: Envelope
+
+
+class Letter(NamedTuple):
+    """One mail that is ready to go."""
+
+    item: Item
+    message: bytes
+    envelope: Envelope
+    payload: WireForm
+    """The message in its wire form, made before a connection waits for it."""
 
 
 def message_id(item: Item, sender: Address) -> str:
@@ -44,6 +55,11 @@ class Writer:
         self._renderer = _renderer_of(prepared)
         signer = prepared.account.signer
         self._signing = None if signer is None else Signing(signer)
+
+    @property
+    def signs(self) -> bool:
+        """Whether the mails are signed, which takes several times as long as all else about them."""
+        return self._signing is not None
 
     async def __aenter__(self) -> Self:
         """Compile the templates; raises InvalidTemplate where one is refused."""
@@ -65,14 +81,16 @@ class Writer:
         except JobrunnerError as error:
             return [_local(str(error))] * len(items)
         written = [self._guarded(*one) for one in zip(items, values, filled, strict=True)]
-        return written if self._signing is None else await self._signed(self._signing, written, now)
+        if self._signing is not None:
+            written = await self._signed(self._signing, written, now)
+        return [_ready(one) if isinstance(one, Draft) else one for one in written]
 
-    async def _signed(self, signing: Signing, written: list[Letter | Result], now: datetime) -> list[Letter | Result]:
-        letters = [letter for letter in written if isinstance(letter, Letter)]
-        fields = iter(await signing.sign([letter.message for letter in letters], now))
-        return [_with_signature(one, next(fields)) if isinstance(one, Letter) else one for one in written]
+    async def _signed(self, signing: Signing, written: list[Draft | Result], now: datetime) -> list[Draft | Result]:
+        drafts = [one for one in written if isinstance(one, Draft)]
+        fields = iter(await signing.sign([draft.message for draft in drafts], now))
+        return [_with_signature(one, next(fields)) if isinstance(one, Draft) else one for one in written]
 
-    def _guarded(self, item: Item, values: Values, texts: Filled | RenderingFailed) -> Letter | Result:
+    def _guarded(self, item: Item, values: Values, texts: Filled | RenderingFailed) -> Draft | Result:
         if isinstance(texts, RenderingFailed):
             return _local(str(texts))
         try:
@@ -83,7 +101,7 @@ class Writer:
             self._log.exception("item %d: its mail could not be written", item.id)
             return _local(f"its mail could not be written: {error}")
 
-    def _letter(self, item: Item, values: Values, texts: Filled) -> Letter:
+    def _letter(self, item: Item, values: Values, texts: Filled) -> Draft:
         prepared = self._prepared
         token = item.token.hex
         sender = prepared.sender.address
@@ -103,7 +121,7 @@ class Writer:
             headers=headers,
         )
         bounces = prepared.links.bounce_token(item.token) if prepared.settings.mass_email_verp else ""
-        return Letter(item, message, Envelope(prepared.envelope_sender(bounces), recipient.address, token, NOTIFY))
+        return Draft(item, message, Envelope(prepared.envelope_sender(bounces), recipient.address, token, NOTIFY))
 
     def _values(self, item: Item, now: datetime) -> Values:
         prepared = self._prepared
@@ -118,10 +136,17 @@ class Writer:
         return Values({"Person": person, item.target_type: person}, now, language=item.language or "en", names=names)
 
 
-def _with_signature(letter: Letter, fields: bytes | JobrunnerError) -> Letter | Result:
+def _with_signature(draft: Draft, fields: bytes | JobrunnerError) -> Draft | Result:
     if isinstance(fields, JobrunnerError):
         return _local(str(fields))
-    return letter._replace(message=fields + letter.message)
+    return draft._replace(message=fields + draft.message)
+
+
+def _ready(draft: Draft) -> Letter | Result:
+    try:
+        return Letter(*draft, wire_form(draft.message))
+    except InvalidInput as error:
+        return _local(str(error))
 
 
 def _renderer_of(prepared: Prepared) -> Renderer:

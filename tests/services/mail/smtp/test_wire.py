@@ -62,3 +62,10 @@ def test_a_line_is_too_long_wherever_it_stands(lines: list[tuple[int, bytes]]):
             wire_form(message)
     else:
         assert wire_form(message) == b"".join(b"x" * length + b"\r\n" for length, _ in lines) + b".\r\n"
+
+
+def test_what_is_in_its_wire_form_is_not_looked_at_again():
+    wire = wire_form(b".\r\n")
+    assert wire == b"..\r\n.\r\n"
+    assert wire_form(wire) is wire
+    assert wire_form(bytes(wire)) == b"...\r\n..\r\n.\r\n", "a message may look like one"
