@@ -16,6 +16,10 @@ from jobrunner.services.mail.importing.storing.stray_files import AGE, find_stra
 COUNT_UNUSED_FILES = load("jobrunner.services.mail.importing.storing", "count_unused_files")
 
 
+MANY = 5000
+"""Unused files that are looked for at a time: to find them may mean to look at all."""
+
+
 def _root(configuration: Configuration) -> Path:
     return configuration.data_dir / "files"
 
@@ -42,11 +46,15 @@ class UnusedFiles:
         row = await given.connection.fetchrow(COUNT_UNUSED_FILES)
         return Amount(row["files"], row["octets"])
 
-    async def remove(self, given: Occasion, most: int) -> Amount:
-        """Remove some: fewer than rows at a time, since each is a call to the file system."""
+    async def step(self, given: Occasion) -> Amount:
+        """Remove many, a few in each transaction: each is a call to the file system."""
         with _told():
-            removed = await sweep_files(given.connection, _root(given.configuration), batch=min(most, PORTION))
+            removed = await sweep_files(given.connection, _root(given.configuration), batch=MANY)
         return Amount(removed, is_last=removed == 0)
+
+    async def remove(self, given: Occasion, most: int) -> Amount:
+        """Remove nothing: `step` has done it."""
+        return Amount(is_last=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,14 @@ UNUSED_RATES = old_rows(
 )
 
 TARGETS: tuple[CleanupTarget, ...] = (
-    CleanupTarget("files", "Files that no mail or case has any more", AT_ONCE, UnusedFiles(), frees_files=True),
+    CleanupTarget(
+        "files",
+        "Files that no mail or case has any more",
+        AT_ONCE,
+        UnusedFiles(),
+        ahead=UnusedFiles(),
+        frees_files=True,
+    ),
     CleanupTarget("stray-files", "Files that the database does not know", "2 days", StrayFiles(), frees_files=True),
     UNUSED_RATES,
 )

@@ -1,4 +1,4 @@
--- How many files `drop_unused_files` would drop in all, and their size.
+-- How many files `list_unused_files` finds in all, and their size.
 SELECT count(*) AS files, coalesce(sum(f.size), 0)::bigint AS octets
 FROM jobrunner.stored_file AS f
 WHERE f.pinned_until < now()

@@ -19,12 +19,13 @@ from jobrunner.services.mail.importing.staging import INCOMING, place_of, staged
 PIN = timedelta(hours=1)
 """How long a file that nobody names yet is kept: longer than any import takes."""
 PORTION = 200
-"""Files that one sweep removes, if it is not told otherwise."""
+"""Files that one transaction removes, and one sweep, if it is not told otherwise."""
 SYNCING = 8
 """Files that are made safe at the same time."""
 NAME_LENGTH = 64
 
 PIN_FILES = load(__package__, "pin_files")
+LIST_UNUSED_FILES = load(__package__, "list_unused_files")
 DROP_UNUSED_FILES = load(__package__, "drop_unused_files")
 LIST_FILES = load(__package__, "list_files")
 
@@ -78,15 +79,21 @@ async def discard_staged(root: Path, names: Iterable[str]) -> None:
 async def sweep_files(connection: Any, root: Path, *, batch: int = PORTION) -> int:
     """Remove files that nobody names and whose pin ran out, with their rows; return how many: 0 when none is left.
 
-    At most `batch`, so that no transaction lasts; call it again until it returns 0. When no such file is left, what has
-    waited in `incoming` for longer than a pin lasts. Imports and other sweeps may go on meanwhile, and where one was
-    killed the next one goes on. `connection` is one of asyncpg, in no transaction.
+    At most `batch`, PORTION in each transaction, so that none lasts; call it again until it returns 0. To find them may
+    mean to look at all, so let it find many. When no such file is left, what has waited in `incoming` for longer than
+    a pin lasts. Imports and other sweeps may go on meanwhile, and where one was killed the next one goes on.
+    `connection` is one of asyncpg, in no transaction.
     """
-    async with connection.transaction():
-        # Who pins one of them at this moment waits for the commit, makes a new row and puts the file there again.
-        dropped = [row["sha256"] for row in await connection.fetch(DROP_UNUSED_FILES, batch)]
-        await asyncio.to_thread(_remove, root, dropped)
-    return len(dropped) or await asyncio.to_thread(_remove_stale, root, batch)
+    unused = [row["sha256"] for row in await connection.fetch(LIST_UNUSED_FILES, batch)]
+    removed = 0
+    for begin in range(0, len(unused), PORTION):
+        async with connection.transaction():
+            # Who pins one of them at this moment waits for the commit, makes a new row and puts the file there again.
+            rows = await connection.fetch(DROP_UNUSED_FILES, unused[begin : begin + PORTION])
+            dropped = [row["sha256"] for row in rows]
+            await asyncio.to_thread(_remove, root, dropped)
+        removed += len(dropped)
+    return removed or await asyncio.to_thread(_remove_stale, root, batch)
 
 
 async def audit_files(connection: Queryable, root: Path) -> FileAudit:
