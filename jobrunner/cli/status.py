@@ -26,7 +26,8 @@ def status(
     from jobrunner.cli.output import print_json, run
     from jobrunner.cli.session import load_configuration
     from jobrunner.errors import DatabaseUnavailable, LimitExceeded
-    from jobrunner.queue.overview import LEVELS, overview
+    from jobrunner.queue.exceptional import LEVELS
+    from jobrunner.queue.overview import overview
 
     async def look() -> "Overview":
         async with connected("status") as connection:
@@ -52,7 +53,7 @@ def as_json(view: "Overview") -> dict[str, Any]:
     """Return the overview as programs read it."""
     from dataclasses import asdict
 
-    from jobrunner.queue.overview import LEVELS
+    from jobrunner.queue.exceptional import LEVELS
 
     jobs = asdict(view.jobs)
     since, estimated = jobs.pop("since"), jobs.pop("estimated")

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 import jobrunner
-from jobrunner.queue import catalogue, fleet, joblog, listing, overview, record
+from jobrunner.queue import catalogue, fleet, joblog, listing, overview, overview_facts, record
 
 PACKAGE = Path(jobrunner.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.sql") if "migrations" not in path.parts)
@@ -107,10 +107,10 @@ COLUMNS: dict[str, tuple[type, set[str]]] = {
     record.FIND_STATUS: (record.JobState, set()),
     record.LIST_ATTEMPTS: (record.AttemptRecord, set()),
     joblog.READ_LOG: (joblog.LoggedLine, set()),
-    overview.COUNT_SCHEDULES: (overview.ScheduleCounts, set()),
+    overview.COUNT_SCHEDULES: (overview_facts.ScheduleCounts, set()),
     overview.LIST_FAILURES: (overview.Failure, set()),
-    overview.FIND_OLDEST_DUE: (overview.OldestDue, set()),
-    overview.FIND_OLDEST_TRANSACTION: (overview.OldTransaction, set()),
+    overview.FIND_OLDEST_DUE: (overview_facts.OldestDue, set()),
+    overview.FIND_OLDEST_TRANSACTION: (overview_facts.OldTransaction, set()),
     catalogue.LIST_SCHEDULES_OF_JOBS: (catalogue.ScheduleOfJob, {"job"}),
     fleet.LIST_DAEMONS: (fleet.DaemonRow, set()),
 }

@@ -3,6 +3,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from jobrunner.queue import exceptional
 from jobrunner.queue import overview as module
 from jobrunner.queue.overview import (
     COUNT_FINISHED,
@@ -282,7 +283,7 @@ async def test_the_oldest_transaction_is_named(stage, database_url, monkeypatch)
         view = await overview(stage.connection)
         assert "report" in view.oldest_transaction.what
         assert f"process {other.get_server_pid()} of user " in view.oldest_transaction.what
-        monkeypatch.setattr(module, "LONG_TRANSACTION", 0.0)
+        monkeypatch.setattr(exceptional, "LONG_TRANSACTION", 0.0)
         level, sentence = (await exceptions(stage))["OldTransaction"]
         assert level == "Warning"
         assert "a transaction has been open for " in sentence
@@ -303,7 +304,8 @@ async def test_the_worst_comes_first(stage):
 
 
 async def test_beyond_the_limit_numbers_are_estimates(stage, monkeypatch):
-    monkeypatch.setattr(module, "COUNT_LIMIT", 3)
+    for part in (module, exceptional):
+        monkeypatch.setattr(part, "COUNT_LIMIT", 3)
     await stage.daemon()
     for _ in range(4):
         await stage.run("Failed")
