@@ -262,3 +262,21 @@ async def test_never_is_never(house: House):
     report = await house.clean()
     assert report.rows == 0
     assert {one.note for one in report.targets if one.kept is None} == {"kept for ever"}
+
+
+async def test_the_hits_whose_visitors_are_forgotten_are_not_read_again(house: House):
+    """Of thousands of hits of years ago ten still say who made them."""
+    await house.run(
+        "INSERT INTO jobrunner.campaign_log (action, source, action_date, user_agent)"
+        " SELECT 'Opened', 'Human', now() - interval '2 years', CASE WHEN n % 2000 = 0 THEN 'Browser' END"
+        " FROM generate_series(1, 20000) AS n"
+    )
+    await house.run("ANALYZE jobrunner.campaign_log")
+    from jobrunner.db.sql import load
+
+    statement = load("jobrunner.services.massmail", "list_old_visitors")
+    plan = await house.pool.fetch(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) {statement}", "1 year")
+    told = "\n".join(row[0] for row in plan)
+    assert "campaign_log_visitor" in told
+    assert "Rows Removed by Filter" not in told
+    assert (await house.clean("campaign-visitors")).rows == 10
