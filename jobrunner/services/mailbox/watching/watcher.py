@@ -125,14 +125,14 @@ class Watcher(DatabaseLoop):
         await imported("jobrunner.services.mailbox.watching.watch")
         from jobrunner.services.mailbox.watching.watch import CannotWatch
 
-        _, _, task = self._watches.pop(place)
+        _, watch, task = self._watches.pop(place)
         await cancel(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, CannotWatch):
-            log.info("account %d is left to the schedule: %s", place[1], error)
+            log.info("%s is left to the schedule: %s", watch.ref.words, error)
             self._unwatchable[place] = time.monotonic() + TRY_AGAIN
         elif error is not None:
-            log.error("watching account %d failed, and begins anew: %s", place[1], error, exc_info=error)
+            log.error("watching %s failed, and begins anew: %s", watch.ref.words, error, exc_info=error)
         if not self._watches:
             await self._kept.aclose()
 
