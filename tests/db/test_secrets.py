@@ -68,7 +68,8 @@ def test_what_cannot_be_read_is_one_sentence():
     assert f"sealed with the key {keyring.current.id}, and at hand is only {other.current.id}" in unreadable(
         other, sealed
     )
-    assert "none is at hand" in unreadable(Keyring(), sealed)
+    assert "put that key into JOBRUNNER_SECRET_KEYS_FORMER" in unreadable(other, sealed)
+    assert "none is at hand; put that key into JOBRUNNER_SECRET_KEY, or" in unreadable(Keyring(), sealed)
     assert "sealed for another place" in unreadable(keyring, sealed, "smtp_account/13/password")
     assert "sealed for another place" in unreadable(keyring, sealed, "smtp_account/12/dkim_key")
     assert "cut off or was never sealed" in unreadable(keyring, CANARY)

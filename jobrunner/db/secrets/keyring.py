@@ -109,10 +109,11 @@ class Keyring:
             raise SecretUnreadable(f"the secret at {place} cannot be read: it is cut off or was never sealed; {ANEW}")
         if (key := self._find(match[1])) is None:
             known = ", ".join(key.id for key in self._keys)
+            place_of_key = "JOBRUNNER_SECRET_KEYS_FORMER" if known else "JOBRUNNER_SECRET_KEY"
             raise SecretUnreadable(
                 f"the secret at {place} cannot be read: it was sealed with the key {match[1]}, and "
                 + (f"at hand is only {known}" if known else "none is at hand")
-                + f"; put that key into JOBRUNNER_SECRET_KEYS_FORMER, or {ANEW}"
+                + f"; put that key into {place_of_key}, or {ANEW}"
             )
         try:
             secret = key.open(sealed, place)
