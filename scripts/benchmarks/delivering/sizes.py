@@ -26,5 +26,5 @@ HANGS = 17
 FAILS = 34
 """And of the one whose endpoint answers 500."""
 
-LONG = Sizes(rounds=3, array_rounds=1, events=20_000, steady=600, pauses=20, transactions=1_000, emit_rounds=5)
+LONG = Sizes(rounds=3, array_rounds=1, events=20_000, steady=600, pauses=20, transactions=800, emit_rounds=5)
 QUICK = Sizes(rounds=1, array_rounds=0, events=2_000, steady=60, pauses=3, transactions=500, emit_rounds=1)
