@@ -10,8 +10,8 @@ LIST_FAILING_SCHEDULES = load(__package__, "list_failing_schedules")
 
 IN_A_ROW = 3
 """Firings of which nothing but failures came."""
-LOOKED_AT = 50
-"""The last jobs of each scheduled job that are looked at."""
+LOOKED_AT = 200
+"""The last jobs of each scheduled job that are looked at. Of one with a third of that at each firing nothing is said."""
 
 
 async def list_repeated_failures(connection: Queryable, most: int) -> list[str]:

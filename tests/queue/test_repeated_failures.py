@@ -3,7 +3,8 @@
 import pytest
 
 from jobrunner.queue.overview import overview
-from jobrunner.queue.repeated_failures import LOOKED_AT, list_repeated_failures
+from jobrunner.queue.repeated_failures import LIST_FAILING_SCHEDULES, LOOKED_AT, list_repeated_failures
+from tests.queue.plans import rows_touched
 from tests.queue.stage import Stage
 
 
@@ -82,10 +83,30 @@ async def test_of_one_that_fails_for_ever_only_the_last_are_looked_at(stage):
         INSERT INTO jobrunner.job_history
         SELECT (jsonb_populate_record(h, jsonb_build_object('firing', h.firing - make_interval(mins => g)))).*
         FROM jobrunner.job_history AS h
-        CROSS JOIN generate_series(1, 200) AS g
+        CROSS JOIN generate_series(1, $2::integer) AS g
+        WHERE h.id = $1
+        """,
+        id,
+        2 * LOOKED_AT,
+    )
+    (told,) = await list_repeated_failures(stage.connection, 10)
+    assert f"has failed at least {LOOKED_AT} times in a row" in told
+
+
+async def test_what_is_read_does_not_grow_with_the_history(stage):
+    """Not even where each of its jobs only prepared others, of which there were none."""
+    nightly = await stage.schedule("Nightly")
+    id = await came(stage, nightly, "Success", preparing=True)
+    await stage.connection.execute(
+        """
+        INSERT INTO jobrunner.job_history
+        SELECT (jsonb_populate_record(h, jsonb_build_object('finished_at', h.finished_at - make_interval(secs => g)))).*
+        FROM jobrunner.job_history AS h
+        CROSS JOIN generate_series(1, 5000) AS g
         WHERE h.id = $1
         """,
         id,
     )
-    (told,) = await list_repeated_failures(stage.connection, 10)
-    assert f"has failed at least {LOOKED_AT} times in a row" in told
+    await stage.connection.execute("ANALYZE")
+    assert await list_repeated_failures(stage.connection, 10) == []
+    assert await rows_touched(stage.connection, LIST_FAILING_SCHEDULES, 3, 10, LOOKED_AT) < 3 * LOOKED_AT
