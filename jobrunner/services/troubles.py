@@ -9,6 +9,7 @@ from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
 from jobrunner.services.mailbox.sent.troubles import list_storing_troubles
 from jobrunner.services.massmail.troubles import list_link_troubles, list_mailing_troubles
 from jobrunner.services.popups.troubles import list_popup_troubles
+from jobrunner.services.reminders.troubles import list_reminder_troubles
 from jobrunner.services.webhooks.troubles import list_webhook_troubles
 
 LOOKS = (
@@ -17,6 +18,7 @@ LOOKS = (
     list_storing_troubles,
     list_webhook_troubles,
     list_popup_troubles,
+    list_reminder_troubles,
     list_disk_troubles,
     list_mailing_troubles,
     list_link_troubles,

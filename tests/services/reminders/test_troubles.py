@@ -1,0 +1,23 @@
+"""E-mail reminders that are due and that nobody takes up are said by `jobrunner status`."""
+
+from typing import Any
+
+from jobrunner.services.records import add_meeting, add_user
+from jobrunner.services.reminders.troubles import list_reminder_troubles
+
+
+async def test_reminders_that_nobody_takes_up_are_a_trouble(connection: Any):
+    ann = await add_user(connection, "Ann", "ann@example.org")
+    start = await connection.fetchval("SELECT now() + interval '2 hours'")
+    await add_meeting(connection, "Budget", start, attendees=[ann], reminders=[("Email", 3600)])
+    assert await list_reminder_troubles(connection) == []
+    await connection.execute("UPDATE jobrunner.reminder SET next_attempt_at = now() - interval '6 minutes'")
+
+    (told,) = await list_reminder_troubles(connection)
+    assert told.startswith("1 e-mail reminder should have gone since 20")
+    assert "SendEmailReminders did not take them up" in told
+
+    await connection.execute("UPDATE jobrunner.reminder SET reason = 'the account is paused'")
+    assert await list_reminder_troubles(connection) == [], "of that the account tells"
+    await connection.execute("UPDATE jobrunner.reminder SET reason = NULL, start_at = now() - interval '2 hours'")
+    assert await list_reminder_troubles(connection) == [], "too late: it is missed, and says so itself"
