@@ -184,7 +184,8 @@ async def test_redirects_are_not_followed(stage: Stage):
     await stage.emit(1)
     await stage.run()
     assert len(stage.endpoints.arrivals) == 1
-    assert "set that URL" in await stage.of(webhook, "last_error")
+    reason = await stage.of(webhook, "last_error")
+    assert f"a redirect to http://127.0.0.1:{stage.endpoints.port};" in reason
 
 
 async def test_its_time_slice_over_it_leaves_the_rest_to_the_next(stage: Stage):
