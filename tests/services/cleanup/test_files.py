@@ -160,3 +160,14 @@ async def test_how_much_of_a_disk_is_free(small_disk: Path, own: Connection):
     assert re.match(rf"of the disk with {folder} only [0-4]\.[0-9] % are free: ", told)
     (small_disk / "filler").unlink()
     assert await list_disk_troubles(own, Configuration(data_dir=folder)) == []
+
+
+async def test_files_that_another_one_is_removing_are_left_to_it_and_it_is_said(house: House):
+    """As a clean-up that was killed, until the server learns of it."""
+    content = b"x" * 32
+    await house.run("INSERT INTO jobrunner.stored_file VALUES ($1, 5, now() - interval '1 hour')", content)
+    async with house.connect() as other, other.transaction():
+        await other.execute("SELECT FROM jobrunner.stored_file AS f FOR UPDATE")
+        report = await house.clean("files")
+    assert (report.rows, report.targets[0].note) == (0, "in use: what is left goes with the next run")
+    assert (await house.clean("files")).rows == 1

@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.services.mail.importing.parsing import ParsedMail
@@ -83,6 +85,9 @@ async def sweep_files(connection: Any, root: Path, *, batch: int = PORTION) -> i
     mean to look at all, so let it find many. When no such file is left, what has waited in `incoming` for longer than
     a pin lasts. Imports and other sweeps may go on meanwhile, and where one was killed the next one goes on.
     `connection` is one of asyncpg, in no transaction.
+
+    Raises:
+        asyncpg.LockNotAvailableError: all that it found are held by others at this moment.
     """
     unused = [row["sha256"] for row in await connection.fetch(LIST_UNUSED_FILES, batch)]
     removed = 0
@@ -93,6 +98,8 @@ async def sweep_files(connection: Any, root: Path, *, batch: int = PORTION) -> i
             dropped = [row["sha256"] for row in rows]
             await asyncio.to_thread(_remove, root, dropped)
         removed += len(dropped)
+    if unused and not removed:
+        raise asyncpg.LockNotAvailableError("all unused files that were found are held by others")
     return removed or await asyncio.to_thread(_remove_stale, root, batch)
 
 
