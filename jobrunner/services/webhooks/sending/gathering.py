@@ -15,10 +15,19 @@ class Gatherer(Generic[Question, Answer]):
     all questions of then and later.
     """
 
-    def __init__(self, name: str, *work: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]) -> None:
-        """Each of `work` makes one call at a time: it gets questions, and returns the answers in their order."""
+    def __init__(
+        self,
+        name: str,
+        *work: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        most: int | None = None,
+    ) -> None:
+        """Each of `work` makes one call at a time: it gets questions, and returns the answers in their order.
+
+        `most`: questions in a call; None for all that wait.
+        """
         self._name = name
         self._work = work
+        self._most = most
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -59,8 +68,10 @@ class Gatherer(Generic[Question, Answer]):
         while self.error is None:
             await self._wanted.wait()
             await asyncio.sleep(0)  # those who ask in the same moment come along
-            asked, self._waiting = self._waiting, []
-            self._wanted.clear()
+            most = self._most or len(self._waiting)
+            asked, self._waiting = self._waiting[:most], self._waiting[most:]
+            if not self._waiting:
+                self._wanted.clear()
             if not asked:
                 continue
             try:

@@ -15,6 +15,9 @@ from jobrunner.services.webhooks.sending.judging import Settlement
 from jobrunner.services.webhooks.sending.webhook import Webhook
 from jobrunner.services.webhooks.troubles import FAILING
 
+MOST = 12
+"""Results in a statement. With all that wait in one, the lanes come to move together, and the daemon waits for them."""
+
 
 class Entry(NamedTuple):
     """One request and what came of it."""
@@ -40,7 +43,7 @@ class Ledger:
         self._disable_after = disable_after
         self._log = log
         self.gatherer: Gatherer[Entry, bool] = Gatherer(
-            "ledger of webhooks", *(partial(self._write, line) for line in lines)
+            "ledger of webhooks", *(partial(self._write, line) for line in lines), most=MOST
         )
 
     async def settle(self, webhook: Webhook, batch: Batch, settlement: Settlement) -> bool:
