@@ -9,6 +9,7 @@ CREATE TYPE jobrunner.webhook_format AS ENUM (
 CREATE TYPE jobrunner.webhook_health AS ENUM (
     'healthy',
     'backing_off',  -- it failed last, and is tried again at next_attempt_at
+    'unsignable',   -- its secret cannot be opened here, which is no fault of its endpoint; looked at again at next_attempt_at
     'disabled'      -- it failed for too long, is gone (410) or refused by the address guard; until somebody enables it
 );
 

@@ -73,7 +73,7 @@ class WebhookRecord(WebhookEntry):
     id: int
     revision: int
     created_at: datetime
-    health: Literal["healthy", "backing_off", "disabled"]
+    health: Literal["healthy", "backing_off", "unsignable", "disabled"]
     disabled_reason: str | None
     first_failure_at: datetime | None
     failures: int

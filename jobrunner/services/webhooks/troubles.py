@@ -12,14 +12,16 @@ FAILING = 4
 
 
 async def list_webhook_troubles(connection: Queryable) -> list[str]:
-    """Return a sentence for each webhook that is disabled or has failed several times in a row."""
+    """Return a sentence for each webhook that is disabled, cannot be signed for, or fails again and again."""
     sentences = []
     for row in await connection.fetch(LIST_TROUBLES, FAILING):
         name = label(row["id"], row["event"], row["url"])
-        if row["is_disabled"]:
+        if row["health"] == "disabled":
             sentences.append(
                 f"{name} gets nothing: {row['reason']}; `jobrunner webhook enable {row['id']}` lets it go on"
             )
+        elif row["health"] == "unsignable":
+            sentences.append(f"{name} gets nothing, since a daemon cannot sign for it: {row['reason']}")
         else:
             sentences.append(
                 f"{name} has failed {row['failures']} times in a row: {row['reason']}; it is tried again at "

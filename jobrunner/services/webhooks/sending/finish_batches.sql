@@ -110,7 +110,7 @@ WITH result AS MATERIALIZED (
     SET failures = j.failures,
         guard_failures = j.guard_failures,
         first_failure_at = j.first_failure_at,
-        last_error = CASE WHEN j.pause IS NULL AND j.disable IS NULL THEN w.last_error ELSE left(j.reason, 1000) END,
+        last_error = CASE WHEN j.pause IS NOT NULL OR j.disable IS NOT NULL THEN left(j.reason, 1000) END,
         health = CASE WHEN j.disable IS NOT NULL THEN 'disabled' WHEN j.pause IS NOT NULL THEN 'backing_off' ELSE 'healthy' END::jobrunner.webhook_health,
         disabled_reason = left(j.disable, 1000),
         next_attempt_at = CASE WHEN j.disable IS NULL AND j.pause IS NOT NULL THEN now() + j.pause END,

@@ -6,7 +6,6 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from jobrunner.services.webhooks.answers import Verdict, judge
 from jobrunner.services.webhooks.http.poster import Poster
@@ -167,9 +166,7 @@ class Lanes:
         return True
 
     async def _post(self, webhook: Webhook, batch: Batch) -> tuple[Reply, Verdict]:
-        if webhook.signer is None:
-            reply = Reply(None, None, webhook.unusable, None, None, "", None, 0, datetime.now(UTC))
-            return reply, judge(reply)
+        assert webhook.signer is not None, "who cannot sign is not given a lane"
         headers = webhook.signer.headers(batch.message_id, int(time.time()), batch.body)
         headers["webhook-event"] = batch.event
         headers["webhook-attempt"] = str(batch.attempt)

@@ -34,6 +34,8 @@ RESULT_PATIENCE = 600.0
 FORSAKEN_AFTER = timedelta(days=7)
 """After which what waits for a webhook that is off is given up."""
 FORSAKEN_PORTION = 1000
+UNSIGNABLE_PAUSE = timedelta(minutes=1)
+"""Between two looks at a webhook whose secret cannot be opened here: the key may come, or another daemon have it."""
 FULL_LOOK_EVERY = 0.25
 """Seconds between two looks at all webhooks, for what has become due."""
 FULL_LOOK_SHARE = 20.0
@@ -218,8 +220,18 @@ class Run:
         )
         self._is_crowded = len(rows) >= room
         for row in rows:
-            lanes.open(Webhook.of_row(row, self._keyring))
+            webhook = Webhook.of_row(row, self._keyring)
+            if webhook.signer is not None:
+                lanes.open(webhook)
+            else:
+                await self._put_off(webhook)
         return bool(rows)
+
+    async def _put_off(self, webhook: Webhook) -> None:
+        self.log.warning("%s: nothing can be signed, and nothing is sent: %s", webhook.label, webhook.unusable)
+        await self._side.fetch(
+            load(__package__, "put_webhook_off"), self._token, webhook.id, webhook.unusable, UNSIGNABLE_PAUSE
+        )
 
     @property
     def _lease(self) -> timedelta:

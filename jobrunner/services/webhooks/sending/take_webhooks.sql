@@ -39,7 +39,13 @@ WITH next AS (
     FOR UPDATE SKIP LOCKED
 ), leased AS (
     UPDATE jobrunner.webhook AS w
-    SET sender_token = $1::bigint,
+    SET health = CASE
+            WHEN w.health <> 'unsignable' THEN w.health
+            WHEN w.failures > 0 THEN 'backing_off'
+            ELSE 'healthy'
+        END,
+        last_error = CASE WHEN w.health <> 'unsignable' THEN w.last_error END,
+        sender_token = $1::bigint,
         sender_job = sender.id,
         sender_claim = sender.claim_id,
         sender_until = now() + $3::interval

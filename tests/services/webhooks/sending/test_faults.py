@@ -1,11 +1,14 @@
 """What endpoints answer, and what becomes of deliveries and webhooks."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from jobrunner.services.webhooks.sending.run import UNSIGNABLE_PAUSE
+from jobrunner.services.webhooks.troubles import list_webhook_troubles
 from tests.services.webhooks.stage import Arrival, Stage, answers
 
 
@@ -365,15 +368,42 @@ async def test_one_that_is_switched_off_gets_no_further_request(stage: Stage):
     assert await stage.statuses() == ["Success", "Pending", "Pending"]
 
 
-async def test_a_secret_that_cannot_be_opened_is_a_fault_in_words(stage: Stage):
+async def test_a_secret_that_cannot_be_opened_is_no_fault_of_the_endpoint(stage: Stage):
+    """Neither it nor what waits for it has failed: `status` says what is wrong, and once it is mended all arrives."""
     webhook = await stage.webhook()
     await stage.pool.execute("UPDATE jobrunner.webhook_secret SET id = id + 100")
     await stage.emit(1)
-    await stage.run()
-    health, error = await stage.of(webhook, "health::text", "last_error")
-    assert health == "backing_off"
+    for _ in range(3):
+        await stage.run()
+        await stage.pool.execute("UPDATE jobrunner.webhook SET next_attempt_at = now()")
+    health, error, failures = await stage.of(webhook, "health::text", "last_error", "failures")
+    assert (health, failures) == ("unsignable", 0)
     assert "cannot be read" in error
+    assert await stage.deliveries("status::text", "attempts") == [("Pending", 0)]
     assert stage.endpoints.arrivals == []
+    (trouble,) = await list_webhook_troubles(stage.pool)
+    assert "gets nothing, since a daemon cannot sign for it" in trouble
+    assert error in trouble
+
+    await stage.pool.execute("UPDATE jobrunner.webhook_secret SET id = id - 100")
+    await stage.run()
+    assert len(stage.endpoints.arrivals) == 1
+    assert await stage.of(webhook, "health::text", "last_error", "failures") == ("healthy", None, 0)
+    assert await list_webhook_troubles(stage.pool) == []
+
+
+async def test_one_that_cannot_be_signed_for_is_looked_at_a_minute_later(stage: Stage):
+    webhook = await stage.webhook()
+    await stage.pool.execute("DELETE FROM jobrunner.webhook_secret")
+    await stage.emit(1)
+    await stage.run()
+    pause = await stage.of(webhook, "next_attempt_at - served_at")
+    assert pause == UNSIGNABLE_PAUSE
+    (due,) = await stage.pool.fetchrow(
+        "SELECT max(execute_at) - (SELECT next_attempt_at FROM jobrunner.webhook) FROM jobrunner.job "
+        "WHERE name = 'ProcessWebhookQueue' AND status = 'Pending'"
+    )
+    assert abs(due) <= timedelta(seconds=1)
 
 
 async def test_many_failures_at_once(stage: Stage):
