@@ -42,12 +42,12 @@ async def holds_of(connection: Queryable, mass_email: MassEmail, counts: ItemCou
     """
     if mass_email.finished_at is not None:
         return []
-    call = f"`jobrunner mass-email %s {shlex.quote(mass_email.name)}`"
+    name = shlex.quote(mass_email.name)
     if mass_email.status == "Draft":
-        return [Hold(f"it is a draft: {call % 'start'} starts it", needs_a_person=True)]
+        return [Hold(f"it is a draft: `jobrunner mass-email start {name}` starts it", needs_a_person=True)]
     if mass_email.status == "Paused":
         why = mass_email.reason or "paused"
-        return [Hold(f"{why}; {call % 'resume'} lets it go on", needs_a_person=True)]
+        return [Hold(f"{why}; `jobrunner mass-email resume {name}` lets it go on", needs_a_person=True)]
     holds: list[Hold] = []
     if mass_email.is_held_back:
         campaign = f"`jobrunner campaign edit {shlex.quote(mass_email.campaign or '')} --status active`"

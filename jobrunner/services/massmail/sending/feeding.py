@@ -57,12 +57,15 @@ class Feeder:
                     return
                 claimed = await self._items.claim(self._side, wanted, after)
                 items = claimed.items
-                self._results.leased.update(item.id for item in items)
-                self._portion.give_back(wanted - len(items))
+                # Where a lease ran out before its letter's turn came, that letter lies ready still: it and a second one
+                # of the same item could go at the same time, over two connections.
+                fresh = [item for item in items if item.id not in self._results.leased]
+                self._results.leased.update(item.id for item in fresh)
+                self._portion.give_back(wanted - len(fresh))
                 if items:
                     after = (items[-1].next_attempt_at, items[-1].id)
-                    await self._lay_ready(writer, items)
-                await self._give_back(claimed.allowance.granted - len(items))
+                    await self._lay_ready(writer, fresh)
+                await self._give_back(claimed.allowance.granted - len(fresh))
                 if not items and not await self._is_worth_asking_again(claimed.allowance, after):
                     return
                 if not items:

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from jobrunner.services.massmail.sending.buffer import Buffer
+from jobrunner.services.massmail.sending.letters import Letter
 from tests.services.mail.smtp.scripted_server import ScriptedServer
 from tests.services.massmail.sending.stage import HoldingServer, Stage
 
@@ -45,11 +47,40 @@ async def test_a_change_while_the_item_is_leased_holds_it_back(stage: Stage, cha
         server.goes_on.set()
         await running
 
-    assert leased == 10, "a lease of twice the connections"
+    assert leased == 10
     item = await stage.item(VICTIM)
     assert (item["state"], item["reason"]) == ("Skipped", reason)
     assert len(server.messages) == 9
     assert await stage.state() == ("Complete", None)
+
+
+async def test_a_lease_that_runs_out_before_its_turn_makes_no_second_letter(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    """Stepped: eight are leased, the first one's mail waits for its answer until the leases of the others are over."""
+    laid: list[int] = []
+
+    def put(buffer: Buffer, letters: list[Letter]) -> None:
+        laid.extend(letter.item.id for letter in letters)
+        lay(buffer, letters)
+
+    lay = Buffer.put
+    monkeypatch.setattr(Buffer, "put", put)
+    async with HoldingServer("DOT") as server:
+        await stage.add_mailing(server.port, 8)
+        running = asyncio.create_task(stage.run())
+        await server.held.wait()
+        assert (
+            await stage.pool.execute(
+                "UPDATE jobrunner.queue_item SET sender_until = now() - interval '1 s' WHERE status = 'Pending'"
+            )
+            == "UPDATE 7"
+        )
+        server.goes_on.set()
+        await running
+
+    assert len(laid) == len(set(laid)) == len(server.messages) == 8
+    assert await stage.counts() == {"Sent": 8}
 
 
 async def test_informational_mail_goes_all_the_same_but_not_to_what_is_invalid(stage: Stage):

@@ -183,3 +183,10 @@ async def test_deferred_mails_are_tried_at_their_moment_and_few_runs_are_started
         await stage.run()
         (moment,) = await wakes(stage)
     assert moment >= now + timedelta(seconds=5)
+
+
+async def test_what_lets_a_draft_go_is_said_whatever_it_is_called(stage: Stage) -> None:
+    mailing = await stage.add_mailing(1, 1, name="5 % off", starts=False)
+    async with stage.connect() as connection:
+        (hold,) = await holds_of(connection, await find_mass_email(connection, str(mailing)))
+    assert hold.reason == "it is a draft: `jobrunner mass-email start '5 % off'` starts it"
