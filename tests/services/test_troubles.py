@@ -94,6 +94,9 @@ async def test_a_mailbox_that_is_not_read(connection, info):
         "the inbound e-mail 'Info' is not read: paused: LOGIN refused; `jobrunner inbound-email test Info` looks what "
         "is wrong, `jobrunner inbound-email resume Info` ends that"
     )
+    await connection.execute("UPDATE jobrunner.inbound_email SET name = '5 % off'")
+    (told,) = await list_fetching_troubles(connection)
+    assert "`jobrunner inbound-email test '5 % off'` looks" in told
     await fetching.resume(connection, info.kind, info.id)
     await fetching.pause(connection, info.kind, info.id, "holiday")
     assert await list_fetching_troubles(connection) == []

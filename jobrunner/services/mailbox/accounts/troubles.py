@@ -35,8 +35,10 @@ def _is_in_trouble(state: State) -> bool:
 def _sentence(name: str, command: str, state: State) -> str:
     account = f"the {command.replace('-', ' ').replace('email', 'e-mail')} {name!r} is"
     if state.paused_kind is not None:
-        call = f"`jobrunner {command} %s {shlex.quote(name)}`"
-        advice = f"{call % 'test'} looks what is wrong, {call % 'resume'} ends that"
+        quoted = shlex.quote(name)
+        advice = (
+            f"`jobrunner {command} test {quoted}` looks what is wrong, `jobrunner {command} resume {quoted}` ends that"
+        )
         return f"{account} not read: paused: {state.pause_reason}; {advice}"
     if state.retry_at is None:
         return f"{account} read, but {state.folder_trouble}"

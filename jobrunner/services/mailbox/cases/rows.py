@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from jobrunner.db.queryable import Queryable
+from jobrunner.db.refusals import refusals_in_words
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput, NotFound
 from jobrunner.services.mail.entry_checks import check_choice, check_line
-from jobrunner.services.mailbox.accounts.table import refusals_in_words
 from jobrunner.services.mailbox.cases.opening import DESCRIPTION_LIMIT
 from jobrunner.services.notifications import notify
 

@@ -166,7 +166,7 @@ class _Import:
         if filter is not None and filter.action == "Skip":
             log.info(
                 "the mail %s in %s of %s is skipped by the filter %s",
-                mail.message_id or message.uid, self.batch.folder.name, self.batch.account.id, filter.name,
+                mail.message_id or message.uid, self.batch.folder.name, self.batch.account.words, filter.name,
             )  # fmt: skip
             return Outcome(message.uid, "Skipped", mail, filter=filter.name)
         return None

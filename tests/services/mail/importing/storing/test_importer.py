@@ -259,7 +259,7 @@ async def test_a_mail_that_is_skipped_leaves_the_checkpoint_behind_it(office: Of
     with caplog.at_level("INFO", logger="jobrunner.mail"):
         outcomes = await office.take(account, letter(subject="Best spam ever"), letter(message_id="<2@x>"))
     assert [(outcome.result, outcome.filter) for outcome in outcomes] == [("Skipped", "No spam"), ("Imported", None)]
-    assert "skipped by the filter No spam" in caplog.text
+    assert f"in INBOX of the personal account {account.id} is skipped by the filter No spam" in caplog.text
     assert (await office.count("email"), await office.column(CHECKPOINT)) == (1, [2])
 
 
