@@ -22,8 +22,9 @@ TIMES: dict[Parent, str] = {"job_history_done": "finished_at", "job_history_fail
 LIST_DAYS = load(__package__, "list_days")
 COUNT_KEPT_RUNS = load(__package__, "count_kept_runs")
 LAST_MOMENT = "SELECT now() - $1::text::interval"
-DROP_LIMIT = 30.0
-"""Seconds that it may take to drop a day; nearly all of it is to move the runs that are kept."""
+STATEMENT_LIMIT = 30.0
+"""Seconds that a statement may take: somebody may have a day for himself. To drop one nearly all of it is to move the runs
+that are kept."""
 COUNTED = 5_000_000
 """Rows of a day that are counted one by one."""
 
@@ -55,13 +56,13 @@ class OldDays:
         for day in await given.connection.fetch(LIST_DAYS, self.parent, before):
             rows[day["name"]] = await self._rows_of(given, day)
             # One statement and no transaction: what holds up the ends of jobs is over when it is.
-            dropped = await given.connection.fetchval(DROP_DAY, self.parent, day["ended_at"], timeout=DROP_LIMIT)
+            dropped = await given.connection.fetchval(DROP_DAY, self.parent, day["ended_at"], timeout=STATEMENT_LIMIT)
             if dropped is not None:
                 return Amount(rows.get(f"jobrunner.{dropped}", 0))
         if rows:
             raise asyncpg.LockNotAvailableError(f"each day of {self.parent} that is over is in use")
         # At last, since yesterday is among them. Where no daemon runs nobody else makes them.
-        await given.connection.fetchval(CREATE_PARTITIONS, DAYS_AHEAD, timeout=DROP_LIMIT)
+        await given.connection.fetchval(CREATE_PARTITIONS, DAYS_AHEAD, timeout=STATEMENT_LIMIT)
         return Amount(is_last=True)
 
     async def remove(self, given: Occasion, most: int) -> Amount:
@@ -83,13 +84,16 @@ class OldDays:
             return int(day["estimate"])
         try:
             async with given.connection.transaction():
-                rows: int = await given.connection.fetchval(f"SELECT count(*) FROM {day['name']}")  # noqa: S608
+                rows: int = await given.connection.fetchval(
+                    f"SELECT count(*) FROM {day['name']}",  # noqa: S608
+                    timeout=STATEMENT_LIMIT,
+                )
         except asyncpg.UndefinedTableError:  # a daemon, or another clean-up, has dropped it meanwhile
             return 0
         if self.parent == "job_log":
             return rows
         failed = self.parent == "job_history_failed"
-        kept: int = await given.connection.fetchval(COUNT_KEPT_RUNS, day["ended_at"], failed)
+        kept: int = await given.connection.fetchval(COUNT_KEPT_RUNS, day["ended_at"], failed, timeout=STATEMENT_LIMIT)
         return max(rows - kept, 0)
 
     def _single(self, given: Occasion) -> str:

@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from jobrunner.db.connection import Connection
+from jobrunner.queue import finished
 from jobrunner.queue.retention import DROP_DAY, Retention
 from jobrunner.queue.settings import Settings
 from jobrunner.scheduling.firing import fire
@@ -187,6 +190,16 @@ async def test_a_history_in_use_is_tried_three_times_and_holds_up_ends_of_jobs_f
     assert await there(house.pool, day)
     await house.clean("jobs")
     assert not await there(house.pool, day)
+
+
+async def test_a_day_that_somebody_has_for_himself_holds_up_no_clean_up(house: House, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(finished, "STATEMENT_LIMIT", 0.2)
+    day = await make_day(house.pool, "job_history_done", 40)
+    async with house.connect() as rewriting, rewriting.transaction(), asyncio.timeout(20):
+        await rewriting.execute(f"LOCK TABLE jobrunner.{day} IN ACCESS EXCLUSIVE MODE")
+        report = await house.clean("jobs")
+    assert report.targets[0].note == "in use: what is left goes with the next run"
+    assert await there(house.pool, day)
 
 
 async def test_where_no_daemon_runs_the_days_ahead_are_made_by_it(house: House):
