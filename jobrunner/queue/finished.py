@@ -23,8 +23,8 @@ LIST_DAYS = load(__package__, "list_days")
 COUNT_KEPT_RUNS = load(__package__, "count_kept_runs")
 LAST_MOMENT = "SELECT now() - $1::text::interval"
 STATEMENT_LIMIT = 30.0
-"""Seconds that a statement may take: somebody may have a day for himself. To drop one nearly all of it is to move the runs
-that are kept."""
+"""Seconds that a statement may take: somebody may have a day for himself. Of a drop nearly all is to move
+the runs that are kept."""
 COUNTED = 5_000_000
 """Rows of a day that are counted one by one."""
 
