@@ -9,7 +9,7 @@ import typer
 from jobrunner.cli import campaign_urls as urls
 from jobrunner.cli.campaign_urls import URL_COLUMNS, Name
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import as_row, changes, done, in_transaction, who, with_database
+from jobrunner.cli.mail_records import all_done, as_row, changes, done, in_transaction, who, with_database
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -200,8 +200,7 @@ def remove(names: Names, json: AsJson = False) -> None:
             await find_campaign(line, name)
         return [await remove_campaign(line, name) for name in names]
 
-    for removed in in_transaction(write):
-        done("removed", removed, json=json)
+    all_done("removed", in_transaction(write), json=json)
 
 
 app.command("add-url")(urls.add_url)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import as_row, changes, done, in_transaction, read_bytes, read_text, who, with_database
+from jobrunner.cli.mail_records import (
+    all_done,
+    as_row,
+    changes,
+    done,
+    in_transaction,
+    read_bytes,
+    read_text,
+    who,
+    with_database,
+)
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -154,8 +164,7 @@ def remove(names: Names, json: AsJson = False) -> None:
             await find_email_template(line, name)
         return [await remove_email_template(line, name) for name in names]
 
-    for removed in in_transaction(write):
-        done("removed", removed, json=json)
+    all_done("removed", in_transaction(write), json=json)
 
 
 @app.command()

@@ -7,7 +7,7 @@ import typer
 from jobrunner.cli import mass_email_options as option
 from jobrunner.cli import mass_email_states as states
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import as_row, changes, done, given, in_transaction, who, with_database
+from jobrunner.cli.mail_records import all_done, as_row, changes, done, given, in_transaction, who, with_database
 from jobrunner.cli.mass_email_progress import items, status
 from jobrunner.cli.mass_email_trial import send_test
 from jobrunner.cli.options import AsJson
@@ -196,5 +196,4 @@ def remove(names: option.Names, json: AsJson = False) -> None:
             await remove_mass_email(line, one)
         return found
 
-    for removed in in_transaction(write):
-        done("removed", removed, json=json)
+    all_done("removed", in_transaction(write), json=json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mail_records import as_row, done, in_transaction, who, with_database
+from jobrunner.cli.mail_records import all_done, as_row, done, in_transaction, who, with_database
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def remove(names: Names, json: AsJson = False) -> None:
             await find_target_list(line, name)
         return [await remove_target_list(line, name) for name in names]
 
-    for removed in in_transaction(write):
-        done("removed", removed, json=json)
+    all_done("removed", in_transaction(write), json=json)
 
 
 @app.command()

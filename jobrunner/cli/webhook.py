@@ -174,14 +174,19 @@ def remove(
     json: AsJson = False,
 ) -> None:
     """Remove webhooks with their deliveries; a wrong id removes nothing."""
+    from jobrunner.cli.output import print_json
     from jobrunner.services.webhooks.table import find_webhook, remove_webhook
 
     async def write(here: Here) -> "list[WebhookRecord]":
         found = {(await find_webhook(here.connection, one)).id for one in webhooks}  # one may be named twice
         return [await remove_webhook(here.connection, str(id)) for id in sorted(found)]
 
-    for removed in with_webhooks(write):
-        _done("removed", removed, json=json)
+    removed = with_webhooks(write)
+    if json:
+        print_json([_row(record) for record in removed])
+        return
+    for record in removed:
+        _done("removed", record, json=False)
 
 
 @app.command()

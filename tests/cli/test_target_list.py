@@ -55,6 +55,10 @@ async def test_the_life_of_a_list(call, connection):
     assert (await call("target-list", "show", "Spring", "--json")).json["lead_count"] == 1
     assert (await call("target-list", "remove-members", "Spring", "x", "--type", "Leads")).out == "removed 1\n"
     assert (await call("target-list", "remove", "Spring")).out == f"removed {number} Spring\n"
+    for name in ("Summer", "Autumn"):
+        await call("target-list", "add", name)
+    removed = (await call("target-list", "remove", "Summer", "Autumn", "--json")).json
+    assert [one["name"] for one in removed] == ["Summer", "Autumn"]
     assert await counts(connection) == [0, 1, 0]
 
 

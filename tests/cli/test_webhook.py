@@ -54,8 +54,10 @@ async def test_the_life_of_a_webhook(call, stage: Stage):
     assert (await call("webhook", "remove", 1, 2)).code == 2
     done = await call("webhook", "add", "--event", "Account.*", "--url", url)
     assert "Warning: webhook 1 tells the same URL of the same events" in done.err
+    assert (await call("webhook", "add", "--event", "Task.*", "--url", url)).code == 0
     done = await call("webhook", "remove", 1, 2, 1)
     assert (done.code, [line.split(" (")[0] for line in done.lines]) == (0, ["removed webhook 1", "removed webhook 2"])
+    assert [one["id"] for one in (await call("webhook", "remove", 3, "--json")).json] == [3]
     assert (await call("webhook", "list")).rows == []
 
 
