@@ -125,11 +125,11 @@ class Poster:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send a body and return what came of it.
 
-        Content-Type, User-Agent and Accept-Encoding are added. Where a connection that was kept alive ends within a
+        The headers of `FIELDS` are added. Where a connection that was kept alive ends within a
         second and before any octet of an answer, the same is sent once more at once.
 
         Raises:
-            ValueError: a header holds a line break or NUL, which is never sent.
+            ValueError: a header holds a line break or another control character, which is never sent.
         """
         started = monotonic()
         arrived = _Arrived()
