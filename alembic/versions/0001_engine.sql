@@ -749,8 +749,8 @@ BEGIN
         ORDER BY c.relname
     LOOP
         BEGIN
-            -- Not waited for: DROP would hold the parent meanwhile, and with it every job that ends. These wait behind us,
-            -- too, while we wait for the parent below: for those that have it just now, and for no report.
+            -- Not waited for: DROP would hold the parent meanwhile, and with it every job that ends. While we wait for the
+            -- parent below, they wait behind us, too: so that is long enough for jobs that end just now, and for no report.
             EXECUTE pg_catalog.format('LOCK TABLE jobrunner.%I IN ACCESS EXCLUSIVE MODE NOWAIT', partition);
         EXCEPTION
             WHEN lock_not_available OR undefined_table THEN CONTINUE;

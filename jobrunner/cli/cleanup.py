@@ -52,7 +52,7 @@ def run(
 ) -> None:
     """Remove what is old, in this process, as the job does by its schedule (`run-job Cleanup`).
 
-    Prints what went, of each target of which something did or stayed.
+    Prints the targets of which something went, or stayed for a reason that concerns somebody.
     """
     from jobrunner.cli.output import table
     from jobrunner.cli.run_job import result_of, run_here, say_how
