@@ -15,6 +15,7 @@ from jobrunner.services.mail.accounts.loading import SYSTEM, SendingAccount, loa
 from jobrunner.services.mail.accounts.observing import observe
 from jobrunner.services.mail.accounts.rates import Allowance, give_back, reserve
 from jobrunner.services.mail.accounts.sent_copies import SentCopy
+from jobrunner.services.mail.accounts.state import note_failure
 from jobrunner.services.mail.accounts.tokens import LAST_LIMIT, keeping_token
 from jobrunner.services.mail.address import Address
 from jobrunner.services.mail.patience import persist
@@ -153,12 +154,14 @@ class Outgoing:
         is_news, is_free = self._is_news(result), _is_free(result)
         held = self.held if before is None else None
         if is_news or is_free:
-            await persist(lambda: self._tell(result, is_news, is_free))
+            await persist(lambda: self._tell(result, is_news, is_free, held))
         return held
 
-    async def _tell(self, result: Result, is_news: bool, is_free: bool) -> None:
+    async def _tell(self, result: Result, is_news: bool, is_free: bool, held: str | None) -> None:
         async with self._connect() as connection:
-            if is_news:
+            if held is not None and result.outcome is Outcome.UNKNOWN:
+                await note_failure(connection, self.account.key, held)  # one tells nothing of the server, several do
+            elif is_news:
                 await observe(connection, self.account.key, result)
             if is_free:
                 await give_back(connection, self.account.key, 1)

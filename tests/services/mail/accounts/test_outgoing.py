@@ -181,6 +181,22 @@ async def test_three_broken_lines_in_a_row_are_enough(database: Database) -> Non
     assert not await ours.may_send()
 
 
+async def test_lines_that_broke_after_the_message_three_times_in_a_row_have_the_account_wait(
+    database: Database,
+) -> None:
+    """One of them says nothing of the server; without a wait nobody would see why the run has given up."""
+    ours, broken = outgoing(database), Result(Outcome.UNKNOWN, Phase.DOT, "closed")
+    assert [await ours.observe(broken) for _ in range(2)] == [None, None]
+    assert await state(database) == "well"
+    assert await ours.observe(broken) == "3 attempts in a row broke off, the last: closed"
+    assert await state(database) == "retry"
+    now = await ours.look()
+    assert now.held is not None
+    assert "3 attempts in a row broke off" in now.held
+    assert now.wait is not None
+    assert now.wait <= timedelta(seconds=10)
+
+
 async def test_of_successes_the_first_one_is_noted_and_that_after_trouble(database: Database) -> None:
     ours = outgoing(database)
     for _ in range(5):
