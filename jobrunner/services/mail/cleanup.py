@@ -10,14 +10,14 @@ from jobrunner.config import Configuration
 from jobrunner.db.sql import load
 from jobrunner.errors import ConfigurationError
 from jobrunner.queue.cleanup_target import AT_ONCE, Amount, CleanupTarget, Occasion, old_rows
-from jobrunner.services.mail.importing.storing.files import PORTION, sweep_files
+from jobrunner.services.mail.importing.storing.files import sweep_files
 from jobrunner.services.mail.importing.storing.stray_files import AGE, find_strays, sweep_strays
 
 COUNT_UNUSED_FILES = load("jobrunner.services.mail.importing.storing", "count_unused_files")
 
 
 MANY = 5000
-"""Unused files that are looked for at a time: to find them may mean to look at all."""
+"""Files that are looked for at a time: to find them may mean to look at all."""
 
 
 def _root(configuration: Configuration) -> Path:
@@ -69,13 +69,15 @@ class StrayFiles:
             sizes = await find_strays(given.connection, _root(given.configuration), age=self.age)
         return Amount(len(sizes), sum(sizes.values()))
 
-    async def remove(self, given: Occasion, most: int) -> Amount:
-        """Remove some."""
+    async def step(self, given: Occasion) -> Amount:
+        """Remove many, a few in each transaction; finding them, a look at all files, is done in none."""
         with _told():
-            rows, octets = await sweep_strays(
-                given.connection, _root(given.configuration), min(most, PORTION), self.age
-            )
+            rows, octets = await sweep_strays(given.connection, _root(given.configuration), MANY, self.age)
         return Amount(rows, octets, is_last=rows == 0)
+
+    async def remove(self, given: Occasion, most: int) -> Amount:
+        """Remove nothing: `step` has done it."""
+        return Amount(is_last=True)
 
 
 # A bucket is full again after an hour at most, and is made anew when it is next taken from.
@@ -97,6 +99,13 @@ TARGETS: tuple[CleanupTarget, ...] = (
         ahead=UnusedFiles(),
         frees_files=True,
     ),
-    CleanupTarget("stray-files", "Files that the database does not know", "2 days", StrayFiles(), frees_files=True),
+    CleanupTarget(
+        "stray-files",
+        "Files that the database does not know",
+        "2 days",
+        StrayFiles(),
+        ahead=StrayFiles(),
+        frees_files=True,
+    ),
     UNUSED_RATES,
 )

@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,12 @@ from jobrunner.services.cleanup.run import NEARLY_FULL, CleanupFailed, free_shar
 from jobrunner.services.cleanup.troubles import list_disk_troubles
 from jobrunner.services.mail.cleanup import StrayFiles
 from jobrunner.services.mail.importing.staging import place_of
-from jobrunner.services.mail.importing.storing import audit_files, settle_files
+from jobrunner.services.mail.importing.storing import audit_files, settle_files, stray_files
+from jobrunner.services.mail.importing.storing.stray_files import find_strays
 from tests.services.cleanup.conftest import House
 
-OF_ANY_AGE = CleanupTarget("stray-files", "Files", "2 days", StrayFiles(timedelta(0)), frees_files=True)
+STRAYS = StrayFiles(timedelta(0))
+OF_ANY_AGE = CleanupTarget("stray-files", "Files", "2 days", STRAYS, ahead=STRAYS, frees_files=True)
 
 
 def root_of(house: House) -> Path:
@@ -58,6 +61,22 @@ async def test_a_file_that_the_database_does_not_know_goes_after_two_days(house:
     async with house.connect() as looking:
         audit = await audit_files(looking, root_of(house))
     assert (audit.without_file, audit.without_row) == ((), ())
+
+
+async def test_all_are_found_by_one_look_and_no_transaction_lasts_for_it(house: House, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stray_files, "REMOVED_TOGETHER", 3)
+    looks: list[bool] = []
+
+    async def find(connection: Any, *arguments: Any) -> dict[bytes, int]:
+        looks.append(connection.is_in_transaction())
+        return await find_strays(connection, *arguments)
+
+    monkeypatch.setattr(stray_files, "find_strays", find)
+    places = [put(house, str(number).encode()) for number in range(10)]
+    assert (await house.clean(OF_ANY_AGE)).rows == 10
+    assert not any(place.exists() for place in places)
+    assert looks == [False, False], "the second one finds none"
+    assert await house.run("SELECT count(*) FROM jobrunner.stored_file") == 0
 
 
 async def test_links_and_names_that_are_not_ours_are_passed_over(house: House, tmp_path: Path):

@@ -18,6 +18,7 @@ from jobrunner.services.mail.importing.staging import place_of
 LIST_UNKNOWN_FILES = load(__package__, "list_unknown_files")
 CLAIM_STRAY_FILES = load(__package__, "claim_stray_files")
 DROP_FILES = load(__package__, "drop_files")
+WAIT_BRIEFLY = "SET LOCAL lock_timeout = '1s'"
 
 AGE = timedelta(days=2)
 """How long ago a file must have been written, by the clock of the machine that wrote it."""
@@ -25,6 +26,7 @@ FEW = 10
 """Strays that are believed however few files are known."""
 PORTION = 5000
 """Names that are looked up at a time."""
+REMOVED_TOGETHER = 200
 FOLDER = re.compile("[0-9a-f]{2}")
 NAME = re.compile("[0-9a-f]{64}")
 
@@ -60,20 +62,28 @@ async def find_strays(
 async def sweep_strays(connection: Any, root: Path, most: int, age: timedelta = AGE) -> tuple[int, int]:
     """Remove files with no row that are of age; return how many, and their bytes: 0 when none is left.
 
-    Imports may go on meanwhile: who pins one of these files waits for the end of the transaction, in which
-    `connection`, one of asyncpg, must be; then it puts its file there again.
+    To find them is to look at all files, so let it find many; REMOVED_TOGETHER go in each transaction, so that none
+    lasts. `connection` is one of asyncpg, in no transaction. Imports may go on meanwhile: who pins one of these files
+    waits for the end of its transaction; then it puts its file there again.
 
     Raises:
         ConfigurationError: as `find_strays`.
         OSError: the folder cannot be read, or a file not removed.
+        asyncpg.LockNotAvailableError: an import pins one of them, and takes its time.
     """
     strays = await find_strays(connection, root, most, age)
-    if not strays:
-        return 0, 0
-    claimed = [row["sha256"] for row in await connection.fetch(CLAIM_STRAY_FILES, list(strays))]
-    await asyncio.to_thread(_remove, root, claimed)
-    await connection.execute(DROP_FILES, claimed)
-    return len(claimed), sum(strays[sha256] for sha256 in claimed)
+    found = sorted(strays)
+    removed = octets = 0
+    for begin in range(0, len(found), REMOVED_TOGETHER):
+        async with connection.transaction():
+            await connection.execute(WAIT_BRIEFLY)
+            rows = await connection.fetch(CLAIM_STRAY_FILES, found[begin : begin + REMOVED_TOGETHER])
+            claimed = [row["sha256"] for row in rows]
+            await asyncio.to_thread(_remove, root, claimed)
+            await connection.execute(DROP_FILES, claimed)
+        removed += len(claimed)
+        octets += sum(strays[sha256] for sha256 in claimed)
+    return removed, octets
 
 
 def _names(root: Path) -> Iterator[bytes]:
