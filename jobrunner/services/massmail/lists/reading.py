@@ -25,8 +25,9 @@ LONGEST_VALUE = 255
 LONGEST_FIELD = 10_000
 """Characters of a cell that is no column of ours."""
 
-OPTED_OUT = ("yes", "true", "1")
-"""What in the column `opted out` means that somebody is, in whatever capitals."""
+OPTED_OUT = {"yes": True, "y": True, "true": True, "t": True, "1": True}
+OPTED_OUT |= {"no": False, "n": False, "false": False, "f": False, "0": False}
+"""What the column `opted out` may hold, in whatever capitals. `t` is what PostgreSQL writes into a CSV."""
 
 LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 
@@ -132,7 +133,7 @@ class _Header:
                 fields[column[1:]] = _field(column[1:], value)
             elif column:
                 ours[column] = value if column == "email" else _value(column, value)
-        opted_out = ours.pop("opted_out", "").lower() in OPTED_OUT
+        opted_out = _is_opted_out(ours.pop("opted_out", "no"))
         if "email" not in ours:
             raise InvalidInput("it has no address")
         parse_address(ours["email"])
@@ -148,6 +149,14 @@ def _value(column: str, value: str) -> str:
     if not value.isprintable():
         raise InvalidInput(f"the {words} has a line break or another control character: {value[:60]!r}")
     return value
+
+
+def _is_opted_out(value: str) -> bool:
+    """A word that is not known must not become a mail to somebody who wants none."""
+    try:
+        return OPTED_OUT[value.lower()]
+    except KeyError:
+        raise InvalidInput(f"opted out must be yes or no (or true, false, 1, 0), got {value[:40]!r}") from None
 
 
 def _field(column: str, value: str) -> str:

@@ -64,6 +64,19 @@ def test_a_bad_line_is_named_and_the_others_count(tmp_path, line, reason):
     assert names == ["Ann", "Bob", "Kim"]
 
 
+@pytest.mark.parametrize(
+    ("word", "opted_out"),
+    [("yes", True), ("TRUE", True), ("t", True), ("1", True), ("no", False), ("f", False), ("0", False), ("", False)],
+)
+def test_who_opted_out_is_read_as_databases_and_people_write_it(word, opted_out):
+    assert read(f"email,opted out\nann@x.org,{word}") == [Record(2, "ann@x.org", opted_out=opted_out)]
+
+
+def test_a_word_that_may_mean_an_opt_out_is_not_taken_for_none():
+    bad = BadLine(2, "opted out must be yes or no (or true, false, 1, 0), got 'Ja'")
+    assert read("email,opted out\nann@x.org,Ja\nbob@x.org,no") == [bad, Record(3, "bob@x.org")]
+
+
 def test_a_quote_that_is_never_closed_costs_one_line():
     lines = ["email,note", 'ann@x.org,"oops', *(f"p{i}@x.org,x" for i in range(500))]
     first, *rest = read("\n".join(lines))
