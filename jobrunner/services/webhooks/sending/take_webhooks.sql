@@ -45,6 +45,8 @@ WITH next AS (
             ELSE 'healthy'
         END,
         last_error = CASE WHEN w.health <> 'unsignable' THEN w.last_error END,
+        -- Of a healthy one it is NULL: else a webhook that is switched on again would not wake the job.
+        next_attempt_at = CASE WHEN w.health <> 'unsignable' OR w.failures > 0 THEN w.next_attempt_at END,
         sender_token = $1::bigint,
         sender_job = sender.id,
         sender_claim = sender.claim_id,

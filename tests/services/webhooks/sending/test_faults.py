@@ -388,7 +388,8 @@ async def test_a_secret_that_cannot_be_opened_is_no_fault_of_the_endpoint(stage:
     await stage.pool.execute("UPDATE jobrunner.webhook_secret SET id = id - 100")
     await stage.run()
     assert len(stage.endpoints.arrivals) == 1
-    assert await stage.of(webhook, "health::text", "last_error", "failures") == ("healthy", None, 0)
+    healed = await stage.of(webhook, "health::text", "last_error", "failures", "next_attempt_at")
+    assert healed == ("healthy", None, 0, None)
     assert await list_webhook_troubles(stage.pool) == []
 
 
