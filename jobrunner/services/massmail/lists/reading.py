@@ -81,7 +81,7 @@ def open_csv(path: str) -> TextIO:
     try:
         raw = _seekable(path)
     except OSError as error:
-        raise InvalidInput(f"{named} cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise _unreadable(named, error) from None
     try:
         start = raw.read(4)
         if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -89,11 +89,18 @@ def open_csv(path: str) -> TextIO:
         if start.startswith(b"PK\x03\x04"):
             raise InvalidInput(f"{named} is a spreadsheet or an archive: save it as CSV in UTF-8")
         raw.seek(0)
+    except OSError as error:
+        raw.close()
+        raise _unreadable(named, error) from None
     except BaseException:
         raw.close()
         raise
     # What is no UTF-8 is named with its line, not where the decoder stumbles.
     return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _unreadable(named: str, error: OSError) -> InvalidInput:
+    return InvalidInput(f"{named} cannot be read: {(error.strerror or str(error)).lower()}")
 
 
 def _seekable(path: str) -> IO[bytes]:

@@ -119,6 +119,11 @@ def test_a_file_that_is_not_there(tmp_path):
         open_csv(str(tmp_path / "none.csv"))
 
 
+def test_a_file_that_opens_and_cannot_be_read():
+    with pytest.raises(InvalidInput, match="/proc/self/mem cannot be read: input/output error"):
+        open_csv("/proc/self/mem")
+
+
 def test_what_an_export_defused_is_as_it_was():
     (record,) = read("email,name\n'+ann@x.org,'=1+1\n")
     assert (record.email, record.name) == ("+ann@x.org", "=1+1")
