@@ -50,7 +50,8 @@ class Line(ResponseHandler):
         """Note whom the connection leads to."""
         super().connection_made(transport)
         name = transport.get_extra_info("peername")
-        self.peer = str(name[0]) if name else None
+        # Without the interface of a link-local address (`fe80::1%eth0`): PostgreSQL's inet has no room for it.
+        self.peer = str(name[0]).partition("%")[0] if name else None
 
     def data_received(self, data: bytes) -> None:
         """Take what came; what does not end breaks the connection."""

@@ -392,3 +392,11 @@ async def test_it_gets_along_with_a_whole_server():
     await runner.cleanup()
     assert {(reply.status, reply.answer_head) for reply in replies} == {(202, '{"ok": true}')}
     assert sorted(seen) == sorted((f"m{n}", b"%d" % n) for n in range(50))
+
+
+async def test_a_peer_on_this_link_is_told_without_its_interface():
+    """PostgreSQL's inet has no room for it, and a result that cannot be stored means a second request."""
+    transport = asyncio.Transport({"peername": ("fe80::1%eth0", 443, 0, 2)})
+    line = ClientLine(asyncio.get_running_loop(), 1)
+    line.connection_made(transport)
+    assert line.peer == "fe80::1"
