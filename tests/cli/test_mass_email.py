@@ -63,6 +63,8 @@ async def test_the_life_of_a_mass_email(call, connection, ready):
     assert len((await call("mass-email", "items", "M", "--status", "skipped")).rows) == 2
     done = await call("mass-email", "start", "M")
     assert (done.code, done.err.startswith("Error: the mass e-mail 'M' is Aborted already")) == (1, True)
+    assert "with --rest for those" in done.err
+    assert "with --everybody" in done.err
     assert (await call("mass-email", "start", "M", "--rest")).code == 0
     assert (await call("mass-email", "abort", "M")).code == 0
     assert (await call("mass-email", "remove", "M")).out == f"removed {ready} M\n"

@@ -102,7 +102,8 @@ async def test_notifications(call: Call, people: None, connection: Any):
     [
         (("show", "7"), "there is no notification 7"),
         (("show", str(2**70)), f"there is no notification {2**70}"),
-        (("list", "--state", "Sant"), "there is no state 'Sant' of a mail; did you mean Sent?: Waiting, Sending,"),
+        (("list", "--state", "Sant"), "there is no state 'Sant' of a mail; did you mean Sent?\n"),
+        (("list", "--state", "Foo"), "there is no state 'Foo' of a mail; there are Failed, Missed, Sending, Sent, "),
         (("list", "--user", "nobody"), "there is no user 'nobody'"),
     ],
 )

@@ -78,7 +78,7 @@ async def _state(connection: Queryable, text: str) -> str:
     for state in states:
         if state.lower() == text.strip().lower():
             return state
-    raise InvalidInput(f"there is no state {text[:40]!r} of a mail{nearest(text[:40], states)}: {', '.join(states)}")
+    raise InvalidInput(f"there is no state {text[:40]!r} of a mail{nearest(text[:40], states)}")
 
 
 def _row(row: Any) -> NotificationRow:

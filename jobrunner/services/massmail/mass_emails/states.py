@@ -36,8 +36,8 @@ async def start(
         found = await find_mass_email(connection, str(mass_email.id))
         if found.finished_at is not None:
             raise Conflict(
-                f"the mass e-mail {found.name!r} is {found.status} already: start it again for the rest, who have not "
-                "got it, or for everybody once more"
+                f"the mass e-mail {found.name!r} is {found.status} already: start it again with --rest for those "
+                "who have not got it, or with --everybody once more for all"
             )
         raise _conflict(found, "started", "resume it" if found.status == "Paused" else None)
     return await find_mass_email(connection, str(mass_email.id))
