@@ -17,6 +17,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+LIMIT = 60.0
+"""Seconds after which an import is given up; even on a busy machine it takes a few."""
+TURN_LIMIT = 2.0
+"""Seconds for which what cannot await waits for its turn: the event loop stands still."""
+
 _there: set[str] = set()
 
 
@@ -36,7 +41,7 @@ _importer = _Importer()
 
 
 def _begin_anew() -> None:
-    """In a forked process: the thread stayed behind, and with it perhaps the turn."""
+    """In a forked process the thread stayed behind, and with it perhaps the turn; an import that hangs keeps both."""
     global _importer
     _importer = _Importer()
 
@@ -57,20 +62,37 @@ async def imported(*names: str) -> None:
         gc.freeze()  # they stay: no collection needs to look through them, which takes longer than a step should
 
 
-async def in_turn(work: Callable[[], T]) -> T:
-    """Run what imports modules in the thread that imports, while nobody else does."""
-    return await asyncio.get_running_loop().run_in_executor(_importer.thread, _importer.run, work)
+async def in_turn(work: Callable[[], T], *, limit: float = LIMIT) -> T:
+    """Run what imports modules in the thread that imports, while nobody else does.
+
+    Raises:
+        TimeoutError: it has not ended within `limit` seconds. It is left to itself, and others get a thread anew.
+    """
+    importer = _importer
+    try:
+        async with asyncio.timeout(limit):
+            return await asyncio.get_running_loop().run_in_executor(importer.thread, importer.run, work)
+    except TimeoutError:
+        if _importer is importer:
+            _begin_anew()
+        raise TimeoutError(f"a module was not imported within {limit:g} s, or one before it was not") from None
 
 
 @contextmanager
 def alone(*names: str) -> Iterator[None]:
     """Import these modules inside, where there is no `await`: nobody else imports meanwhile, as `imported` would.
 
-    Not for code that runs while modules are imported: it would hold these while it waits for its turn.
+    Not for code that runs while modules are imported: it would hold these while it waits for its turn. Where another
+    import takes longer than `TURN_LIMIT` it goes ahead beside it.
     """
     if _there.issuperset(names):
         yield
         return
-    with _importer.turn:
+    turn = _importer.turn
+    is_ours = turn.acquire(timeout=TURN_LIMIT)
+    try:
         yield
+    finally:
+        if is_ours:
+            turn.release()
     _there.update(names)

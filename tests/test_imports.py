@@ -4,6 +4,7 @@ import ast
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import count
@@ -183,3 +184,36 @@ def _named(block: ast.AST, function: str) -> Iterator[str]:
     for node in ast.walk(block):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function:
             yield from (str(one.value) for one in node.args if isinstance(one, ast.Constant))
+
+
+async def test_one_that_hangs_is_given_up_and_others_are_imported(package: str) -> None:
+    let_go = threading.Event()
+    try:
+        with pytest.raises(TimeoutError, match=r"not imported within 0\.1 s"):
+            await in_turn(lambda: let_go.wait(60), limit=0.1)
+        await imported(package)
+        with alone(f"{package}.part"):
+            assert import_module(f"{package}.part").THING == "whole"
+    finally:
+        let_go.set()
+
+
+async def test_what_cannot_await_goes_ahead_when_its_turn_does_not_come(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobrunner.imports.TURN_LIMIT", 0.05)
+    let_go, held = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold() -> None:
+        loop.call_soon_threadsafe(held.set)
+        let_go.wait(60)
+
+    other = asyncio.ensure_future(in_turn(hold))
+    await held.wait()
+    try:
+        with alone(package):
+            assert import_module(package).THING == "whole"
+    finally:
+        let_go.set()
+        await other

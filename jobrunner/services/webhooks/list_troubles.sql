@@ -9,5 +9,15 @@ SELECT
     w.failures,
     w.next_attempt_at
 FROM jobrunner.webhook AS w
-WHERE w.active AND (w.health IN ('disabled', 'unsignable') OR w.failures >= $1::integer)
+WHERE w.active
+    AND CASE w.health
+        WHEN 'disabled' THEN true
+        -- Nobody looks at it again while nothing waits.
+        WHEN 'unsignable' THEN EXISTS (
+            SELECT
+            FROM jobrunner.webhook_delivery AS d
+            WHERE d.webhook_id = w.id AND d.status = 'Pending'
+        )
+        ELSE w.failures >= $1::integer
+    END
 ORDER BY w.id

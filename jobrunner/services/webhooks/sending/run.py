@@ -219,11 +219,12 @@ class Run:
             lanes.ids,
         )
         self._is_crowded = len(rows) >= room
-        for row in rows:
-            webhook = Webhook.of_row(row, self._keyring)
+        webhooks = [Webhook.of_row(row, self._keyring) for row in rows]
+        for webhook in webhooks:
             if webhook.signer is not None:
                 lanes.open(webhook)
-            else:
+        for webhook in webhooks:  # last: should the database go away, those that have a lane give themselves up
+            if webhook.signer is None:
                 await self._put_off(webhook)
         return bool(rows)
 

@@ -384,6 +384,9 @@ async def test_a_secret_that_cannot_be_opened_is_no_fault_of_the_endpoint(stage:
     (trouble,) = await list_webhook_troubles(stage.pool)
     assert "gets nothing, since a daemon cannot sign for it" in trouble
     assert error in trouble
+    await stage.pool.execute("UPDATE jobrunner.webhook_delivery SET status = 'Failed', processed_at = now()")
+    assert await list_webhook_troubles(stage.pool) == [], "nothing waits"
+    await stage.pool.execute("UPDATE jobrunner.webhook_delivery SET status = 'Pending', processed_at = NULL")
 
     await stage.pool.execute("UPDATE jobrunner.webhook_secret SET id = id - 100")
     await stage.run()
