@@ -242,6 +242,8 @@ async def _import(line: "Connection", name: str, kind: Any, file: TextIO, *, dry
         except NotFound:
             if not create:
                 raise
+            file.seek(0)
+            next(read_records(file), None)  # one that is refused as a whole leaves no empty list behind
             found = await add_target_list(connection, name, by=who())
         file.seek(0)
         return await import_members(transact, found.id, kind, read_records(file))

@@ -83,6 +83,15 @@ async def test_a_file_in_another_encoding_is_to_be_saved_anew(call, tmp_path):
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "content", ["", "first name,city\nAnn,Bath\n", "ann@x.org,Ann\n", "email,email\na@x.org,b@x.org\n"]
+)
+async def test_a_file_that_is_refused_as_a_whole_leaves_no_empty_list(call, connection, tmp_path, content):
+    (tmp_path / "wrong.csv").write_text(content)
+    assert (await call("target-list", "import", "New", "wrong.csv", "--type", "lead", "--create")).code == 2
+    assert await counts(connection) == [0, 0, 0]
+
+
 async def test_a_dry_run_says_the_same_and_writes_nothing(call, connection):
     done = await call("target-list", "import", "New", "persons.csv", "--type", "lead", "--create", "--dry-run")
     assert done.lines[:5] == ["read\t3", "persons_added\t2", "members_added\t2", "members_before\t0", "bad\t1"]
