@@ -92,10 +92,7 @@ def new_signing_key(
 
     purposes = (LINKS, MESSAGE_IDS, POPUPS)
     if purpose not in purposes:
-        raise InvalidInput(
-            f"nothing is signed for {purpose[:60]!r}: the purposes are {', '.join(purposes)}"
-            f"{nearest(purpose, purposes)}"
-        )
+        raise InvalidInput(f"nothing is signed for {purpose[:60]!r}{nearest(purpose[:60], purposes)}")
 
     async def work() -> int:
         async with connected("secrets") as connection:

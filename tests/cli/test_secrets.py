@@ -73,10 +73,9 @@ async def test_signing_keys_are_added(call, connection, monkeypatch):
     monkeypatch.setenv("JOBRUNNER_SECRET_KEY", key.text)
     assert (await call("secrets", "new-signing-key", "links")).out == "signing key 1 of links\n"
     done = await call("secrets", "new-signing-key", "link")
-    assert (done.code, done.err) == (
-        2,
-        "Error: nothing is signed for 'link': the purposes are links, message-ids, popups; did you mean links?\n",
-    )
+    assert (done.code, done.err) == (2, "Error: nothing is signed for 'link'; did you mean links?\n")
+    done = await call("secrets", "new-signing-key", "nosuch")
+    assert done.err == "Error: nothing is signed for 'nosuch'; there are links, message-ids, popups\n"
     assert set((await signing_keys(connection, Keyring([key]), "links")).keys) == {1}
 
 

@@ -145,7 +145,8 @@ class Run:
                 built = await build_mailing(connection, due.id)
             if built is not None:
                 self.report.built += 1
-                self._log.info("mass e-mail %r: %d mails to send, left out: %s", due.name, built.queued, built.left_out)
+                left_out = ", ".join(f"{number:,} {reason}" for reason, number in built.left_out.items()) or "nobody"
+                self._log.info("mass e-mail %r: %d mails to send, left out: %s", due.name, built.queued, left_out)
 
     async def _send_all(self) -> None:
         rows = await self._side.fetch(load(__package__, "list_mailings"))

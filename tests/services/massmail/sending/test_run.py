@@ -80,6 +80,15 @@ async def test_what_a_recipient_sees(stage: Stage, parse: Any):
     assert html.index(f"{SITE}/o/") < html.index("</body>")
 
 
+async def test_the_log_says_in_words_who_is_left_out(stage: Stage, caplog: pytest.LogCaptureFixture):
+    async with ScriptedServer() as server:
+        await stage.add_mailing(server.port, 3)
+        await stage.pool.execute("UPDATE jobrunner.email_address SET opted_out = true WHERE key LIKE 'a1@%'")
+        with caplog.at_level("INFO"):
+            await stage.run()
+    assert any(text.endswith(": 2 mails to send, left out: 1 opted out") for text in caplog.messages)
+
+
 async def test_an_informational_mail_goes_to_who_opted_out_and_has_no_link(stage: Stage, parse: Any):
     async with ScriptedServer() as server:
         await stage.add_mailing(server.port, 2, campaign="Informational Email")
