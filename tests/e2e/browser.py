@@ -1,11 +1,15 @@
 """A real Chromium, and an application whose pages show popups."""
 
+import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
+from playwright._impl._driver import compute_driver_executable
 from playwright.async_api import Browser, async_playwright
 
 from jobrunner import Client
@@ -13,7 +17,11 @@ from jobrunner import Client
 
 @asynccontextmanager
 async def chromium(program: Path) -> AsyncIterator[Browser]:
-    """Start it without a window."""
+    """Start it without a window; where what drives it does not run, skip the test, or fail it in CI."""
+    driver = subprocess.run([compute_driver_executable()[0], "--version"], capture_output=True, text=True)
+    if driver.returncode:
+        wrong = f"what drives the browser does not run (`apt-get install libatomic1`?): {driver.stderr.strip()}"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(wrong)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         try:
