@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -42,8 +43,14 @@ def caller(capsys: "pytest.CaptureFixture[str]") -> Call:
     """Return what calls a command: on a thread of its own, since commands have an event loop of their own."""
 
     def run(arguments: tuple[str, ...]) -> int:
-        with pytest.raises(SystemExit) as end:
-            main(list(arguments))
+        root, raising = logging.getLogger(), logging.raiseExceptions
+        level, handlers = root.level, list(root.handlers)
+        try:
+            with pytest.raises(SystemExit) as end:
+                main(list(arguments))
+        finally:  # what a command that logs has set is that of a process of its own
+            root.handlers[:], logging.raiseExceptions = handlers, raising
+            root.setLevel(level)
         assert isinstance(end.value.code, int)
         return end.value.code
 
