@@ -25,8 +25,8 @@ class LogWriter(logging.Handler):
         self._dropped = 0
         self._written = threading.Event()
         self._written.set()
-        # A descriptor is written to, not sys.stderr: a thread that waits in there would hold its lock at exit. It is one
-        # of its own, since the number of another may be that of a connection once it was closed.
+        # A descriptor is written to, not sys.stderr: a thread that waits in there would hold its lock at exit. It is
+        # one of its own, since the number of another may be that of a connection once it was closed.
         self._fd = os.dup(sys.stderr.fileno())
         threading.Thread(target=self._write, name="jobrunner log", daemon=True).start()
 
