@@ -254,6 +254,10 @@ class EmbeddedServer:
         fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
         # What it told those who knocked meanwhile, us among them, is not why it ended.
         reasons = [reason for reason in fatal if not reason.startswith(NOT_YET)] or fatal or [unmarked]
+        # Somebody else's launch, or one of ours that was given up, was faster.
+        found = read_postmaster(self._data)
+        if "lock file" in reasons[-1] and found is not None and is_postmaster(found.pid, self._data):
+            return
         # Processes of a killed server are about to notice that it is gone.
         if "still in use" not in reasons[-1]:
             raise DatabaseUnavailable(f"PostgreSQL in {self._data} did not start: {reasons[-1]} (log: {self._log})")

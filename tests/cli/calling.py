@@ -58,7 +58,7 @@ def caller(capsys: "pytest.CaptureFixture[str]") -> Call:
         capsys.readouterr()
         code = await asyncio.to_thread(run, tuple(map(str, arguments)))
         out, err = capsys.readouterr()
-        assert "Traceback" not in err
+        assert "Traceback" not in err, err
         return Done(code, out, err)
 
     return call
