@@ -3,6 +3,9 @@
 import asyncio
 import json
 import logging
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -34,6 +37,16 @@ class Done:
         table = self.out.split("\n\n")[0].splitlines()
         heading, *lines = [line.split("\t") for line in table]
         return [dict(zip(heading, line, strict=True)) for line in lines]
+
+
+async def outside(*arguments: str, path: str = "") -> Done:
+    """Call a command in a process of its own, which run-job needs; `path` has packages of an application."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "jobrunner", *arguments, stdout=PIPE, stderr=PIPE, env={**os.environ, "PYTHONPATH": path}
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return Done(process.returncode or 0, out.decode(), err.decode())
 
 
 Call: TypeAlias = Callable[..., Awaitable[Done]]

@@ -1,22 +1,8 @@
 """`jobrunner article`: what it prints, and what it refuses."""
 
-import asyncio
-import sys
-from asyncio.subprocess import PIPE
-
 import pytest
 
-from tests.cli.calling import Call, Done, caller
-
-
-async def outside(*arguments: str) -> Done:
-    """Call a command in a process of its own, which run-job needs."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "jobrunner", *arguments, stdout=PIPE, stderr=PIPE
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    return Done(process.returncode or 0, out.decode(), err.decode())
+from tests.cli.calling import Call, caller, outside
 
 
 @pytest.fixture

@@ -1,28 +1,14 @@
 """`jobrunner cleanup`: what it counts and removes, what it refuses, and what packages declare."""
 
-import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.cli.calling import Call, Done, caller
+from tests.cli.calling import Call, caller, outside
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cleanup.md"
-
-
-async def outside(*arguments: str, path: str = "") -> Done:
-    """Call a command in a process of its own, which run-job needs; `path` has packages of an application."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "jobrunner", *arguments, stdout=PIPE, stderr=PIPE, env={**os.environ, "PYTHONPATH": path}
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    return Done(process.returncode or 0, out.decode(), err.decode())
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """Tables on terminals of 40, 80 and 120 columns."""
 
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import pytest
 
 from jobrunner.cli.grid import Column, Fit, blocks, fit, places, rows
-from tests.cli.test_output import on_a_terminal
+from tests.cli.terminal import on_a_terminal
 
 LONG_NAME = "SynchroniseCustomerRecordsWithTheAccounting"
 COLUMNS = [
@@ -112,23 +108,13 @@ def test_no_rows_are_a_line_of_headings():
 
 
 def test_what_was_left_out_is_said_beside_the_table():
-    controller, terminal = pty.openpty()
     script = (
         "from jobrunner.cli.grid import Column\n"
         "from jobrunner.cli.output import table\n"
         "table([{'id': 1, 'some_text': 'x' * 70}], {'id': Column(), 'some_text': Column(rank=1, least=70)})\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        stdout=terminal,
-        stderr=subprocess.PIPE,
-        env={"COLUMNS": "60", "TERM": "xterm"},
-        text=True,
-        timeout=30,
-    )
-    os.close(terminal)
-    os.close(controller)
-    assert done.stderr == "Left out for want of room: Some text. A wider terminal shows more, --json everything.\n"
+    beside = on_a_terminal("-c", script, columns=60).beside
+    assert beside == "Left out for want of room: Some text. A wider terminal shows more, --json everything.\n"
 
 
 def test_times_of_today_and_of_other_days_without_their_offset():
@@ -140,7 +126,7 @@ def test_times_of_today_and_of_other_days_without_their_offset():
         "table([{'name': 'n' * 40, 'at': at} for at in (now, now - timedelta(days=40))],\n"
         "      {'name': Column(), 'at': Column(rank=1)})\n"
     )
-    heading, today, earlier, *_ = on_a_terminal(script, columns=62).splitlines()
+    heading, today, earlier, *_ = on_a_terminal("-c", script, columns=62).screen.splitlines()
     assert "Name" in heading
     assert today == "n" * 40 + "  12:34:56"
     assert earlier.endswith(" 12:34")
@@ -152,12 +138,12 @@ def test_a_record_breaks_lines_between_words_only():
         "from jobrunner.cli.output import record\n"
         "record({'job_name': 'N' * 90, 'error': 'it is not so ' * 9, 'log': 'one\\n\\n  two'})"
     )
-    lines = on_a_terminal(script, columns=80).splitlines()
+    lines = on_a_terminal("-c", script, columns=80).screen.splitlines()
     assert lines[0] == "Job name  " + "N" * 90
     assert lines[1] == "Error     " + " ".join(["it is not so"] * 5) + " it is"
     assert lines[2].startswith("          not so it is")
     assert [text.rstrip() for text in lines[-3:]] == ["Log       one", "", "            two"]
-    assert on_a_terminal(script, columns=40).splitlines()[:2] == [
+    assert on_a_terminal("-c", script, columns=40).screen.splitlines()[:2] == [
         "Job name: " + "N" * 90,
         "Error: " + "it is not so " * 9,
     ]

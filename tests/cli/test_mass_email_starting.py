@@ -1,11 +1,7 @@
 """What `jobrunner mass-email` refuses before a mail goes to anybody, and what it says of a long one."""
 
 import asyncio
-import os
-import pty
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -14,6 +10,7 @@ import pytest
 from jobrunner.services.mail.accounts import pause
 from jobrunner.services.massmail.mass_emails.building import build_mailing
 from tests.cli.calling import caller
+from tests.cli.terminal import on_a_terminal
 from tests.queue.stage import Stage as Engine
 from tests.services.mail.smtp.scripted_server import ScriptedServer
 from tests.services.massmail.sending.stage import KEY, Stage
@@ -166,27 +163,10 @@ async def test_settling_both_ways_at_once_is_refused(call, people):
 
 def followed(name, columns):
     """Follow a mass e-mail on a terminal of so many columns; return what it wrote to it."""
-    controller, terminal = pty.openpty()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "jobrunner", "mass-email", "status", name, "--follow"],
-            stdout=subprocess.PIPE,
-            stderr=terminal,
-            env=os.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "24"},
-            timeout=60,
-            check=True,
-        )
-    finally:
-        os.close(terminal)
-    out = b""
-    try:
-        while piece := os.read(controller, 65536):
-            out += piece
-    except OSError:  # Linux says so when the other end is closed
-        pass
-    os.close(controller)
-    assert b"Nothing goes out" in done.stdout
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.decode()).replace("\r", "\n")
+    arguments = ("-m", "jobrunner", "mass-email", "status", name, "--follow")
+    seen = on_a_terminal(*arguments, columns=columns, stream="stderr")
+    assert "Nothing goes out" in seen.beside
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.screen).replace("\r", "\n")
 
 
 async def test_followed_on_a_narrow_terminal_nothing_is_cut_off(call, connection, people):

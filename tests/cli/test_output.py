@@ -1,10 +1,6 @@
 import asyncio
 import gc
 import json
-import os
-import pty
-import subprocess
-import sys
 import unicodedata
 import warnings
 from contextlib import suppress
@@ -17,6 +13,7 @@ import pytest
 
 from jobrunner.cli import output
 from jobrunner.cli.output import cell, clean, local, note, print_json, record, run, table
+from tests.cli.terminal import on_a_terminal
 
 EVIL = "a\x1b[31mb\x9b2Jc\rd\ne\tf\x00g\u202eh\u2066i\ud800j\x7fk[bold]l[/bold]:smile:"
 
@@ -38,29 +35,6 @@ def in_kathmandu(monkeypatch: pytest.MonkeyPatch):
 
 def harmless(text: str) -> bool:
     return all(unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in text)
-
-
-def on_a_terminal(script: str, columns: int = 200) -> str:
-    """Run a script whose standard output is a terminal, and return what came out of it."""
-    controller, terminal = pty.openpty()
-    try:
-        subprocess.run(
-            [sys.executable, "-c", script],
-            stdout=terminal,
-            env=os.environ | {"TERM": "xterm-256color", "COLUMNS": str(columns)},
-            timeout=30,
-            check=True,
-        )
-    finally:
-        os.close(terminal)
-    out = b""
-    try:
-        while piece := os.read(controller, 65536):
-            out += piece
-    except OSError:  # Linux says so when the other end is closed
-        pass
-    os.close(controller)
-    return out.decode()
 
 
 # Cells
@@ -144,7 +118,7 @@ def test_on_a_terminal_a_table_has_headings_and_still_no_control_character_of_a_
         "table([row], ['job_name', 'count'])\n"
         "record({'log': 'one\\ntwo\\x1b[2J'})\n"
     )
-    out = on_a_terminal(script)
+    out = on_a_terminal("-c", script).screen
     assert "Job name" in out
     assert r"a\x1b[31mb\x9b2Jc\rd\ne\tf\x00g\u202eh\u2066i\ud800j\x7fk[bold]l[/bold]:smile:" in out
     assert r"two\x1b[2J" in out
@@ -153,10 +127,8 @@ def test_on_a_terminal_a_table_has_headings_and_still_no_control_character_of_a_
 
 
 def test_on_a_narrow_terminal_nothing_is_cut_off():
-    out = on_a_terminal(
-        "from jobrunner.cli.output import table\ntable([{'a': 'x' * 50, 'b': 'y' * 50}], ['a', 'b'])",
-        columns=40,
-    )
+    script = "from jobrunner.cli.output import table\ntable([{'a': 'x' * 50, 'b': 'y' * 50}], ['a', 'b'])"
+    out = on_a_terminal("-c", script, columns=40).screen
     assert (out.count("x"), out.count("y")) == (50, 50)
 
 
