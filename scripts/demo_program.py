@@ -79,7 +79,8 @@ class Act(Protocol):
         """Undo what start did; also where that failed."""
 
 
-async def demo(data_dir: Path, seconds: float | None, jobrunner: str, *, mail: bool) -> int:
+async def demo(data_dir: Path, jobrunner: str, arguments: argparse.Namespace) -> int:
+    mail, seconds = arguments.mail, arguments.seconds
     started, began = time.monotonic(), time.time()
     if mail:
         find_dovecot()
@@ -90,7 +91,7 @@ async def demo(data_dir: Path, seconds: float | None, jobrunner: str, *, mail: b
     dsn = await server.start()
     mailbox = Mailbox(started)
     receiver = await mailbox.listen()
-    port, http_port = receiver.sockets[0].getsockname()[1], free_port()
+    port, http_port = receiver.sockets[0].getsockname()[1], arguments.http_port or free_port()
     act: Act = MailIn(dsn, data_dir, mailbox, jobrunner) if mail else Mailing(dsn, mailbox, jobrunner)
     try:
         await migrations.upgrade(dsn)
@@ -103,7 +104,7 @@ async def demo(data_dir: Path, seconds: float | None, jobrunner: str, *, mail: b
             data_dir=data_dir,
             smtp={"host": "127.0.0.1", "port": port, "security": "none", "from_address": "calendar@example.com"},
             # The default is not demanded: of two demos that start at once the second waits for it, and the links work.
-            http={} if http_port == Http().port else {"port": http_port},
+            http={"port": http_port} if arguments.http_port or http_port != Http().port else {},
             site_url="http://crm.example.com",
         )
         say(f"PostgreSQL runs ({time.monotonic() - started:.1f} s). A mailbox listens on 127.0.0.1, port {port}.")
@@ -154,6 +155,13 @@ def duration(text: str) -> float:
     return seconds
 
 
+def port_number(text: str) -> int:
+    """A port of TCP, as it is typed."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535):
+        raise argparse.ArgumentTypeError(f"must be a port from 1 to 65535, got {text!r}")
+    return int(text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description="jobrunner at work, on an empty machine.")
     parser.add_argument(
@@ -163,6 +171,11 @@ def main() -> int:
         help="where its data is kept; by default the folder demo in JOBRUNNER_DATA_DIR if that is set (%(default)s)",
     )
     parser.add_argument("--seconds", type=duration, help="stop by itself after so many seconds")
+    parser.add_argument(
+        "--http-port",
+        type=port_number,
+        help=f"the port of its pages; by default {Http().port}, or where that is in use any other",
+    )
     parser.add_argument("--mail", action="store_true", help="show mail that comes in, at a Dovecot of its own")
     arguments = parser.parse_args()
     logging.getLogger("mail.log").setLevel(logging.WARNING)
@@ -170,7 +183,7 @@ def main() -> int:
     jobrunner = Apart().command(data_dir)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(demo(data_dir, arguments.seconds, jobrunner, mail=arguments.mail))
+            return runner.run(demo(data_dir, jobrunner, arguments))
     except JobrunnerError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

@@ -26,7 +26,7 @@ from jobrunner.services.massmail.mass_emails.rows import MassEmail, add_mass_ema
 from jobrunner.services.massmail.mass_emails.states import start
 from jobrunner.services.records import add_contact, add_lead
 from tests.support.daemons import DaemonProcess, until
-from tests.support.dovecot import free_port
+from tests.support.ports import free_port
 
 DOMAIN = "mail.example.com"
 SENDER = f"news@{DOMAIN}"

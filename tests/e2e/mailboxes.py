@@ -13,7 +13,8 @@ from pathlib import Path
 
 import trustme
 
-from tests.support.dovecot import LIMIT, Dovecot, free_port
+from tests.support.dovecot import LIMIT, Dovecot
+from tests.support.ports import free_port
 
 LMTP = """
 protocols = imap lmtp

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,15 +15,9 @@ from jobrunner.db.secrets import Key
 from jobrunner.services.records import add_meeting, add_user
 from tests.e2e.browser import Application, chromium, page_of
 from tests.support.daemons import DaemonProcess, until
+from tests.support.ports import free_port
 
 SECRET = Key.new().text
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

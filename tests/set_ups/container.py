@@ -1,7 +1,6 @@
 """The container's programs run here, without a container: as the image has them on its PATH."""
 
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -15,11 +14,3 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """What a container's process finds: nothing of this one but the command."""
     path = f"{Path(sys.executable).parent}{os.pathsep}/usr/bin{os.pathsep}/bin"
     return {"PATH": path, "HOME": str(home), "PYTHONUNBUFFERED": "1", **more}
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

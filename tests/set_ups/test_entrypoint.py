@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.set_ups.container import ENTRYPOINT, HEALTHY, environment, free_port
+from tests.set_ups.container import ENTRYPOINT, HEALTHY, environment
+from tests.support.ports import free_port
 
 URL = "postgresql://somebody:secret@db.example.org/crm"
 

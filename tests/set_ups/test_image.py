@@ -19,10 +19,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.set_ups.container import free_port
 from tests.set_ups.image import ROOT, Stage, build, steps
 from tests.set_ups.test_document import CRONTABS
 from tests.support.daemons import until
+from tests.support.ports import free_port
 from tests.support.proxy import Proxy
 
 LONG = bool(os.environ.get("JOBRUNNER_LONG"))

@@ -18,6 +18,8 @@ from typing import Self
 
 import trustme
 
+from tests.support.ports import free_port
+
 PASSWORD = "canary-imap-5ecret"
 LIMIT = 20.0
 """Seconds that starting or stopping may take."""
@@ -238,12 +240,6 @@ class Dovecot:
                 self.stop()
                 raise RuntimeError(f"Dovecot does not start: {said}")
             time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _send(pid: int, number: int) -> bool:

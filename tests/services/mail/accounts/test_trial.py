@@ -1,7 +1,6 @@
 """A test mail by an account: real servers, and each way of failing with what to do about it."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from jobrunner.services.mail.address import Mailbox, parse_address
 from jobrunner.services.mail.smtp import Account, Outcome
 from tests.services.mail.accounts.books import PASSWORD
 from tests.services.mail.smtp.scripted_server import CLOSE, ScriptedServer
+from tests.support.ports import free_port
 
 ServerTls = Callable[..., ssl.SSLContext]
 ANN = parse_address("ann@example.org")
@@ -117,13 +117,6 @@ async def test_login_over_tls(server_tls: ServerTls, client_tls: ssl.SSLContext)
         trial = await tried(without)
         assert trial.advice == "The server wants a login first: set --username and the password."
     assert len(mailbox.received) == 2
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 async def advice(sending: SendingAccount) -> str:

@@ -16,7 +16,8 @@ from jobrunner.services.mail.imap import Account, Fault, Limits, MailboxError, c
 from jobrunner.services.mail.imap.session import Session
 from tests.services.mail.imap.conftest import QUICK, make_account, scripted
 from tests.services.mail.imap.scripted_server import CLOSE, SILENT, ScriptedServer, ThenClose
-from tests.support.dovecot import PASSWORD, free_port
+from tests.support.dovecot import PASSWORD
+from tests.support.ports import free_port
 
 SHORT = Limits(connect=0.3, silence=0.3, command=5, farewell=0.2)
 ServerTls = Callable[..., ssl.SSLContext]
