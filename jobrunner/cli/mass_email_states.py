@@ -163,8 +163,7 @@ def _report(verb: str, mass_email: "MassEmail", hold: "Hold | None", *, json: bo
 def _configured() -> tuple[str | None, str | None]:
     """Return the base of links where it was set, and who sends by the account of the configuration, if there is one."""
     from jobrunner.cli.session import load_configuration
-    from jobrunner.services.massmail.settings import given_site_url
 
     configuration = load_configuration()
     smtp = configuration.smtp
-    return given_site_url(configuration), smtp.from_address if smtp.host else None
+    return configuration.given_site_url, smtp.from_address if smtp.host else None

@@ -204,13 +204,18 @@ class Configuration(BaseSettings):
     ]
     site_url: Annotated[
         SiteUrl,
-        Field(description="Address of the application, for links to records in mails."),
+        Field(description="Address of the application, for links to records in mails; not set, they have none."),
     ] = "http://localhost"
     http: Annotated[Http, Field(description="The daemon's HTTP server.")] = Http()
     smtp: Annotated[Smtp, Field(description="The mail server that outgoing mail is handed to.")] = Smtp()
 
     origins: Annotated[dict[str, str], Field(exclude=True, repr=False)] = {}
     """For each dotted key that a source gave: which ("option", "environment" or "file PATH"). No setting."""
+
+    @property
+    def given_site_url(self) -> str | None:
+        """The `site_url` that somebody set; None for the default, which is no place for a reader of mails."""
+        return self.site_url if "site_url" in self.model_fields_set else None
 
     @model_validator(mode="after")
     def _one_key(self) -> "Configuration":

@@ -8,8 +8,9 @@ from jobrunner.services.mail.accounts.troubles import list_sending_troubles
 from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
 from jobrunner.services.mailbox.sent.troubles import list_storing_troubles
 from jobrunner.services.massmail.troubles import list_link_troubles, list_mailing_troubles
+from jobrunner.services.notifications.troubles import list_notification_troubles
 from jobrunner.services.popups.troubles import list_popup_troubles
-from jobrunner.services.reminders.troubles import list_reminder_troubles
+from jobrunner.services.reminders.troubles import list_reminder_link_troubles, list_reminder_troubles
 from jobrunner.services.webhooks.troubles import list_webhook_troubles
 
 LOOKS = (
@@ -19,6 +20,8 @@ LOOKS = (
     list_webhook_troubles,
     list_popup_troubles,
     list_reminder_troubles,
+    list_reminder_link_troubles,
+    list_notification_troubles,
     list_disk_troubles,
     list_mailing_troubles,
     list_link_troubles,

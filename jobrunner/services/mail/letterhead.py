@@ -14,6 +14,12 @@ from jobrunner.services.mail.address import Mailbox
 from jobrunner.services.mail.importing.storing import load_record_ids
 from jobrunner.services.mail.importing.storing.record_ids import RecordIds
 
+LINKLESS = (
+    "have had no links to their records in the last day, since nobody has set where the application is: set "
+    "JOBRUNNER_SITE_URL, here and for the daemons"
+)
+"""What `jobrunner status` says of mails to users who have no other address of the application."""
+
 
 @dataclass(frozen=True)
 class Letterhead:
@@ -21,25 +27,30 @@ class Letterhead:
 
     sender: Mailbox
     site_url: str
-    """The application's address; links to records are made from it."""
+    """The application's address; ids are made from it, and links to records."""
     reply_to: Mailbox | None = None
     """Where answers go that do not belong to a record with an address of its own."""
     record_ids: RecordIds | None = None
     """By which its mails name their records; None where there is no key to sign them with."""
+    has_links: bool = True
+    """Whether records are to be found there: not where nobody has set that address."""
 
     @classmethod
-    def of(cls, account: SendingAccount, site_url: str, record_ids: RecordIds | None = None) -> Self:
+    def of(
+        cls, account: SendingAccount, site_url: str, record_ids: RecordIds | None = None, *, has_links: bool = True
+    ) -> Self:
         """Return that of an account."""
         reply_to = None if account.reply_to is None else Mailbox(account.reply_to)
-        return cls(account.sender, site_url, reply_to, record_ids)
+        return cls(account.sender, site_url, reply_to, record_ids, has_links)
 
     @classmethod
     async def load(cls, connect: Connect, configuration: Configuration, account: SendingAccount) -> Self:
         """Return that of an account, with what signs its ids."""
         keyring, site_url = Keyring.from_configuration(configuration), configuration.site_url
+        has_links = configuration.given_site_url is not None
         async with connect() as connection:
             record_ids = await load_record_ids(connection, keyring, site_url)
-        return cls.of(account, site_url, record_ids)
+        return cls.of(account, site_url, record_ids, has_links=has_links)
 
     def message_id(self, kind: str, about: tuple[str, str], moment: datetime, *parts: str) -> str:
         """Return the Message-ID of a mail to a user of ours: the same on every attempt, and not imported by us.

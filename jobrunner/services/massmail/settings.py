@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.errors import InvalidInput
 from jobrunner.imports import alone
@@ -35,11 +34,6 @@ def checked_site_url(text: str) -> str:
             f"{text[:100]!r} must be a scheme, a host and at most a path, such as https://crm.example.com"
         )
     return text.rstrip("/")
-
-
-def given_site_url(configuration: Configuration) -> str | None:
-    """Return the `site_url` that somebody set; None for the default, where no recipient's browser gets to us."""
-    return configuration.site_url if "site_url" in configuration.model_fields_set else None
 
 
 def _is_loopback(host: str) -> bool:
@@ -183,7 +177,7 @@ class MassMailSettings:
     """Days."""
 
     def site_url(self, configured: str | None) -> str:
-        """Return what links in mails begin with; `configured` is that of `given_site_url`.
+        """Return what links in mails begin with; `configured` is `Configuration.given_site_url`.
 
         Raises:
             InvalidInput: there is none, or it is not https (http to this machine only): no mailing may start.

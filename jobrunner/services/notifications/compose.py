@@ -32,10 +32,12 @@ PAGE = """\
 <p>{greeting}</p>
 <p><b>{heading}</b></p>
 {entries}
-<p>{link} <a href="{url}">{url}</a></p>
-<p style="color: #666; font-size: 13px">{why}</p>
+{link}<p style="color: #666; font-size: 13px">{why}</p>
 </body>
 </html>
+"""
+LINK = """\
+<p>{link} <a href="{url}">{url}</a></p>
 """
 ENTRY = """\
 <div style="margin: 0 0 16px">
@@ -62,6 +64,7 @@ def compose(notifications: Sequence[Notification], letterhead: Letterhead) -> Me
     user = one_text(first.user_name)
     greeting = words.greeting.format(name=user) if user else words.greeting_nameless
     url = record_url(first, letterhead)
+    links = [] if url is None else [f"{words.link}\n{url}"]
     texts = [_entry_text(when, entry) for when, entry in entries]
     htmls = [_entry_html(when, entry) for when, entry in entries]
     if further := len(notifications) - len(entries):
@@ -72,15 +75,14 @@ def compose(notifications: Sequence[Notification], letterhead: Letterhead) -> Me
         sender=letterhead.sender,
         recipient=Mailbox(parse_address(first.email or ""), user),
         subject=subject,
-        text="\n\n".join([greeting, heading, *texts, f"{words.link}\n{url}", f"-- \n{words.why}"]) + "\n",
+        text="\n\n".join([greeting, heading, *texts, *links, f"-- \n{words.why}"]) + "\n",
         html=PAGE.format(
             lang=words.tag,
             subject=escape(subject),
             greeting=escape(greeting),
             heading=escape(heading),
             entries="".join(htmls),
-            link=escape(words.link),
-            url=escape(url),
+            link="" if url is None else LINK.format(link=escape(words.link), url=escape(url)),
             why=escape(words.why),
         ),
         message_id=message_id(first, letterhead),
@@ -102,12 +104,16 @@ def _entries(notifications: Sequence[Notification], words: Words) -> list[tuple[
     return entries
 
 
-def record_url(one: Notification, letterhead: Letterhead) -> str:
+def record_url(one: Notification, letterhead: Letterhead) -> str | None:
     """Return the address of the record, behind that of the user's portal or the site; of the site where there is none.
 
-    A path that is none, as a function of the application's own may give, counts as not given.
+    None where neither is known. A path that is none, as a function of the application's own may give, counts as not
+    given.
     """
-    site = (one.portal_url or letterhead.site_url).rstrip("/")
+    site = one.portal_url or (letterhead.site_url if letterhead.has_links else None)
+    if site is None:
+        return None
+    site = site.rstrip("/")
     if one.parent_type is None or one.parent_id is None:
         return f"{site}/"
     path = one.record_path or one.parent_path

@@ -24,10 +24,12 @@ PAGE = """\
 <body style="font-family: sans-serif; font-size: 15px; line-height: 1.5; color: #222">
 <p>{greeting}</p>
 <p>{sentence}</p>
-<p>{link} <a href="{url}">{url}</a></p>
-<p style="color: #666; font-size: 13px">{why}</p>
+{link}<p style="color: #666; font-size: 13px">{why}</p>
 </body>
 </html>
+"""
+LINK = """\
+<p>{link} <a href="{url}">{url}</a></p>
 """
 
 
@@ -44,19 +46,22 @@ def compose(reminder: DueReminder, letterhead: Letterhead) -> Message:
     greeting = words.greeting.format(user=user) if user else words.greeting_nameless
     sentences = words.ahead if reminder.start_at > reminder.now else words.past
     sentence = sentences[reminder.entity_type].format(name=name, when=write_when(reminder, words))
-    url = record_url(letterhead.site_url, reminder.entity_type, reminder.entity_id)
+    link = link_html = ""
+    if letterhead.has_links:
+        url = record_url(letterhead.site_url, reminder.entity_type, reminder.entity_id)
+        link = f"{words.link}\n{url}\n\n"
+        link_html = LINK.format(link=escape(words.link), url=escape(url))
     return Message(
         sender=letterhead.sender,
         recipient=Mailbox(parse_address(reminder.email or ""), user),
         subject=subject,
-        text=f"{greeting}\n\n{sentence}\n\n{words.link}\n{url}\n\n{words.why}\n",
+        text=f"{greeting}\n\n{sentence}\n\n{link}{words.why}\n",
         html=PAGE.format(
             lang=words.tag,
             subject=escape(subject),
             greeting=escape(greeting),
             sentence=escape(sentence),
-            link=escape(words.link),
-            url=escape(url),
+            link=link_html,
             why=escape(words.why),
         ),
         message_id=message_id(reminder, letterhead),

@@ -1,13 +1,16 @@
-"""E-mail reminders that nobody sends, for `jobrunner status`."""
+"""E-mail reminders that nobody sends, or that lack something, for `jobrunner status`."""
 
 from datetime import timedelta
 
+from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.queue.wording import count, moment
+from jobrunner.services.mail.letterhead import LINKLESS
 from jobrunner.services.reminders.rows import PAST_LIMIT
 
 FIND_LATE_REMINDERS = load(__package__, "find_late_reminders")
+FIND_SENT_LATELY = load(__package__, "find_sent_lately")
 
 LATE = timedelta(minutes=5)
 """After its time a reminder is late: its own job comes within a second, the schedule within two minutes."""
@@ -27,3 +30,11 @@ async def list_reminder_troubles(connection: Queryable) -> list[str]:
         f"{many} should have gone since {moment(row['since'])}, and the job SendEmailReminders did not take them up; "
         "`jobrunner jobs list --name SendEmailReminders` and `jobrunner scheduled-jobs list` say why"
     ]
+
+
+async def list_reminder_link_troubles(connection: Queryable, configuration: Configuration) -> list[str]:
+    """Return a sentence where mails go out without links, since it is not configured where these are to lead."""
+    if configuration.given_site_url is not None:
+        return []
+    (row,) = await connection.fetch(FIND_SENT_LATELY)
+    return [f"e-mail reminders {LINKLESS}"] if row["is_sent"] else []

@@ -283,3 +283,13 @@ def test_a_zone_or_language_that_nobody_knows(parse: Parse, zone: str | None, la
     """As a view over foreign tables may have."""
     text = content(mail(parse, notification(time_zone=zone, language=language)), "plain")
     assert "May 14, 2026 8:30\u202fAM" in text
+
+
+def test_where_nobody_has_said_where_the_application_is_only_a_portal_has_links(parse: Parse):
+    nowhere = replace(LETTERHEAD, has_links=False)
+    message = mail(parse, notification(), letterhead=nowhere)
+    for kind in ("plain", "html"):
+        assert "http" not in content(message, kind)
+        assert ENGLISH.link not in content(message, kind)
+    message = mail(parse, notification(portal_url="https://portal.example.com"), letterhead=nowhere)
+    assert "https://portal.example.com/#Case/view/c1" in content(message, "plain")

@@ -266,3 +266,15 @@ def test_the_letterhead_is_that_of_the_account(parse: Parse):
     answers = parse_address("answers@example.com")
     letterhead = Letterhead.of(replace(account, reply_to=answers), "https://x.example")
     assert parse(compose(REMINDER, letterhead).to_bytes())["Reply-To"] == "answers@example.com"
+
+
+def test_where_nobody_has_said_where_the_application_is_there_is_no_link(parse: Parse):
+    mail = compose(REMINDER, replace(LETTERHEAD, has_links=False))
+    message = parse(mail.to_bytes())
+    for kind in ("plain", "html"):
+        part = message.get_body((kind,))
+        assert part is not None
+        content = part.get_content()
+        assert "http" not in content
+        assert ENGLISH.link not in content
+    assert mail.message_id == compose(REMINDER, LETTERHEAD).message_id

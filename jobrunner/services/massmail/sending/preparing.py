@@ -23,7 +23,7 @@ from jobrunner.services.massmail.email_templates.foreign_urls import foreign_tra
 from jobrunner.services.massmail.email_templates.rows import read_attachments
 from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 from jobrunner.services.massmail.links import Links
-from jobrunner.services.massmail.settings import MassMailSettings, given_site_url
+from jobrunner.services.massmail.settings import MassMailSettings
 from jobrunner.services.massmail.tokens import PURPOSE, Tokens
 
 OPT_OUT_NAMES = frozenset({"optOutUrl", "optOutLink"})
@@ -116,7 +116,7 @@ async def _prepare(line: Queryable, configuration: Configuration, settings: Mass
     opt_out = not informational
     pixel = opt_out and row["campaign_id"] is not None and settings.mass_email_open_tracking and row["is_html"]
     has_links = opt_out or bool(row["tracking_url_ids"])
-    site_url = settings.site_url(given_site_url(configuration)) if has_links else ""
+    site_url = settings.site_url(configuration.given_site_url) if has_links else ""
     links = Links(site_url, Tokens(await signing_keys(line, keyring, PURPOSE)))
     html_source, text_source = complete(
         row["body"] if row["is_html"] else None,
