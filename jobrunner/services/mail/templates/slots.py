@@ -28,7 +28,10 @@ class Slot:
     """Finds the value."""
     kind: Kind
     place: Literal["text", "attribute", "link"] = "text"
-    """In HTML: between tags, in an attribute, or at the beginning of an attribute that is a link."""
+    """In HTML: between tags, in an attribute, or at the beginning of an attribute that is a link. In text a link is in
+    angle brackets, which go where it is empty."""
+    before: str = ""
+    """The blank before the brackets of a link in text, if there is one."""
     ours: bool = False
     """The value is not a stranger's: a link of the mailing, a date."""
 
@@ -38,6 +41,8 @@ class Slot:
         if self.kind == "subject":
             return one_line(written, LONGEST_IN_SUBJECT)
         if self.kind == "text":
+            if self.place == "link":
+                return f"{self.before}<{written}>" if written.strip() else ""
             return written
         if self.place == "text":
             return escape(written).replace("\n", "<br>\n")

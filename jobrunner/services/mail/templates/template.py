@@ -25,7 +25,8 @@ LONGEST_SUBJECT = 900
 
 PLACEHOLDER = re.compile(r"\{(?:[A-Z]\w*(?:\.\w+){1,2}|[a-z]\w*(?::\w+)?)\}", re.ASCII)
 BLOCK = r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}"
-TOKEN = re.compile(f"(?P<block>{BLOCK})|{PLACEHOLDER.pattern}", re.DOTALL | re.ASCII)
+BRACKETED = re.compile(rf" ?<(?!\{{optOutLink\}}){PLACEHOLDER.pattern}>|{PLACEHOLDER.pattern}", re.ASCII)
+"""In text, where a link is `words <address>`."""
 IN_TAG = re.compile(r"<[A-Za-z][^<>]*")
 LINK = re.compile(r"""\b(href|src|action|background)\s*=\s*["']?$""", re.IGNORECASE)
 
@@ -106,10 +107,12 @@ class _Compiler:
         self._allowed = allowed
         self._names = names
         self._unknown: list[str] = []
+        self._placeholder = BRACKETED if kind == "text" else PLACEHOLDER
+        self._token = re.compile(f"(?P<block>{BLOCK})|{self._placeholder.pattern}", re.DOTALL | re.ASCII)
 
     def compile(self, with_blocks: bool) -> Template:
         begin = end = len(self._text)
-        if with_blocks and (found := [m for m in TOKEN.finditer(self._text) if m["block"]]):
+        if with_blocks and (found := [m for m in self._token.finditer(self._text) if m["block"]]):
             begin, end = found[0].start(), found[-1].end()
         segments: list[Segment] = self._pieces(0, begin)
         if begin < end:
@@ -120,7 +123,7 @@ class _Compiler:
     def _pieces(self, begin: int, end: int) -> list[Segment]:
         segments: list[Segment] = []
         last = begin
-        for match in PLACEHOLDER.finditer(self._text, begin, end):
+        for match in self._placeholder.finditer(self._text, begin, end):
             if (slot := self._slot(match)) is None:
                 continue
             segments += [self._text[last : match.start()], slot] if match.start() > last else [slot]
@@ -138,28 +141,29 @@ class _Compiler:
             slots.append(slot)
             return f"{{{{ slots[{len(slots) - 1}] }}}}"
 
-        source = TOKEN.sub(placeholder, self._text[begin:end])
+        source = self._token.sub(placeholder, self._text[begin:end])
         return Block(source, self._kind, tuple(slots), self._text.count("\n", 0, begin) + 1)
 
     def _slot(self, match: re.Match[str]) -> Slot | OptOutLink | None:
-        written, inner = match[0], match[0][1:-1]
+        written = match[0].lstrip(" <").rstrip(">")
+        inner = written[1:-1]
         if "." not in inner:
-            return self._named(match, inner)
+            return self._named(match, written, inner)
         record, _, path = inner.partition(".")
         if (known := self._field(record, path)) is None:
             self._unknown.append(written)
             return None
         return self._placed(match, Slot(written, look_up(record, known), self._kind))
 
-    def _named(self, match: re.Match[str], inner: str) -> Slot | OptOutLink | None:
+    def _named(self, match: re.Match[str], written: str, inner: str) -> Slot | OptOutLink | None:
         if inner == "optOutLink" and inner in self._names:
-            return OptOutLink(match[0], self._kind)
+            return OptOutLink(written, self._kind)
         look = MOMENTS.get(inner) or (name(inner) if inner in self._names else None)
         if look is None:
             if inner in MASS_MAIL or inner.startswith("trackingUrl:"):  # others are rules of style sheets and such
-                self._unknown.append(match[0])
+                self._unknown.append(written)
             return None
-        return self._placed(match, Slot(match[0], look, self._kind, ours=True))
+        return self._placed(match, Slot(written, look, self._kind, ours=True))
 
     def _field(self, record: str, path: str) -> str | None:
         """Return the field's name in the record, or None where it may not be used."""
@@ -171,7 +175,9 @@ class _Compiler:
         return path if "*" in fields and "." not in path else None
 
     def _placed(self, match: re.Match[str], slot: Slot) -> Slot:
-        """Return the slot with its place in the HTML around it."""
+        """Return the slot with its place in what is around it."""
+        if self._kind == "text" and match[0].endswith(">"):
+            return replace(slot, place="link", before=match[0].partition("<")[0])
         if self._kind != "html":
             return slot
         begin = self._text.rfind("<", 0, match.start())

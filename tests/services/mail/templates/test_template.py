@@ -108,6 +108,23 @@ def test_a_field_that_is_a_link_is_one_to_follow(site, href):
     assert render('<a href="{Person.site}">', "html", person(site=site)) == f'<a href="{href}">'
 
 
+@pytest.mark.parametrize("blocks", ["", "{% if true %}{{ 1 }}{% endif %}"])
+async def test_in_text_a_link_without_an_address_is_its_words(blocks):
+    """So is one of a text that is made from HTML."""
+    from jobrunner.services.mail.templates import Renderer, complete
+
+    html = f'<p>{blocks}Our <a href="{{Person.site}}">page</a>, and <a href="{{trackingUrl:12}}">news</a>{blocks}</p>'
+    _, plain = complete(html, None, opt_out=False, pixel=False)
+    template = compile_template(plain, "text", ALLOWED, NAMES)
+    batch = [
+        person({"trackingUrl:12": "https://t/x"}, site="https://example.org"),
+        person({"trackingUrl:12": ""}, site=None),
+    ]
+    async with Renderer([template]) as renderer:
+        texts = [text.replace("1", "") for (text,) in await renderer.render(batch)]  # type: ignore[misc]
+    assert texts == ["Our page <https://example.org>, and news <https://t/x>", "Our page, and news"]
+
+
 def test_names_of_the_mailing():
     values = person({"optOutUrl": "https://example.org/u/a", "queueItemId": "7", "trackingUrl:12": "https://t/x"})
 
