@@ -157,9 +157,10 @@ async def test_a_template_that_cannot_be_sent_is_refused_by_start_and_resume(cal
 async def test_without_a_url_for_links_nothing_starts(call, ready, monkeypatch):
     """One that only this machine can open is taken where somebody set it, and pointed out."""
     monkeypatch.delenv("JOBRUNNER_SITE_URL")
-    done = await call("mass-email", "start", "M")
-    assert done.code == 2
-    assert "set JOBRUNNER_SITE_URL, or `jobrunner settings set mass_email_site_url" in done.err
+    for arguments in (["start", "M"], ["test", "M", "--to", "ann@example.org"]):
+        done = await call("mass-email", *arguments)
+        assert done.code == 2
+        assert "set JOBRUNNER_SITE_URL, or `jobrunner settings set mass_email_site_url" in done.err
     assert (await call("mass-email", "show", "M", "--json")).json["status"] == "Draft"
     monkeypatch.setenv("JOBRUNNER_SITE_URL", "http://localhost")
     done = await call("mass-email", "start", "M")

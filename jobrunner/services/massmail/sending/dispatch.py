@@ -99,7 +99,7 @@ class Dispatch:
             portion,
             most=LEASED_PER_CONNECTION * connections,
         )
-        self._lanes = Lanes(pool, self._course, self._results, self._ledger)
+        self._lanes = Lanes(pool, self._course, self._results, self._ledger, self._items, side)
         self._connections = connections
 
     async def send(self) -> Sent:

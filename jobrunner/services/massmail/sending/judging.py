@@ -31,7 +31,12 @@ def judge(
     """Return what becomes of an item by one result."""
     if result.outcome is Outcome.ACCEPTED:
         return Settlement(
-            item.id, "Sent", code=result.code, enhanced_code=result.enhanced, reply=result.text[:TEXT_LIMIT]
+            item.id,
+            "Sent",
+            is_charged=True,
+            code=result.code,
+            enhanced_code=result.enhanced,
+            reply=result.text[:TEXT_LIMIT],
         )
     answered = Settlement(
         item.id,

@@ -3,9 +3,10 @@
 import asyncio
 import time
 
+from jobrunner.db.line import Line
 from jobrunner.services.mail.smtp import NoConnection, Outcome, Phase, Pool, Result, Transport
 from jobrunner.services.massmail.sending.course import Course
-from jobrunner.services.massmail.sending.items import Settlement
+from jobrunner.services.massmail.sending.items import Item, Items, Settlement
 from jobrunner.services.massmail.sending.ledger import Ledger
 from jobrunner.services.massmail.sending.letters import Letter
 from jobrunner.services.massmail.sending.results import Results
@@ -14,11 +15,14 @@ from jobrunner.services.massmail.sending.results import Results
 class Lanes:
     """The lanes of one mass e-mail; the first one goes ahead and finds out whether the mail server answers."""
 
-    def __init__(self, pool: Pool, course: Course, results: Results, ledger: Ledger) -> None:
+    def __init__(self, pool: Pool, course: Course, results: Results, ledger: Ledger, items: Items, side: Line) -> None:
+        """`side`: the line for what is not the ledger's."""
         self._pool = pool
         self._course = course
         self._results = results
         self._ledger = ledger
+        self._items = items
+        self._side = side
 
     async def run(self, number: int) -> None:
         """Run one of them, the first with the number 0, until nothing comes any more."""
@@ -56,9 +60,23 @@ class Lanes:
                 done = None
                 if letter is not None and may_go and not course.halted:
                     done = await self._hand_over(transport, letter)
+                elif letter is not None and not may_go and course.stopped is None:
+                    await self._release(letter.item)
             finally:
                 if letter is not None:
                     course.buffer.done(letter)
+
+    async def _release(self, item: Item) -> None:
+        """Give up an item that was neither marked nor skipped: its target has another address, which it may follow."""
+        leased = self._results.leased
+        if item.id not in leased:
+            return
+        leased.discard(item.id)  # before it can be claimed again, by this run as well
+        try:
+            await self._items.release(self._side, [item.id])
+        except BaseException:
+            leased.add(item.id)
+            raise
 
     async def _hand_over(self, transport: Transport, letter: Letter) -> Settlement:
         item, results = letter.item, self._results

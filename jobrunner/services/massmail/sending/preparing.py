@@ -10,7 +10,7 @@ from jobrunner.db.line import GONE
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.secrets import Keyring, signing_keys
 from jobrunner.db.sql import load
-from jobrunner.errors import JobrunnerError, NotFound
+from jobrunner.errors import InvalidInput, NotFound
 from jobrunner.execution.outcome import error_text
 from jobrunner.services.mail.accounts import SendingAccount, load_account
 from jobrunner.services.mail.accounts.loading import SYSTEM
@@ -30,11 +30,11 @@ OPT_OUT_NAMES = frozenset({"optOutUrl", "optOutLink"})
 KINDS = {"Email": "email", "Newsletter": "newsletter", "Informational Email": "informational"}
 
 
-class Unusable(JobrunnerError):
+class Unusable(InvalidInput):
     """A mass e-mail cannot be sent as it is; it is paused with this reason."""
 
 
-class TemplateGone(JobrunnerError):
+class TemplateGone(InvalidInput):
     """A mass e-mail has no template any more; it fails."""
 
 

@@ -133,6 +133,24 @@ async def test_an_item_follows_its_target_to_another_address_but_not_to_one_that
     assert await stage.state() == ("Complete", None)
 
 
+async def test_an_item_whose_address_changes_while_it_is_leased_follows_it_in_the_same_run(stage: Stage):
+    """Stepped: all twenty are leased, the first one's mail waits for its answer, and then one has another address."""
+    async with HoldingServer("DOT") as server:
+        await stage.add_mailing(server.port, 20, account={"max_connections": 5, "messages_per_connection": 100})
+        running = asyncio.create_task(stage.run())
+        await server.held.wait()
+        assert (await stage.item(VICTIM))["sender_token"] is not None
+        await stage.pool.execute("UPDATE jobrunner.contact SET email = 'new@example.org' WHERE email = $1", VICTIM)
+        server.goes_on.set()
+        await running
+
+    recipients = [m.recipients[0] for m in server.messages]
+    assert "<new@example.org>" in recipients
+    assert f"<{VICTIM}>" not in recipients
+    assert len(recipients) == len(set(recipients)) == 20
+    assert await stage.state() == ("Complete", None)
+
+
 ENDS: dict[str, tuple[str, str]] = {
     "paused": ("UPDATE jobrunner.mass_email SET status = 'Paused', paused_at = now()", "Pending"),
     "aborted": ("SELECT jobrunner.end_mailing(id, 'Aborted', 'enough') FROM jobrunner.mass_email", "Skipped"),
