@@ -192,15 +192,24 @@ def show(name: Name, json: AsJson = False) -> None:
 
 @app.command()
 def remove(names: Names, json: AsJson = False) -> None:
-    """Remove campaigns with their tracking URLs and their log: all of them or none. Their mass e-mails stay."""
+    """Remove campaigns with their tracking URLs and their log: all of them or none. Their mass e-mails stay.
+
+    The tracked links in mails that were sent lead nowhere from then on; links to unsubscribe go on to work.
+    """
+    from jobrunner.cli.output import note
+    from jobrunner.queue.wording import count
     from jobrunner.services.massmail.campaigns.rows import find_campaign, remove_campaign
+    from jobrunner.services.massmail.campaigns.tracking_urls import list_tracking_urls
 
-    async def write(line: Any) -> list["Campaign"]:
-        for name in names:  # a misspelt one removes nothing
-            await find_campaign(line, name)
-        return [await remove_campaign(line, name) for name in names]
+    async def write(line: Any) -> tuple[list["Campaign"], int]:
+        found = [await find_campaign(line, name) for name in names]  # a misspelt one removes nothing
+        links = sum([len(await list_tracking_urls(line, one)) for one in found])
+        return [await remove_campaign(line, name) for name in names], links
 
-    all_done("removed", in_transaction(write), json=json)
+    removed, links = in_transaction(write)
+    all_done("removed", removed, json=json)
+    if links:
+        note(f"Warning: links by {count(links, 'tracking URL')} in mails that were sent lead nowhere from now on")
 
 
 app.command("add-url")(urls.add_url)

@@ -33,8 +33,18 @@ async def test_the_life_of_a_campaign(call):
     assert "Figures\nsent\t0\nopened\t0\n" in done.out
     assert f"\t{placeholder}\thttps://example.com/other\t0\t0" in done.out
     assert (await call("campaign", "remove-url", "Spring", "Offer")).out.startswith("removed")
-    assert (await call("campaign", "remove", "Spring")).code == 0
+    done = await call("campaign", "remove", "Spring")
+    assert (done.code, done.err) == (0, "")
     assert (await call("campaign", "list", "--json")).json == []
+
+
+async def test_that_links_in_mails_die_with_a_campaign_is_said(call):
+    await call("campaign", "add", "Spring")
+    for name in ("Offer", "News"):
+        await call("campaign", "add-url", "Spring", name, "--url", "https://example.com/")
+    done = await call("campaign", "remove", "Spring")
+    assert done.code == 0
+    assert done.err == "Warning: links by 2 tracking URLs in mails that were sent lead nowhere from now on\n"
 
 
 @pytest.mark.parametrize(
