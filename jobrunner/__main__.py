@@ -11,7 +11,9 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     open_closed_descriptors()
     from jobrunner import cli
+    from jobrunner.cli import last_net
 
+    last_net.spread()
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     cli.main()

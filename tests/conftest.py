@@ -55,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("JOBRUNNER_")]:
         if not name.startswith(("JOBRUNNER_TEST_", "JOBRUNNER_LONG")):
             del os.environ[name]  # the developer's own configuration is not under test
+    os.environ["JOBRUNNER_DEBUG"] = "1"  # a traceback that nobody expects is to be found by the tests, not hidden
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = uuid.uuid4().hex[:8]
         # Not below pytest's own folder: that is closed to the account under which root's server runs.

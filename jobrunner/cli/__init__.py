@@ -10,7 +10,6 @@ reads any more (`| head`) ends the command quietly with 1.
 """
 
 import importlib.util
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ import typer
 
 from jobrunner.cli import options, streams
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
+from jobrunner.unforeseen import is_debugging, sentence
 
 MODULES: dict[str, str | None] = {
     "daemon": None,
@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
         message = "" if isinstance(fault, BrokenPipeError) else f"cannot write to standard output: {fault.strerror}"
         streams.drop(sys.stdout)
     if message:
-        _complain(message)
+        complain(message)
     if streams.fault(sys.stderr) is not None:  # remarks and log lines that nobody reads: no failure of the command
         streams.drop(sys.stderr)
     sys.exit(code)
@@ -168,17 +168,14 @@ def _usage(error: Exception) -> str:
 
 
 def _unexpected(error: Exception) -> str:
-    if os.environ.get("JOBRUNNER_DEBUG") == "1":
+    if is_debugging():
         import traceback
 
         return "".join(traceback.format_exception(error))
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:  # its own text names no cause
-        error = error.exceptions[0]
-    words = " ".join(str(error).split()) or "no message"
-    return f"unexpected {type(error).__name__}: {words} (JOBRUNNER_DEBUG=1 shows where)"
+    return sentence(error)
 
 
-def _complain(message: str) -> None:
+def complain(message: str) -> None:
     """Print one error; no password of a URL and no control character of a name gets to the terminal."""
     from jobrunner.cli.output import clean
 

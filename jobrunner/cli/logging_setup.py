@@ -4,15 +4,21 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobrunner.cli.log_writer import LogWriter
+from jobrunner.errors import JobrunnerError
+from jobrunner.unforeseen import OURS, is_debugging, place
 
 if TYPE_CHECKING:
     from jobrunner.config import Configuration
 
 QUIET = ("apscheduler", "alembic", "sqlalchemy", "asyncio")
 """Loggers of what we build on: only their warnings are worth a line."""
+FAULTS_OF_OURS = ("asyncio", "concurrent")
+"""Loggers that tell what nobody caught."""
+MORE = "JOBRUNNER_DEBUG=1 shows the traceback"
 
 
 def set_up_logging(configuration: "Configuration") -> None:
@@ -32,6 +38,24 @@ def set_up_logging(configuration: "Configuration") -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def calm_last_resort() -> None:
+    """Have records of a command that sets up no log written as one line each."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(Plain())
+
+
+class Plain(logging.Formatter):
+    """The message alone."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, with a traceback where one is wanted."""
+        from jobrunner.cli.output import clean
+        from jobrunner.config import mask_url
+
+        text = _with_its_cause(self, record, record.getMessage())
+        return "\n".join(clean(line) for line in mask_url(text).split("\n"))
+
+
 class Text(logging.Formatter):
     """Time, level, message; the job that speaks where there is one."""
 
@@ -40,13 +64,12 @@ class Text(logging.Formatter):
         self._scrub = scrub
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, two where a traceback belongs to it."""
+        """One line, and the traceback that belongs to it, where the code of a job wrote it or a person debugs."""
         from jobrunner.cli.output import clean
 
         at = datetime.fromtimestamp(record.created).astimezone()
-        text = f"{at:%H:%M:%S}.{int(record.msecs):03d} {record.levelname:<7} {_message(record)}"
-        if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+        text = f"{at:%H:%M:%S}.{int(record.msecs):03d} {record.levelname:<7} "
+        text += _with_its_cause(self, record, _message(record))
         return "\n".join(clean(line) for line in self._scrub(text).split("\n"))
 
 
@@ -83,3 +106,19 @@ def _job(record: logging.LogRecord) -> dict[str, object]:
 def _message(record: logging.LogRecord) -> str:
     job = _job(record) if record.name.startswith("jobrunner.job") or not record.name.startswith("jobrunner") else {}
     return f"[{job['name']} {job['job']}] {record.getMessage()}" if job else record.getMessage()
+
+
+def _with_its_cause(formatter: logging.Formatter, record: logging.LogRecord, message: str) -> str:
+    """Return the message with what its record knows of an error: where it was, or the whole traceback."""
+    if not record.exc_info:
+        return message
+    kind, error, traceback = record.exc_info
+    ours = Path(record.pathname).is_relative_to(OURS) or record.name.partition(".")[0] in FAULTS_OF_OURS
+    if is_debugging() or not ours or kind is None:
+        return f"{message}\n{formatter.formatException(record.exc_info)}"
+    first = message.partition("\n")[0]  # asyncio goes on with all that a task or callback is
+    words = " ".join(str(error).split())
+    if isinstance(error, JobrunnerError):
+        return first if words in first else f"{first}: {words}"
+    known = [kind.__name__ if not words or words in first else f"{kind.__name__}: {words}", place(traceback)]
+    return f"{first} ({' at '.join(filter(None, known))}; {MORE})"

@@ -201,6 +201,9 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
     Ctrl-C and SIGTERM cancel it, so that it cleans up behind itself; the process then ends with 130 or 143.
     """
+    from jobrunner.cli.logging_setup import calm_last_resort
+
+    calm_last_resort()
     whole = _until_terminated(coroutine)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:

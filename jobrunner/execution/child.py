@@ -75,6 +75,7 @@ def set_up(lines: Any, output: Any, scratch: Any, mark: str) -> None:
     os.close(output)
     _release_fork_server()
     _close_on_exec()
+    sys.excepthook = sys.__excepthook__  # from here on it is the job's output that it writes to
     _scratch = scratch
     os.lseek(scratch, SCRATCH_TEXT, os.SEEK_SET)
     faulthandler.enable(scratch)

@@ -22,9 +22,10 @@ import time
 import warnings
 from collections.abc import Sequence
 from multiprocessing import forkserver
-from types import FrameType
+from types import FrameType, TracebackType
 
 from jobrunner.execution.processes import ProcessIdentity, children, end_family
+from jobrunner.unforeseen import is_debugging, sentence
 
 OPTIONS = "_JOBRUNNER_FORK_SERVER"
 """Environment variable: JSON with the daemon's `path` (sys.path), `modules` to import ahead, former `pythonpath`."""
@@ -56,10 +57,19 @@ def guard(path: Sequence[str], modules: Sequence[str], pythonpath: str | None) -
     sys.path[:] = path
     global active
     active = True
+    sys.excepthook = _tell
     for module in modules:
         _import_ahead(module)
     gc.collect()
     gc.freeze()  # what is imported now stays shared with the children
+
+
+def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """A process that was just forked may find the daemon gone, say; its standard error is still the daemon's."""
+    if is_debugging():
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        print(f"jobrunner: a process for blocking jobs did not start: {sentence(error)}", file=sys.stderr, flush=True)
 
 
 def _end(owner: int, daemon: int) -> None:

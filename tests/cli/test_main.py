@@ -85,7 +85,7 @@ def test_help_imports_no_web_mail_or_database_code():
     heavy |= {"structlog", "uvicorn", "uvloop"}
     assert not loaded & heavy
     ours = {name for name in loaded if name.startswith("jobrunner.") and not name.startswith("jobrunner.cli")}
-    assert ours == {"jobrunner.errors"}
+    assert ours == {"jobrunner.errors", "jobrunner.unforeseen"}
 
 
 def test_every_module_of_a_command_is_mounted():
@@ -119,7 +119,7 @@ def test_our_errors_are_one_sentence_and_an_exit_code(kind: str, code: int):
 
 
 def test_an_unexpected_error_is_one_sentence_and_with_debug_a_traceback():
-    done = command("fail", "ZeroDivisionError", "--message=two\\nlines")
+    done = command("fail", "ZeroDivisionError", "--message=two\\nlines", JOBRUNNER_DEBUG="0")
     assert done.returncode == 1
     assert done.stderr == "Error: unexpected ZeroDivisionError: two lines (JOBRUNNER_DEBUG=1 shows where)\n"
     done = command("fail", "ZeroDivisionError", JOBRUNNER_DEBUG="1")
