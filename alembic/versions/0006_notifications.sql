@@ -196,6 +196,34 @@ CREATE TRIGGER wake_for_new AFTER INSERT ON jobrunner.notification
 REFERENCING NEW TABLE AS added
 FOR EACH STATEMENT EXECUTE FUNCTION jobrunner.wake_for_notifications();
 
+-- What waits for the system account goes at once when that is there, was changed, or is held back no more; reminders, too.
+CREATE FUNCTION jobrunner.wake_for_system_account() RETURNS trigger
+LANGUAGE plpgsql SET search_path = '' SET jit = off AS $$
+BEGIN
+    IF EXISTS (SELECT FROM jobrunner.reminder AS r WHERE r.type = 'Email' AND r.state = 'Waiting' AND r.next_attempt_at <= now()) THEN
+        PERFORM jobrunner.wake_job('SendEmailReminders', ARRAY[now()]);
+    END IF;
+    IF EXISTS (SELECT FROM jobrunner.notification AS n WHERE n.mail = 'Waiting' AND n.next_attempt_at <= now()) THEN
+        PERFORM jobrunner.wake_email_notifications(ARRAY[now()]);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+CREATE TRIGGER wake_mails_to_users AFTER INSERT OR UPDATE OF modified_at ON jobrunner.smtp_account
+FOR EACH ROW WHEN (NEW.kind = 'System' AND NEW.status = 'Active')
+EXECUTE FUNCTION jobrunner.wake_for_system_account();
+
+-- Resumed, or found well by a test. What ends by itself has been planned for.
+CREATE TRIGGER wake_mails_to_users AFTER UPDATE OF paused_kind, cooled_until, retry_at ON jobrunner.smtp_account_state
+FOR EACH ROW
+WHEN (
+    NEW.paused_kind IS NULL
+    AND coalesce(greatest(NEW.cooled_until, NEW.retry_at) <= now(), true)
+    AND ((OLD.paused_kind IS NOT NULL AND coalesce(OLD.paused_until > now(), true)) OR greatest(OLD.cooled_until, OLD.retry_at) > now())
+)
+EXECUTE FUNCTION jobrunner.wake_for_system_account();
+
 -- Public: notifies a user, in the caller's transaction, and returns the notification's number; where there is no such
 -- user it writes nothing, and returns NULL. The mail goes when the delay is over and nobody has read it; of an
 -- assignment at once. For many users INSERT … SELECT does the same.
