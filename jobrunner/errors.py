@@ -83,3 +83,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return "; did you mean " + " or ".join(lowered[match] for match in close) + "?"
     return f"; there are {', '.join(names)}" if names else ""
+
+
+def not_found(what: str, name: str, known: Iterable[str]) -> NotFound:
+    """Return the error for a thing that is called neither by its id nor by its name, with the nearest names."""
+    return NotFound(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}")

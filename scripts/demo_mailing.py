@@ -14,9 +14,9 @@ from jobrunner.config import Configuration
 from jobrunner.config.model import Http
 from jobrunner.db.connection import Connection
 from jobrunner.errors import Conflict, NotFound
+from jobrunner.services.email_templates.rows import add_email_template
 from jobrunner.services.massmail.campaigns.rows import add_campaign
 from jobrunner.services.massmail.campaigns.tracking_urls import add_tracking_url
-from jobrunner.services.massmail.email_templates.rows import add_email_template
 from jobrunner.services.massmail.lists.members import add_members
 from jobrunner.services.massmail.lists.rows import add_target_list
 from jobrunner.services.massmail.mass_emails.rows import MassEmail, add_mass_email, find_mass_email

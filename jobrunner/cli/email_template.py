@@ -48,7 +48,7 @@ COLUMNS = {
 def list_all(json: AsJson = False) -> None:
     """List all templates."""
     from jobrunner.cli.output import table
-    from jobrunner.services.massmail.email_templates.rows import list_email_templates
+    from jobrunner.services.email_templates.rows import list_email_templates
 
     table([as_row(one) for one in with_database(list_email_templates)], COLUMNS, json=json)
 
@@ -63,9 +63,9 @@ def add(
 ) -> None:
     """Add a template from files: HTML, text, or both. One that could not be sent is refused."""
     from jobrunner.errors import InvalidInput
-    from jobrunner.services.massmail.email_templates.checking import check_template
-    from jobrunner.services.massmail.email_templates.placeholders import dubious_placeholders
-    from jobrunner.services.massmail.email_templates.rows import EmailTemplate, add_email_template
+    from jobrunner.services.email_templates.rows import EmailTemplate, add_email_template
+    from jobrunner.services.massmail.templates.checking import check_template
+    from jobrunner.services.massmail.templates.placeholders import dubious_placeholders
 
     if html is None and text is None:
         raise InvalidInput("a template needs a body: give --html FILE, --text FILE, or both")
@@ -94,7 +94,7 @@ def add(
 def show(name: Name, json: AsJson = False) -> None:
     """Show one template with its text."""
     from jobrunner.cli.output import record
-    from jobrunner.services.massmail.email_templates.rows import find_email_template
+    from jobrunner.services.email_templates.rows import find_email_template
 
     record(as_row(with_database(lambda line: find_email_template(line, name))), json=json)
 
@@ -116,14 +116,14 @@ def edit(
 
     One that could not be sent any more is refused and stays as it was.
     """
-    from jobrunner.services.massmail.email_templates.checking import check_template
-    from jobrunner.services.massmail.email_templates.placeholders import dubious_placeholders
-    from jobrunner.services.massmail.email_templates.rows import (
+    from jobrunner.services.email_templates.rows import (
         EmailTemplate,
         TemplateChanges,
         edit_email_template,
         find_email_template,
     )
+    from jobrunner.services.massmail.templates.checking import check_template
+    from jobrunner.services.massmail.templates.placeholders import dubious_placeholders
 
     changed = changes(clear, {"text": ("plain_body",)}, {}, name=new_name, subject=subject, html=html, text=text)
     page = None if html is None else read_text("--html", html)
@@ -157,7 +157,7 @@ def edit(
 @app.command()
 def remove(names: Names, json: AsJson = False) -> None:
     """Remove templates that no mass e-mail under way uses: all of them or none."""
-    from jobrunner.services.massmail.email_templates.rows import find_email_template, remove_email_template
+    from jobrunner.services.email_templates.rows import find_email_template, remove_email_template
 
     async def write(line: Any) -> list[Any]:
         for name in names:  # a misspelt one removes nothing
@@ -183,7 +183,7 @@ def attach(
 ) -> None:
     """Attach a file to a template, in place of one of that name."""
     from jobrunner.cli.output import cell
-    from jobrunner.services.massmail.email_templates.rows import attach_file, find_email_template
+    from jobrunner.services.email_templates.rows import attach_file, find_email_template
 
     content = read_bytes("FILE", file)
     shown = file_name or Path(file).name
@@ -204,7 +204,7 @@ def detach(
     """Take a file away from a template."""
     from jobrunner.cli.output import cell
     from jobrunner.errors import NotFound, nearest
-    from jobrunner.services.massmail.email_templates.rows import detach_file, find_email_template
+    from jobrunner.services.email_templates.rows import detach_file, find_email_template
 
     async def write(line: "Connection") -> None:
         found = await find_email_template(line, name)

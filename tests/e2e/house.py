@@ -14,12 +14,12 @@ from pydantic import SecretStr
 
 from jobrunner.config import load
 from jobrunner.db.secrets import Keyring
+from jobrunner.services.email_templates.rows import add_email_template
 from jobrunner.services.mail.accounts.entry import AccountEntry
 from jobrunner.services.mail.accounts.table import add_account
 from jobrunner.services.mail.composing.dkim.key import SigningKey, read_key
 from jobrunner.services.massmail.campaigns.rows import Campaign, add_campaign
 from jobrunner.services.massmail.campaigns.tracking_urls import add_tracking_url
-from jobrunner.services.massmail.email_templates.rows import add_email_template
 from jobrunner.services.massmail.lists.members import add_members
 from jobrunner.services.massmail.lists.rows import add_target_list
 from jobrunner.services.massmail.mass_emails.rows import MassEmail, add_mass_email, find_mass_email

@@ -1,10 +1,10 @@
 """What the tables of mass mail refuse, as one sentence."""
 
 from jobrunner.db.refusals import Refusals
-from jobrunner.errors import NotFound, nearest
+from jobrunner.services.email_templates.refusal import NAME
 
 SENTENCES = {
-    "name_is_a_name": "a name has 1 to 255 letters, not digits only, no line breaks, and no blanks around it",
+    "name_is_a_name": NAME,
     "campaign_ends_after_its_start": "a campaign may not end before it starts",
     "campaign_of_mass_email_stays": "the campaign of a mass e-mail cannot be changed: add another mass e-mail",
     "campaign_has_mass_emails": "only campaigns of type Email, Newsletter and Informational Email have mass e-mails",
@@ -13,8 +13,6 @@ SENTENCES = {
     "url_is_http": "a tracking URL begins with http:// or https:// and has no blanks or name of a user",
     "redirect_has_a_url": "a tracking URL that redirects needs a URL",
     "message_is_there": "a tracking URL that shows a message needs the message",
-    "subject_is_one_line": "a subject is one line of at most 998 letters",
-    "body_is_not_too_long": "a body may have 5 MB",
     "from_address_is_an_address": "the sender must be an address such as news@example.com",
     "from_name_is_one_line": "the sender's name is one line of at most 255 letters",
     "reply_to_address_is_an_address": "the address for replies must be one such as help@example.com",
@@ -22,8 +20,3 @@ SENTENCES = {
 }
 
 refusals_in_words = Refusals(SENTENCES).in_words
-
-
-def not_found(what: str, name: str, known: list[str]) -> NotFound:
-    """Return the error for a thing that is called neither by its id nor by its name."""
-    return NotFound(f"there is no {what} {name[:100]!r}{nearest(name[:100], known)}")

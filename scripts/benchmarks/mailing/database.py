@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.secrets.key import Key
 from jobrunner.definitions import registry
+from jobrunner.services.email_templates.rows import add_email_template
 from jobrunner.services.mail.accounts.entry import AccountEntry
 from jobrunner.services.mail.accounts.table import add_account, edit_account
-from jobrunner.services.massmail.email_templates.rows import add_email_template
 from jobrunner.services.massmail.lists.members import add_members
 from jobrunner.services.massmail.lists.rows import add_target_list
 from jobrunner.services.massmail.mass_emails import states

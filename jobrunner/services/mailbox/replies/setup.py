@@ -8,15 +8,14 @@ from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring, SecretUnreadable, signing_keys
 from jobrunner.db.sql import load
 from jobrunner.errors import ConfigurationError, Conflict, JobrunnerError, NotFound
+from jobrunner.services.email_templates.rows import read_attachments
 from jobrunner.services.mail.accounts import Outgoing
-from jobrunner.services.mail.composing.parts import Attachment
 from jobrunner.services.mail.importing.storing.record_ids import PURPOSE, RecordIds
 from jobrunner.services.mail.smtp import Pools
 from jobrunner.services.mailbox.replies.compose import Stationery, compile_stationery
 from jobrunner.services.mailbox.replies.rows import DueAnswer
 
 READ_ANSWERING = load(__package__, "read_answering")
-READ_TEMPLATE_FILES = load(__package__, "read_template_files")
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,8 @@ async def set_up(
         rows = await connection.fetch(READ_ANSWERING, account_id)
         if not rows or not rows[0]["reply"] or rows[0]["subject"] is None:
             return None
-        files = await connection.fetch(READ_TEMPLATE_FILES, rows[0]["email_template_id"])
+        attachments = await read_attachments(connection, rows[0]["email_template_id"])
         record_ids = RecordIds(await signing_keys(connection, keyring, PURPOSE), configuration.site_url)
-    attachments = [
-        Attachment(file["name"], file["content"], file["content_type"], file["content_id"]) for file in files
-    ]
     stationery = compile_stationery(rows[0], attachments)
     outgoing = await _outgoing(connect, configuration, rows[0]["smtp_account_id"], pools)
     return Setup(rows[0]["name"], stationery, outgoing, record_ids)

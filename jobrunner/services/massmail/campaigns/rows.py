@@ -9,10 +9,10 @@ from typing import Any, Literal, TypedDict, Unpack, get_args
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict
+from jobrunner.errors import Conflict, not_found
 from jobrunner.services.massmail.choosing import chosen
 from jobrunner.services.massmail.lists.rows import find_target_list
-from jobrunner.services.massmail.refusal import not_found, refusals_in_words
+from jobrunner.services.massmail.refusal import refusals_in_words
 
 CampaignStatus = Literal["Planning", "Active", "Inactive", "Complete"]
 CampaignType = Literal["Email", "Newsletter", "Informational Email", "Web", "Television", "Radio", "Mail"]

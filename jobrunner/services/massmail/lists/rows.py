@@ -5,8 +5,8 @@ from datetime import datetime
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict
-from jobrunner.services.massmail.refusal import not_found, refusals_in_words
+from jobrunner.errors import Conflict, not_found
+from jobrunner.services.massmail.refusal import refusals_in_words
 
 
 @dataclass(frozen=True, slots=True)

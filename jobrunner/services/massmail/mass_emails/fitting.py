@@ -5,11 +5,11 @@ import shlex
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput
+from jobrunner.services.email_templates.rows import EmailTemplate, find_email_template
 from jobrunner.services.mail.templates import InvalidTemplate
-from jobrunner.services.massmail.email_templates.checking import check_template
-from jobrunner.services.massmail.email_templates.foreign_urls import foreign_tracking_urls
-from jobrunner.services.massmail.email_templates.rows import EmailTemplate, find_email_template
 from jobrunner.services.massmail.mass_emails.rows import MassEmail
+from jobrunner.services.massmail.templates.checking import check_template
+from jobrunner.services.massmail.templates.foreign_urls import foreign_tracking_urls
 
 
 async def check_fits(connection: Queryable, mass_email: MassEmail) -> None:

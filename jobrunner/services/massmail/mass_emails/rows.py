@@ -8,12 +8,12 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict
+from jobrunner.errors import Conflict, not_found
+from jobrunner.services.email_templates.rows import find_email_template
 from jobrunner.services.mail.address import parse_address
 from jobrunner.services.massmail.campaigns.rows import find_campaign
-from jobrunner.services.massmail.email_templates.rows import find_email_template
 from jobrunner.services.massmail.lists.rows import find_target_list
-from jobrunner.services.massmail.refusal import not_found, refusals_in_words
+from jobrunner.services.massmail.refusal import refusals_in_words
 
 MassEmailStatus = Literal["Draft", "Pending", "In Process", "Paused", "Complete", "Failed", "Aborted"]
 

@@ -12,18 +12,17 @@ from jobrunner.db.secrets import Keyring, signing_keys
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput, NotFound
 from jobrunner.execution.outcome import error_text
+from jobrunner.services.email_templates.rows import read_attachments
 from jobrunner.services.mail.accounts import SendingAccount, load_account
 from jobrunner.services.mail.accounts.loading import SYSTEM
 from jobrunner.services.mail.address import Address, Mailbox, parse_address
 from jobrunner.services.mail.composing.fields import ListId, bulk_fields
 from jobrunner.services.mail.composing.mailing import Mailing
-from jobrunner.services.mail.composing.parts import Attachment
 from jobrunner.services.mail.templates import MASS_MAIL, InvalidTemplate, Template, compile_template, complete
-from jobrunner.services.massmail.email_templates.foreign_urls import foreign_tracking_urls
-from jobrunner.services.massmail.email_templates.rows import read_attachments
 from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 from jobrunner.services.massmail.links import Links
 from jobrunner.services.massmail.settings import MassMailSettings
+from jobrunner.services.massmail.templates.foreign_urls import foreign_tracking_urls
 from jobrunner.services.massmail.tokens import PURPOSE, Tokens
 
 OPT_OUT_NAMES = frozenset({"optOutUrl", "optOutLink"})
@@ -129,10 +128,7 @@ async def _prepare(line: Queryable, configuration: Configuration, settings: Mass
     names = (MASS_MAIL if opt_out else MASS_MAIL - OPT_OUT_NAMES) | {f"trackingUrl:{id}" for id in tracking}
     text = compile_template(text_source, "text", ALLOWED, names)
     html = None if html_source is None else compile_template(html_source, "html", ALLOWED, names)
-    attachments = [
-        Attachment(one.name, one.content, one.content_type, one.content_id)
-        for one in await read_attachments(line, row["email_template_id"])
-    ]
+    attachments = await read_attachments(line, row["email_template_id"])
 
     def mailing(list_id: ListId | None) -> Mailing:
         return Mailing(

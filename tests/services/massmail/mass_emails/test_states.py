@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from jobrunner.errors import Conflict
-from jobrunner.services.massmail.email_templates.rows import add_email_template, remove_email_template
+from jobrunner.services.email_templates.rows import add_email_template, remove_email_template
 from jobrunner.services.massmail.lists.members import add_members
 from jobrunner.services.massmail.mass_emails import states
 from jobrunner.services.massmail.mass_emails.building import build_mailing

@@ -11,10 +11,10 @@ from typing import Any
 
 from jobrunner.config import Configuration, load
 from jobrunner.db.secrets import Keyring
+from jobrunner.services.email_templates.rows import add_email_template
 from jobrunner.services.mail.accounts.entry import AccountEntry
 from jobrunner.services.mail.accounts.table import add_account
 from jobrunner.services.massmail.campaigns.rows import add_campaign
-from jobrunner.services.massmail.email_templates.rows import add_email_template
 from jobrunner.services.massmail.lists.members import add_members
 from jobrunner.services.massmail.lists.rows import add_target_list
 from jobrunner.services.massmail.mass_emails.rows import add_mass_email

@@ -9,8 +9,9 @@ import asyncpg
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, InvalidInput
-from jobrunner.services.massmail.refusal import not_found, refusals_in_words
+from jobrunner.errors import Conflict, InvalidInput, not_found
+from jobrunner.services.email_templates.refusal import refusals_in_words
+from jobrunner.services.mail.composing.parts import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,6 @@ class TemplateChanges(TypedDict, total=False):
     body: str
     plain_body: str | None
     is_html: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file of a template."""
-
-    name: str
-    content_type: str
-    content_id: str | None
-    """Of an image in the text, there `src="cid:…"`; None for a file that is attached."""
-    content: bytes
 
 
 async def add_email_template(
@@ -148,7 +138,11 @@ async def detach_file(connection: Queryable, template: EmailTemplate, name: str)
 
 
 async def read_attachments(connection: Queryable, template_id: int) -> list[Attachment]:
-    """Return the files of a template with what is in them."""
+    """Return the files of a template, and the images of its text.
+
+    Raises:
+        InvalidInput: a name or type cannot stand in a header of a mail.
+    """
     return [Attachment(**row) for row in await connection.fetch(load(__package__, "read_attachments"), template_id)]
 
 

@@ -1,7 +1,7 @@
 """Whether a template can be sent at all: compiled as it will be, before a mail goes to anybody."""
 
+from jobrunner.services.email_templates.rows import EmailTemplate
 from jobrunner.services.mail.templates import MASS_MAIL, Renderer, compile_template, complete
-from jobrunner.services.massmail.email_templates.rows import EmailTemplate
 from jobrunner.services.massmail.fields import ALLOWED
 
 

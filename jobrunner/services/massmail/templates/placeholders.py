@@ -5,10 +5,10 @@ from difflib import get_close_matches
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.services.email_templates.rows import EmailTemplate
 from jobrunner.services.mail.templates import ANSWERED, MASS_MAIL, PERSON, Kind, compile_template
 from jobrunner.services.mail.templates.slots import MOMENTS
 from jobrunner.services.mail.templates.template import PLACEHOLDER
-from jobrunner.services.massmail.email_templates.rows import EmailTemplate
 from jobrunner.services.massmail.fields import ALLOWED, TRACKING_URL
 
 NEAR = 0.75
