@@ -81,7 +81,7 @@ class Daemon(Service):
             if applied:
                 log.info("the database was migrated to %s", applied[-1])
         await _patiently(host.start)
-        await seed(host.upkeep, self._registry)
+        await _patiently(lambda: seed(host.upkeep, self._registry))
         self.claimer = Claimer(
             host.claiming,
             host.runner,

@@ -1,6 +1,7 @@
 """The part of a daemon that fires scheduled jobs: APScheduler in step with the table, a task that fires in batches."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from jobrunner.db.connection import Connection
+from jobrunner.db.connection import TRANSIENT, Connection
 from jobrunner.db.loop import DatabaseLoop
 from jobrunner.db.sql import load
 from jobrunner.lifecycle import Service
@@ -101,7 +102,8 @@ class Scheduler(Service):
         self._dirty = True
         await self._firing.start()
         await self._watch.start()
-        await self._watch.passed()
+        with contextlib.suppress(*TRANSIENT):  # the database may go away at this very moment: the loop goes on trying
+            await self._watch.passed()
 
     async def _stop(self) -> None:
         await self._watch.stop()

@@ -16,9 +16,10 @@ from jobrunner.db.connection import Connection
 from jobrunner.lifecycle import StoppedWhileStarting
 from jobrunner.queue.placing import fire_again
 from jobrunner.queue.settings import Settings
-from jobrunner.scheduling.scheduler import WATCH_INTERVAL
+from jobrunner.scheduling.scheduler import WATCH_INTERVAL, Scheduler
 from tests.scheduling import skew
 from tests.scheduling.bench import HOUR, MINUTE, SECOND, Bench, Signal, check_each_firing_has_its_job
+from tests.support.proxy import Line, Proxy
 
 LONG = "JOBRUNNER_LONG" in os.environ
 
@@ -443,6 +444,26 @@ async def test_the_line_is_cut(bench, start_scheduler):
         await until_fired(bench, fired, await bench.now() + SECOND)
     assert scheduler.running
     check_each_firing_has_its_job(await bench.jobs(), "* * * * * *")
+
+
+async def test_a_database_that_goes_away_during_the_start_does_not_end_it(bench, database_url, caplog):
+    """F11: the daemon stays, and fires as soon as the database is there."""
+    await make_schedules(bench, 3)
+    fired = Signal()
+    async with Proxy(database_url) as proxy:
+        proxy.on_line = Line.cut
+        connection = Connection(proxy.url, "away at first")
+        scheduler = Scheduler(connection, Settings, on_fired=fired)
+        try:
+            await scheduler.start()
+            assert scheduler.running
+            assert not scheduler.schedules
+            proxy.on_line = lambda line: None
+            await until_fired(bench, fired, await bench.now())
+        finally:
+            await scheduler.stop()
+            await connection.close()
+    assert "will go on" in caplog.text
 
 
 async def test_a_failing_statement_does_not_end_the_loops(bench, start_scheduler, caplog):
