@@ -19,7 +19,7 @@ def new_key() -> None:
 
 @app.command()
 def status(json: AsJson = False) -> None:
-    """Show how many values are sealed with which key, and whether that key is at hand."""
+    """Show how many values are sealed with which key; it ends with 1 where one of these keys is not at hand."""
     from dataclasses import asdict
 
     from jobrunner.cli.database import connected
@@ -34,12 +34,11 @@ def status(json: AsJson = False) -> None:
 
     uses = run(read())
     table([asdict(use) for use in uses], ["key", "role", "values"], json=json)
-    if json:
-        return
-    if any(use.role == "former" and use.values for use in uses):
+    if not json and any(use.role == "former" and use.values for use in uses):
         note("`jobrunner secrets rotate` seals the values of former keys with the current one")
     if any(use.role == "not at hand" for use in uses):
         note("Warning: values of keys that are not at hand cannot be read: add the key to JOBRUNNER_SECRET_KEYS_FORMER")
+        raise typer.Exit(1)
 
 
 @app.command()

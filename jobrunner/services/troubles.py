@@ -4,6 +4,7 @@ The engine finds these by the entry point `jobrunner.troubles` (see `jobrunner.q
 """
 
 from jobrunner.services.cleanup.troubles import list_disk_troubles
+from jobrunner.services.key_troubles import list_key_troubles
 from jobrunner.services.mail.accounts.troubles import list_sending_troubles
 from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
 from jobrunner.services.mailbox.sent.troubles import list_storing_troubles
@@ -14,6 +15,7 @@ from jobrunner.services.reminders.troubles import list_reminder_link_troubles, l
 from jobrunner.services.webhooks.troubles import list_webhook_troubles
 
 LOOKS = (
+    list_key_troubles,
     list_sending_troubles,
     list_fetching_troubles,
     list_storing_troubles,

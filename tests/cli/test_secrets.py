@@ -40,7 +40,8 @@ async def test_a_key_that_is_not_at_hand_is_pointed_out(call, connection, monkey
     monkeypatch.setenv("JOBRUNNER_SECRET_KEY", new.text)
     done = await call("secrets", "status")
     assert {"key": old.id, "role": "not at hand", "values": "1"} in done.rows
-    assert "JOBRUNNER_SECRET_KEYS_FORMER" in done.err
+    assert (done.code, "JOBRUNNER_SECRET_KEYS_FORMER" in done.err) == (1, True)
+    assert (await call("secrets", "status", "--json")).code == 1
     done = await call("secrets", "rotate")
     assert done.code == 1
     assert f"it was sealed with the key {old.id}, and at hand is only {new.id}" in done.err
