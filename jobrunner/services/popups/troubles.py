@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.queue.settings import load_settings
 from jobrunner.queue.wording import count, moment
 from jobrunner.services.popups.settings import load_popup_settings
 
@@ -16,7 +17,12 @@ MOST = 1000
 
 
 async def list_popup_troubles(connection: Queryable) -> list[str]:
-    """Return a sentence where popups are due and have not become visible. That a user is away is no trouble."""
+    """Return a sentence where popups are due and have not become visible.
+
+    That a user is away is no trouble; of processing that a person has paused that pause is told.
+    """
+    if (await load_settings(connection)).paused:
+        return []
     settings = await load_popup_settings(connection)
     (row,) = await connection.fetch(FIND_LATE_POPUPS, LATE, settings.past, MOST)
     if not row["popups"]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from jobrunner.config import Configuration
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
+from jobrunner.queue.settings import load_settings
 from jobrunner.queue.wording import count, moment
 from jobrunner.services.mail.letterhead import LINKLESS
 from jobrunner.services.reminders.rows import PAST_LIMIT
@@ -19,7 +20,12 @@ MOST = 1000
 
 
 async def list_reminder_troubles(connection: Queryable) -> list[str]:
-    """Return a sentence where reminders are due and nobody has taken them up. An account held back tells of itself."""
+    """Return a sentence where reminders are due and nobody has taken them up.
+
+    An account held back tells of itself, and so does processing that a person has paused.
+    """
+    if (await load_settings(connection)).paused:
+        return []
     (row,) = await connection.fetch(FIND_LATE_REMINDERS, LATE, PAST_LIMIT, MOST)
     if not row["reminders"]:
         return []

@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobrunner.queue.overview import overview
+from jobrunner.queue.settings import set_setting
 from jobrunner.services.popups.run import Run
 from jobrunner.services.popups.troubles import list_popup_troubles
 from jobrunner.services.records import add_user
@@ -23,6 +24,9 @@ async def test_popups_that_wait_though_they_are_due_are_a_trouble_until_they_are
     assert "SubmitPopupReminders did not run" in told
     [exceptional] = [one for one in (await overview(connection)).exceptions if one.code == "ServiceTrouble"]
     assert exceptional.sentence == told
+    await set_setting(connection, "paused", True, "ada")
+    assert await list_popup_troubles(connection) == [], "the pause is told, not what comes of it"
+    await set_setting(connection, "paused", False, "ada")
 
     await Run(lender(connection)).submit()
     assert await list_popup_troubles(connection) == [], "that no page of hers is open is none"

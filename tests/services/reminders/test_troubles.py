@@ -4,6 +4,7 @@ from typing import Any
 
 from jobrunner.config import Configuration
 from jobrunner.queue.overview import overview
+from jobrunner.queue.settings import set_setting
 from jobrunner.services.records import add_meeting, add_user
 from jobrunner.services.reminders.troubles import list_reminder_troubles
 
@@ -18,6 +19,10 @@ async def test_reminders_that_nobody_takes_up_are_a_trouble(connection: Any):
     (told,) = await list_reminder_troubles(connection)
     assert told.startswith("1 e-mail reminder should have gone since 20")
     assert "SendEmailReminders did not take them up" in told
+
+    await set_setting(connection, "paused", True, "ada")
+    assert [one.code for one in (await overview(connection)).exceptions] == ["Paused", "NoDaemon"]
+    await set_setting(connection, "paused", False, "ada")
 
     await connection.execute("UPDATE jobrunner.reminder SET reason = 'the account is paused'")
     assert await list_reminder_troubles(connection) == [], "of that the account tells"
