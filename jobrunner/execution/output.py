@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from jobrunner.execution.capture import LEFT_OUT, LINE, PROGRESS, WINDOW
 from jobrunner.execution.loglines import (
     KEPT_NEWEST,
     KEPT_OLDEST,
@@ -25,6 +24,7 @@ from jobrunner.execution.loglines import (
     OnProgress,
     after_return,
 )
+from jobrunner.execution.outbox import LEFT_OUT, LINE, PROGRESS, WINDOW
 from jobrunner.execution.outcome import shortened
 
 log = logging.getLogger("jobrunner.execution")
