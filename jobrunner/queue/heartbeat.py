@@ -81,8 +81,6 @@ class Heartbeat(Service):
         self._told = 0.0
         """The turn after which the loop was last said to be blocked."""
         self._turn: asyncio.TimerHandle | None = None
-        self.last_renewal = 0.0
-        """Monotonic time at which the last renewal that worked began."""
         self.problem: str | None = None
 
     @property
@@ -173,7 +171,6 @@ class Heartbeat(Service):
         if self.problem is not None:
             log.info("the leases are renewed again")
         self.problem = None
-        self.last_renewal = began
         alive = {row[0] for row in rows}
         pulse = Pulse(began, alive, registered=None in alive)
         self.jobs_loop.call_soon_threadsafe(self._on_pulse, pulse)
