@@ -21,6 +21,8 @@ async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> A
 
     async with ctx.connection() as connection:
         ids = await list_due(connection, kind, even_held=not ctx.job_id)
+    if not ids:
+        ctx.nothing_to_do()
     for id in ids:
         yield Target(TARGETS[kind], str(id))
 

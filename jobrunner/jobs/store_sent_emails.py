@@ -20,6 +20,8 @@ async def accounts(ctx: JobContext) -> AsyncIterator[Target]:
 
     async with ctx.connection() as connection:
         found = await list_accounts(connection)
+    if not found:
+        ctx.nothing_to_do()
     for kind, id in found:
         yield Target(TARGETS[kind], str(id))
 

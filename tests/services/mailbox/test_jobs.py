@@ -112,3 +112,34 @@ async def test_a_run_that_found_nothing_leaves_no_row(office: PostOffice, user: 
     results = await office.connection.fetch("SELECT result FROM jobrunner.job_history ORDER BY id")
     assert len(results) == 2
     assert await office.subjects() == ["a"]
+
+
+class Firing:
+    """What a preparator uses of the context of a firing."""
+
+    job_id = 4711
+
+    def __init__(self, office: PostOffice) -> None:
+        self.connection = office.connect
+        self.idle = False
+
+    def nothing_to_do(self) -> None:
+        self.idle = True
+
+
+@pytest.mark.parametrize("name", ["CheckEmailAccounts", "CheckInboundEmails", "StoreSentEmails"])
+async def test_a_firing_that_finds_no_account_has_nothing_to_do(office: PostOffice, user: str, name: str):
+    """So it leaves no row in the history each minute."""
+    registry.load()
+    find_targets = registry.find(name).targets
+    assert find_targets is not None
+
+    async def asked() -> tuple[int, bool]:
+        context = Firing(office)
+        found = [one async for one in find_targets(context)]  # type: ignore[union-attr,arg-type]
+        return len(found), context.idle
+
+    assert await asked() == (0, True)
+    if name != "StoreSentEmails":
+        await office.account(user, kind="Personal" if name == "CheckEmailAccounts" else "Group")
+        assert await asked() == (1, False)
