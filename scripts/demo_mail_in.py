@@ -2,73 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from demo_accounts import ADA, HELP, KINDS, lead_accounts, lock_of, rest
 from demo_dovecot import Dovecot
 from demo_letters import drawings, question, second_thought
 from demo_mailbox import Mailbox, say
-from demo_mailing import PERSONS
-from pydantic import SecretStr
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import Connection
-from jobrunner.db.file_lock import FileLock
 from jobrunner.db.secrets import Keyring
-from jobrunner.errors import ConfigurationError, NotFound
-from jobrunner.services.mail.importing.storing.outcome import Kind
-from jobrunner.services.mailbox.accounts.entry import GroupEntry, MailboxEntry, PersonalEntry
-from jobrunner.services.mailbox.accounts.table import add_account, edit_account, find_account
+from jobrunner.errors import ConfigurationError
 from jobrunner.services.mailbox.emails.rows import read_email
 
-ADA, HELP = "ada", "help"
-"""Accounts and mailboxes are called like that; their addresses are at example.com."""
-KINDS: dict[str, Kind] = {ADA: "Personal", HELP: "Group"}
 WATCHED_LIMIT = 45.0
 """Seconds after which letters are put into the mailboxes, whether or not anybody waits for them."""
 ARRIVAL_LIMIT = 90.0
 """More than a minute: the schedule's net."""
-LOCK = "mail.lock"
 FOLLOW_UP_LIMIT = 10.0
 PAUSE = 0.02
 
-USERS = """
-INSERT INTO jobrunner.app_user (id, name, email, time_zone)
-VALUES
-    ('demo-ada', 'Ada Lovelace', 'ada@example.com', 'Europe/London'),
-    ('demo-katherine', 'Katherine Johnson', 'katherine@example.com', 'America/New_York')
-ON CONFLICT (id) DO NOTHING
-"""
-TEAM = "INSERT INTO jobrunner.team (id, name) VALUES ('demo-support', 'Support') ON CONFLICT (id) DO NOTHING"
-MEMBERS = """
-INSERT INTO jobrunner.team_member (team_id, user_id, position)
-VALUES ('demo-support', 'demo-ada', 'Engineer'), ('demo-support', 'demo-katherine', 'Engineer')
-ON CONFLICT DO NOTHING
-"""
-TEMPLATE = """
-INSERT INTO jobrunner.email_template (name, subject, body, is_html)
-VALUES (
-    'Receipt',
-    'We have your mail',
-    E'Hello,\\n\\nyour mail has arrived, and somebody of us will answer it soon.\\n\\nThe Garden',
-    false
-)
-ON CONFLICT (name) DO NOTHING
-"""
-FIND_TEMPLATE = "SELECT t.id FROM jobrunner.email_template AS t WHERE t.name = 'Receipt'"
-REST = tuple(
-    f"""
-    UPDATE jobrunner.{table}
-    SET status = 'Inactive', modified_at = clock_timestamp()
-    WHERE name IN ('ada', 'help')
-        AND host = '127.0.0.1'
-        AND status = 'Active'
-    """
-    for table in ("email_account", "inbound_email")
-)
 WATCHED = """
 SELECT count(*) AS watched
 FROM jobrunner.mail_watch AS w
@@ -108,7 +64,7 @@ class MailIn:
         self._mailbox = mailbox
         self._jobrunner = jobrunner
         self._dovecot: Dovecot | None = None
-        self._lock = FileLock(data_dir / LOCK)
+        self._lock = lock_of(data_dir)
         self._began = time.time()
 
     @property
@@ -127,12 +83,7 @@ class MailIn:
         self._dovecot = await Dovecot.start(self._data_dir)
         connection = Connection(self._dsn, "demo mail")
         try:
-            for statement in (PERSONS, USERS, TEAM, MEMBERS, TEMPLATE):
-                await connection.fetch(statement)
-            template = (await connection.fetch(FIND_TEMPLATE))[0]["id"]
-            keyring = Keyring.from_configuration(configuration)
-            for name in KINDS:
-                await self._point(connection, keyring, self._entry(name, template))
+            await lead_accounts(connection, Keyring.from_configuration(configuration), self._dovecot)
             many = (await connection.fetch("SELECT count(*) AS many FROM jobrunner.email"))[0]["many"]
         finally:
             await connection.close()
@@ -147,45 +98,11 @@ class MailIn:
         if self._dovecot is not None:
             connection = Connection(self._dsn, "demo mail")
             try:
-                await _rest(connection)
+                await rest(connection)
             finally:
                 await connection.close()
                 await self._dovecot.stop()
         self._lock.release()
-
-    def _entry(self, name: str, template: int) -> MailboxEntry:
-        common: Mapping[str, Any] = {
-            "name": name,
-            "email_address": f"{name}@example.com",
-            "host": "127.0.0.1",
-            "port": self.dovecot.port,
-            "security": "none",
-            "username": name,
-            "fetch_since": date.today(),
-            "secrets": {"password": SecretStr(self.dovecot.password)},
-        }
-        if name == ADA:
-            return PersonalEntry(**common, assigned_user_id="demo-ada")
-        return GroupEntry(
-            **common,
-            teams=("demo-support",),
-            team_id="demo-support",
-            create_case=True,
-            case_distribution="Round-Robin",
-            reply=True,
-            reply_email_template_id=template,
-            from_name="The Garden",
-        )
-
-    async def _point(self, connection: Connection, keyring: Keyring, entry: MailboxEntry) -> None:
-        kind = KINDS[entry.name]
-        try:
-            await find_account(connection, kind, entry.name)
-        except NotFound:
-            await add_account(connection, keyring, entry)
-            return
-        changes = {"port": entry.port, "password": entry.secrets["password"], "status": "Active"}
-        await edit_account(connection, keyring, kind, entry.name, changes)
 
     async def run(self) -> None:
         """Put letters into the mailboxes, tell what became of each, then tell of all that comes."""
@@ -289,21 +206,6 @@ class MailIn:
             ' m.append("INBOX", "", "", b"From: you@example.org\\r\\nSubject: Hello\\r\\n\\r\\nHello, Ada!\\r\\n")\''
         )
         say()
-
-
-async def rest(connection: Connection, data_dir: Path) -> None:
-    """Take the accounts of a former start out of use, whose Dovecot may be gone, unless one runs beside."""
-    lock = FileLock(data_dir / LOCK)
-    if lock.try_exclusive():
-        try:
-            await _rest(connection)
-        finally:
-            lock.release()
-
-
-async def _rest(connection: Connection) -> None:
-    for statement in REST:
-        await connection.fetch(statement)
 
 
 async def _until(is_so: Callable[[], Any], limit: float) -> bool:

@@ -16,9 +16,10 @@ from typing import Protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from demo_accounts import rest_unless_used
 from demo_apart import Apart
 from demo_dovecot import find_dovecot
-from demo_mail_in import MailIn, rest
+from demo_mail_in import MailIn
 from demo_mailbox import Mailbox, say
 from demo_mailing import Mailing, free_port
 
@@ -98,7 +99,7 @@ async def demo(data_dir: Path, jobrunner: str, arguments: argparse.Namespace) ->
         connection = Connection(dsn, "demo")
         await connection.fetch(SCHEDULES)
         if not mail:
-            await rest(connection, data_dir)
+            await rest_unless_used(connection, data_dir)
         await connection.close()
         configuration = load(
             data_dir=data_dir,
