@@ -1,10 +1,11 @@
 -- Active scheduled jobs of which nothing but failures came from at least $1 firings in a row, the longest first; up to $2. Of
--- each the last $3 jobs are looked at. One that only prepared others, and did so, says nothing of how those ended.
+-- each the last $3 jobs are looked at; where those are all of fewer firings it goes from firing to firing. A job that only
+-- prepared others, and did so, says nothing of how those ended.
 SELECT
     s.name,
-    f.firings,
+    greatest(f.firings, w.firings) AS firings,
     f.is_more,
-    f.since,
+    least(f.since, w.since) AS since,
     f.last_job,
     f.reason
 FROM jobrunner.scheduled_job AS s
@@ -41,6 +42,57 @@ CROSS JOIN LATERAL (
     ) AS r
     WHERE r.others = 0
 ) AS f
-WHERE s.status = 'Active' AND f.firings >= $1::bigint
-ORDER BY f.since, s.name
+LEFT JOIN LATERAL (
+    WITH RECURSIVE step AS (
+        SELECT
+            0 AS number,
+            timestamptz 'infinity' AS began_at,
+            NULL::timestamptz AS failed_at
+        WHERE f.is_more AND f.firings < $1::bigint
+        UNION ALL
+        SELECT
+            step.number + 1,
+            n.began_at,
+            n.failed_at
+        FROM step
+        CROSS JOIN LATERAL (
+            -- Whatever ended before a firing belongs to an earlier one.
+            SELECT
+                least(l.firing, l.finished_at) AS began_at,
+                l.finished_at AS failed_at
+            FROM (
+                SELECT
+                    j.started_at,
+                    j.firing,
+                    j.finished_at
+                FROM jobrunner.job_history AS j
+                WHERE j.scheduled_job_id = s.id
+                    AND j.status = 'Failed'
+                    AND j.finished_at < step.began_at
+                ORDER BY j.finished_at DESC
+                LIMIT $3::bigint
+            ) AS l
+            WHERE l.started_at IS NOT NULL
+            ORDER BY l.finished_at DESC
+            LIMIT 1
+        ) AS n
+        WHERE step.number < $1::bigint
+    )
+    SELECT
+        step.number AS firings,
+        step.failed_at AS since
+    FROM step
+    WHERE step.number = $1::bigint
+        AND NOT EXISTS (
+            SELECT
+            FROM jobrunner.job_history AS o
+            WHERE o.scheduled_job_id = s.id
+                AND o.status = 'Success'
+                AND o.finished_at >= step.began_at
+                AND o.started_at IS NOT NULL
+                AND NOT o.preparing
+        )
+) AS w ON true
+WHERE s.status = 'Active' AND greatest(f.firings, w.firings) >= $1::bigint
+ORDER BY least(f.since, w.since), s.name
 LIMIT $2::bigint

@@ -11,7 +11,7 @@ LIST_FAILING_SCHEDULES = load(__package__, "list_failing_schedules")
 IN_A_ROW = 3
 """Firings of which nothing but failures came."""
 LOOKED_AT = 200
-"""The last of each one's jobs that are looked at. Of one with a third of that at each firing nothing is told."""
+"""The last of each one's jobs that are looked at; of one with more at its firings, one job of each of these."""
 
 
 async def list_repeated_failures(connection: Queryable, most: int) -> list[str]:

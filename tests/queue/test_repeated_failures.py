@@ -75,6 +75,41 @@ async def test_of_several_targets_all_must_fail_in_three_firings(stage):
     assert "'Fetch' has failed 3 times in a row" in told
 
 
+async def multiply(stage, times):
+    """Let there be so many of each job, of other targets."""
+    await stage.connection.execute(
+        """
+        INSERT INTO jobrunner.job_history
+        SELECT (jsonb_populate_record(h, jsonb_build_object('id', -g * 1000 - h.id))).*
+        FROM jobrunner.job_history AS h
+        CROSS JOIN generate_series(2, $1::integer) AS g
+        """,
+        times,
+    )
+
+
+@pytest.mark.parametrize("targets", [LOOKED_AT // 3 + 1, LOOKED_AT + 50])
+async def test_of_many_targets_all_must_fail_in_three_firings(stage, targets):
+    """So many that the jobs that are looked at are those of two firings, or of one."""
+    fetch = await stage.schedule("Fetch")
+    await came(stage, fetch, "Failed", "Failed")
+    await multiply(stage, targets)
+    assert await list_repeated_failures(stage.connection, 10) == []
+
+    await stage.connection.execute("DELETE FROM jobrunner.job_history")
+    await came(stage, fetch, "Success", "Success", "Success", "Success", preparing=True)
+    last = await came(stage, fetch, "Failed", "Failed", "Failed", "Failed")
+    await multiply(stage, targets)
+    (told,) = await list_repeated_failures(stage.connection, 10)
+    assert "'Fetch' has failed at least 3 times in a row since 20" in told
+    assert f"`jobrunner jobs show {last}`" in told
+
+    one = "SELECT id FROM jobrunner.job_history WHERE NOT preparing ORDER BY finished_at DESC OFFSET $1 LIMIT 1"
+    for place, number in ((3 * targets + 5, 1), (2 * targets + targets // 2, 0)):
+        await stage.connection.execute(f"UPDATE jobrunner.job_history SET status = 'Success' WHERE id = ({one})", place)
+        assert len(await list_repeated_failures(stage.connection, 10)) == number
+
+
 async def test_of_one_that_fails_for_ever_only_the_last_are_looked_at(stage):
     nightly = await stage.schedule("Nightly")
     id = await came(stage, nightly, "Failed")
