@@ -19,7 +19,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import asyncpg
@@ -30,6 +30,7 @@ from jobrunner.db.data_folder import choose_socket_folder, default_data_dir, pre
 from jobrunner.db.file_lock import FileLock
 from jobrunner.db.postmaster import clear_stale_files, is_postmaster, read_postmaster
 from jobrunner.db.server_account import ServerAccount, choose_account
+from jobrunner.db.server_log import ServerLog
 from jobrunner.errors import DatabaseUnavailable, LimitExceeded
 
 __all__ = ["EmbeddedServer", "default_data_dir", "running_url"]
@@ -42,14 +43,9 @@ STOP_LIMIT = 60.0
 """Seconds for a stop that writes everything out; then it is ended without (nothing is lost, see above)."""
 LOCK_LIMIT = START_LIMIT + STOP_LIMIT
 """Seconds to wait for another process that starts or stops the server."""
-LARGEST_LOG = 16 * 2**20
-"""Bytes; a larger log is set aside as postgresql.log.1 at the next start."""
 
 # Settings that the rest of this module stands on; given on the command line, where no file can change them.
 FIXED = {"listen_addresses": "", "port": "5432", "unix_socket_permissions": "0700", "logging_collector": "off"}
-
-NOT_YET = "the database system is "
-"""How it begins what it tells who comes while it starts, recovers or stops."""
 
 Result = TypeVar("Result")
 
@@ -75,13 +71,11 @@ class EmbeddedServer:
     ) -> None:
         self.data_dir = Path(os.path.abspath(data_dir))
         self._data = self.data_dir / "data"
-        self._log = self.data_dir / "postgresql.log"
+        self._log = ServerLog(self.data_dir / "postgresql.log")
         self._settings = FIXED | dict(settings or {})
         self._start_limit = start_limit
         self._use: FileLock | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._log_began = 0
-        """Where in the log our server's own lines begin."""
 
     @property
     def pid(self) -> int | None:
@@ -176,7 +170,7 @@ class EmbeddedServer:
         except TimeoutError:
             raise LimitExceeded(
                 f"PostgreSQL in {self._data} did not answer within {self._start_limit:g} s (limit of its start),"
-                f" perhaps still replaying its log after a crash: see {self._log}, and start again"
+                f" perhaps still replaying its log after a crash: see {self._log.path}, and start again"
             ) from None
 
     async def _answers(self, socket_folder: Path) -> bool:
@@ -195,7 +189,7 @@ class EmbeddedServer:
             return False  # not yet, or no more
         except asyncpg.PostgresError as error:
             raise DatabaseUnavailable(
-                f"the PostgreSQL in {self._data} refuses us: {error}; its log is {self._log}"
+                f"the PostgreSQL in {self._data} refuses us: {error}; its log is {self._log.path}"
             ) from error
         await connection.close()
         return True
@@ -224,8 +218,7 @@ class EmbeddedServer:
         # A comma in a path would make two folders of it without the quotes.
         settings = self._settings | {"unix_socket_directories": f'"{socket_folder}"'}
         words = [f"--{name}={value}" for name, value in settings.items()]
-        with self._open_log() as log:
-            self._log_began = os.fstat(log.fileno()).st_size
+        with self._log.open() as log:
             self._process = subprocess.Popen(  # noqa: S603  programs that we looked for ourselves
                 [binaries.folder / "postgres", "-D", self._data, *words],
                 stdin=subprocess.DEVNULL,
@@ -239,28 +232,16 @@ class EmbeddedServer:
         # Its end is collected at once, whatever this process does meanwhile: no zombie that looks like a server.
         threading.Thread(target=self._process.wait, name="reaper of PostgreSQL", daemon=True).start()
 
-    def _open_log(self) -> BinaryIO:
-        if self._log.exists() and self._log.stat().st_size > LARGEST_LOG:
-            self._log.replace(self._log.with_suffix(".log.1"))
-        return open(self._log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600))
-
     def _judge_failed_launch(self) -> None:
         """Return when another try may help, else raise with PostgreSQL's own reason."""
-        with self._log.open("rb") as file:
-            file.seek(max(self._log_began, self._log.stat().st_size - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
-        # What it says before it has read its configuration is in several lines, and not marked.
-        unmarked = "; ".join(line.strip(" ,") for line in lines if line.strip()).removeprefix("postgres: ")
-        fatal = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
-        # What it told those who knocked meanwhile, us among them, is not why it ended.
-        reasons = [reason for reason in fatal if not reason.startswith(NOT_YET)] or fatal or [unmarked]
+        reason = self._log.reason()
         # Somebody else's launch, or one of ours that was given up, was faster.
         found = read_postmaster(self._data)
-        if "lock file" in reasons[-1] and found is not None and is_postmaster(found.pid, self._data):
+        if "lock file" in reason and found is not None and is_postmaster(found.pid, self._data):
             return
         # Processes of a killed server are about to notice that it is gone.
-        if "still in use" not in reasons[-1]:
-            raise DatabaseUnavailable(f"PostgreSQL in {self._data} did not start: {reasons[-1]} (log: {self._log})")
+        if "still in use" not in reason:
+            raise DatabaseUnavailable(f"PostgreSQL in {self._data} did not start: {reason} (log: {self._log.path})")
 
     # Stopping
 

@@ -556,18 +556,6 @@ async def test_damaged_data_are_not_blamed_on_what_was_logged_before(folder: Pat
     assert "none" not in str(caught.value)
 
 
-def test_what_it_tells_who_knocks_while_it_starts_is_not_why_it_ended(folder: Path) -> None:
-    server = quick_server(folder)
-    server._log.write_text(
-        '2026-11-25 14:00:00.001 GMT [71] FATAL:  required WAL directory "pg_wal" does not exist\n'
-        "2026-11-25 14:00:00.002 GMT [72] FATAL:  the database system is starting up\n"
-        "2026-11-25 14:00:00.003 GMT [73] FATAL:  the database system is in recovery mode\n"
-        "2026-11-25 14:00:00.004 GMT [70] LOG:  aborting startup due to startup process failure\n"
-    )
-    with pytest.raises(DatabaseUnavailable, match='did not start: required WAL directory "pg_wal" does not exist'):
-        server._judge_failed_launch()
-
-
 async def test_a_version_file_that_says_nothing_is_named(folder: Path) -> None:
     (folder / "data").mkdir()
     (folder / "data" / "PG_VERSION").write_text("x")
