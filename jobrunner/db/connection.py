@@ -99,8 +99,21 @@ def unavailable(dsn: str, error: BaseException) -> DatabaseUnavailable:
 
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return DatabaseUnavailable(
-        mask_url(f"cannot use the database {dsn}: {reason}"), may_pass=not isinstance(error, REFUSED)
+        mask_url(f"cannot use the database {dsn}: {reason}{_remedy(error)}"), may_pass=not isinstance(error, REFUSED)
     )
+
+
+def _remedy(error: BaseException) -> str:
+    """Return what puts a refusal of the server right, as the end of a sentence."""
+    match error:
+        case asyncpg.exceptions.InvalidCatalogNameError():
+            return "; make it with `createdb`, or name another one in JOBRUNNER_DATABASE_URL"
+        case asyncpg.exceptions.InvalidAuthorizationSpecificationError():
+            return "; name a user and a password that this server takes in JOBRUNNER_DATABASE_URL"
+        case asyncpg.exceptions.InsufficientPrivilegeError():
+            return "; grant its user CONNECT and CREATE on the database, or let its owner run `jobrunner migrate`"
+        case _:
+            return ""
 
 
 async def connect(

@@ -1,10 +1,12 @@
 """Connecting: what a URL asks for arrives at the server, and of several hosts the one that serves is found."""
 
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -79,6 +81,29 @@ async def test_each_door_refuses_a_parameter_in_one_sentence(database_url: str, 
         assert "\n" not in str(caught.value)
         assert "jobrunner migrate" not in str(caught.value)
         assert not caught.value.may_pass, "no daemon waits for it"
+
+
+async def test_what_the_server_refuses_is_said_with_what_puts_it_right(
+    empty_database_url: str, server: Any, request: pytest.FixtureRequest
+) -> None:
+    url = urlsplit(empty_database_url)
+    role = f"few_rights_{os.getpid()}"
+    server.execute(f"CREATE ROLE {role} LOGIN")
+    request.addfinalizer(lambda: server.execute(f"DROP ROLE {role}"))
+
+    stranger = url._replace(netloc=f"nobody_here@{url.netloc.rpartition('@')[2]}")
+    weak = with_parameter(empty_database_url, f"options=-c%20role%3D{role}")
+    for bad, reason, remedy in (
+        (urlunsplit(url._replace(path="/nowhere")), 'database "nowhere" does not exist', "; make it with `createdb`"),
+        (urlunsplit(stranger), '"nobody_here"', "; name a user and a password that this server takes"),
+        (weak, "permission denied for database", "; grant its user CONNECT and CREATE on the database"),
+    ):
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await upgrade(bad)
+        assert reason in str(caught.value)
+        assert remedy in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert not caught.value.may_pass
 
 
 async def test_a_host_that_does_not_answer_does_not_hide_the_next(database_url: str) -> None:
