@@ -38,6 +38,7 @@ async def test_the_life_of_an_article(call: Call):
     [
         (("show", "17"), "there is no article '17'"),
         (("publish", "17"), "there is no article '17'"),
+        (("remove", "17"), "there is no article '17'"),
         (("add", "A", "--publish-date", "tomorrow"), "must be a date such as 2026-12-01"),
         (("add", "A", "--publish-date", "2026-01-02", "--expiration-date", "2026-01-02"), "must expire after"),
         (("add", "A", "--status", "Done"), "there is no status 'Done'"),

@@ -124,8 +124,7 @@ async def get_article(connection: Queryable, id: str, *, deleted: bool = False) 
     """Return an article with its body; raises NotFound where there is none."""
     rows = await connection.fetch(load(__package__, "list_articles"), id, None, deleted)
     if not rows:
-        kind = "deleted article" if deleted else "article"
-        raise NotFound(f"there is no {kind} {id[:100]!r}; `jobrunner article list` shows all")
+        raise NotFound(f"there is no article {id[:100]!r}; `jobrunner article list` shows all")
     return Article(**dict(rows[0]))
 
 
