@@ -13,11 +13,11 @@ import aiohttp
 from jobrunner.errors import InvalidInput
 from jobrunner.services.address_guard import AddressRefused, Guard
 from jobrunner.services.webhooks.http.connecting import Answer, Attempt, GuardedConnector, current
-from jobrunner.services.webhooks.http.deadlines import Deadlines
 from jobrunner.services.webhooks.http.faults import EXPECTED, fault_of
 from jobrunner.services.webhooks.http.reply import ANSWER_HEAD, ErrorKind, Reply
 from jobrunner.services.webhooks.http.request import Message, Post, message, start_of_head
 from jobrunner.services.webhooks.http.resolving import GuardedResolver, LookUp, machine_look_up
+from jobrunner.services.webhooks.http.shared_limit import SharedLimit
 from jobrunner.services.webhooks.http.url import Target, read_url
 
 LINE_LIMIT = 8190
@@ -85,7 +85,7 @@ class Poster:
     ) -> None:
         self._guard = guard
         self._limits = limits or Limits()
-        self._deadlines = Deadlines(self._limits.total)
+        self._total = SharedLimit(self._limits.total)
         self._targets: dict[str, tuple[Target, bytes]] = {}
         connector = GuardedConnector(
             guard,
@@ -119,7 +119,7 @@ class Poster:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._deadlines.close()
+        self._total.close()
         await self._session.close()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -142,7 +142,7 @@ class Poster:
         words: str | None = None
         attempt = Attempt(target.host)
         try:
-            with self._deadlines.begin():
+            with self._total.begin():
                 try:
                     await self._send(target, sent, attempt, arrived)
                 except EXPECTED as error:

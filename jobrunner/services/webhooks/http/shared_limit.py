@@ -1,22 +1,22 @@
-"""A time limit that many tasks have alike, under one timer; entering and leaving it costs next to nothing."""
+"""A time limit that many tasks share, under one timer; entering and leaving it costs next to nothing."""
 
 import asyncio
 from types import TracebackType
 
 
-class Deadlines:
-    """Begins limits of so many seconds each; made where a loop runs."""
+class SharedLimit:
+    """So many seconds for each task that enters it; made where a loop runs."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        self._begun: dict[Deadline, None] = {}
+        self._begun: dict[Share, None] = {}
         """In the order in which they run out."""
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> "Deadline":
-        """Return a limit for the current task, to be entered by `with`."""
-        return Deadline(self)
+    def begin(self) -> "Share":
+        """Return what the current task enters by `with`; its time begins there."""
+        return Share(self)
 
     def close(self) -> None:
         """Look no more."""
@@ -24,14 +24,14 @@ class Deadlines:
             self._timer.cancel()
             self._timer = None
 
-    def _add(self, deadline: "Deadline") -> None:
-        deadline.at = self._loop.time() + self._seconds
-        self._begun[deadline] = None
+    def _add(self, share: "Share") -> None:
+        share.at = self._loop.time() + self._seconds
+        self._begun[share] = None
         if self._timer is None:
-            self._timer = self._loop.call_at(deadline.at, self._look)
+            self._timer = self._loop.call_at(share.at, self._look)
 
-    def _remove(self, deadline: "Deadline") -> None:
-        self._begun.pop(deadline, None)
+    def _remove(self, share: "Share") -> None:
+        self._begun.pop(share, None)
 
     def _look(self) -> None:
         self._timer = None
@@ -45,13 +45,13 @@ class Deadlines:
             first.run_out()
 
 
-class Deadline:
-    """One limit; leaving it raises TimeoutError where it has run out, as that of `asyncio.timeout` does."""
+class Share:
+    """The limit of one task; leaving it raises TimeoutError where it has run out, as that of `asyncio.timeout` does."""
 
-    __slots__ = ("_cancelling", "_deadlines", "_has_run_out", "_task", "at")
+    __slots__ = ("_cancelling", "_has_run_out", "_shared", "_task", "at")
 
-    def __init__(self, deadlines: Deadlines) -> None:
-        self._deadlines = deadlines
+    def __init__(self, shared: SharedLimit) -> None:
+        self._shared = shared
         self._has_run_out = False
         self.at = 0.0
 
@@ -66,12 +66,12 @@ class Deadline:
             raise RuntimeError("a limit needs a task")
         self._task = task
         self._cancelling = task.cancelling()
-        self._deadlines._add(self)
+        self._shared._add(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._deadlines._remove(self)
+        self._shared._remove(self)
         # Where somebody else cancelled the task as well, that goes on.
         if self._has_run_out and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
