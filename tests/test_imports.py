@@ -29,7 +29,6 @@ IN_AN_IMPORT = {
     "definitions/data.py": "for a definition, which is made while its module is imported",
     "definitions/decorator.py": "for a definition",
     "queue/setting.py": "for the default of a setting (can_run_in_parallel)",
-    "queue/client.py": "what it is asked for first, in the application (Client.sync)",
     "queue/carrier.py": "loaded, since there is a connection of it",
     "db/migrations.py": "loaded, since it runs a migration (run_sql_file)",
 }

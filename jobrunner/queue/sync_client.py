@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from jobrunner.definitions import Definition, Target
 from jobrunner.errors import InvalidInput
+from jobrunner.queue.async_client import LIMIT, POOL_SIZE, AsyncClient
 from jobrunner.queue.carrier import portion_for, run_blocking
-from jobrunner.queue.client import LIMIT, POOL_SIZE, Client
 from jobrunner.queue.emit import emit_event
 from jobrunner.queue.enqueue import enqueue_all, enqueue_one
 from jobrunner.queue.new_job import NO_DATA, NewJob
@@ -42,11 +42,13 @@ class SyncClient:
         pooled: bool = False,
     ) -> None:
         """See `Client`."""
-        self._make: Callable[[], Client] = lambda: Client(database_url, pool_size=pool_size, limit=limit, pooled=pooled)
+        self._make: Callable[[], AsyncClient] = lambda: AsyncClient(
+            database_url, pool_size=pool_size, limit=limit, pooled=pooled
+        )
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._client: Client | None = None
+        self._client: AsyncClient | None = None
         _clients.add(self)
 
     def __enter__(self) -> "SyncClient":
@@ -135,7 +137,7 @@ class SyncClient:
         thread.join()
         loop.close()
 
-    def _wait_for(self, work: Callable[[Client], Coroutine[Any, Any, Result]]) -> Result:
+    def _wait_for(self, work: Callable[[AsyncClient], Coroutine[Any, Any, Result]]) -> Result:
         loop, client = self._start()
         if threading.current_thread() is self._thread:
             raise InvalidInput("a blocking client cannot be used on its own event loop: use Client there")
@@ -146,7 +148,7 @@ class SyncClient:
             future.cancel()  # Ctrl-C: what is under way is not waited for
             raise
 
-    def _start(self) -> tuple[asyncio.AbstractEventLoop, Client]:
+    def _start(self) -> tuple[asyncio.AbstractEventLoop, AsyncClient]:
         with self._lock:
             if self._loop is None or self._client is None:
                 self._loop = asyncio.new_event_loop()
