@@ -289,11 +289,14 @@ CREATE TABLE jobrunner.stored_file (
     sha256 bytea PRIMARY KEY CHECK (length(sha256) = 32),
     size bigint NOT NULL CHECK (size >= 0),
     pinned_until timestamptz NOT NULL,
+    missing_since timestamptz,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE jobrunner.stored_file IS 'What lies in the folder of files, by its hash. The row comes before the file, and goes with it: no file is without a row.';
 COMMENT ON COLUMN jobrunner.stored_file.pinned_until IS 'Until then nothing needs to name it: somebody is about to.';
+COMMENT ON COLUMN jobrunner.stored_file.missing_since IS 'When a look at the folder first did not find it there.';
 CREATE INDEX stored_file_pinned ON jobrunner.stored_file (pinned_until);
+CREATE INDEX stored_file_missing ON jobrunner.stored_file (sha256) WHERE missing_since IS NOT NULL;
 
 -- Mails
 

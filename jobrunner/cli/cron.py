@@ -18,15 +18,17 @@ def cron(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False)
         from jobrunner.cron import run_pass
         from jobrunner.db import migrations
         from jobrunner.definitions import registry
+        from jobrunner.queue.refusal import refusals
 
         async with session() as given:
             set_up_logging(given.configuration)
             registry.load(given.configuration.imports)
-            if given.configuration.migrate_on_start:
-                await migrations.upgrade(given.direct_dsn)
-            done = await run_pass(
-                dsn=given.dsn, direct_dsn=given.direct_dsn, configuration=given.configuration, registry=registry
-            )
+            with refusals(given.direct_dsn):
+                if given.configuration.migrate_on_start:
+                    await migrations.upgrade(given.direct_dsn)
+                done = await run_pass(
+                    dsn=given.dsn, direct_dsn=given.direct_dsn, configuration=given.configuration, registry=registry
+                )
         if json:
             print_json({"paused": done.paused, "fired": done.fired, "ran": done.ran, "seconds": round(done.seconds, 3)})
         elif done.paused:

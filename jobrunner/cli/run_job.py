@@ -98,6 +98,7 @@ def run_here(
         from jobrunner.db import migrations
         from jobrunner.definitions import registry
         from jobrunner.errors import UnknownDefinition
+        from jobrunner.queue.refusal import refusals
         from jobrunner.run_job import run_job as run_now
 
         async with session() as given:
@@ -110,22 +111,23 @@ def run_here(
                 raise await _as_daemons_know(given, unknown) from None
             if arguments:
                 given_data = data_of(definition, list(arguments)) | (given_data or {})
-            if given.configuration.migrate_on_start:
-                await migrations.upgrade(given.direct_dsn)
-            with Terminal() as terminal:
-                return await run_now(
-                    dsn=given.dsn,
-                    direct_dsn=given.direct_dsn,
-                    configuration=given.configuration,
-                    registry=registry,
-                    name=name,
-                    target_type=target_type,
-                    target_id=target_id,
-                    data=given_data,
-                    force=force,
-                    on_lines=terminal.lines,
-                    on_progress=terminal.progress,
-                )
+            with refusals(given.direct_dsn):
+                if given.configuration.migrate_on_start:
+                    await migrations.upgrade(given.direct_dsn)
+                with Terminal() as terminal:
+                    return await run_now(
+                        dsn=given.dsn,
+                        direct_dsn=given.direct_dsn,
+                        configuration=given.configuration,
+                        registry=registry,
+                        name=name,
+                        target_type=target_type,
+                        target_id=target_id,
+                        data=given_data,
+                        force=force,
+                        on_lines=terminal.lines,
+                        on_progress=terminal.progress,
+                    )
 
     return run(work())
 

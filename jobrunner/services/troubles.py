@@ -6,6 +6,7 @@ The engine finds these by the entry point `jobrunner.troubles` (see `jobrunner.q
 from jobrunner.services.cleanup.troubles import list_disk_troubles
 from jobrunner.services.key_troubles import list_key_troubles
 from jobrunner.services.mail.accounts.troubles import list_sending_troubles
+from jobrunner.services.mail.importing.storing.missing_files import list_missing_file_troubles
 from jobrunner.services.mailbox.accounts.troubles import list_fetching_troubles
 from jobrunner.services.mailbox.sent.troubles import list_storing_troubles
 from jobrunner.services.massmail.troubles import list_link_troubles, list_mailing_troubles
@@ -25,6 +26,7 @@ LOOKS = (
     list_reminder_link_troubles,
     list_notification_troubles,
     list_disk_troubles,
+    list_missing_file_troubles,
     list_mailing_troubles,
     list_link_troubles,
 )

@@ -118,3 +118,26 @@ async def test_one_clean_up_at_a_time_unless_it_is_forced(call: Call, connection
     assert refused.code == 1
     assert "Cleanup is running already" in refused.err
     assert (await outside("cleanup", "run", "--only", "jobs", "--force")).code == 0
+
+
+async def test_a_file_that_is_gone_is_said_by_the_run_and_by_status(
+    call: Call, connection: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("JOBRUNNER_DATA_DIR", str(tmp_path))
+    await connection.execute(
+        """
+        INSERT INTO jobrunner.stored_file (sha256, size, pinned_until) VALUES (sha256('x'), 1, now() - interval '1 s');
+        WITH mail AS (
+            INSERT INTO jobrunner.email
+                (date_sent, thread_id, message_key, message_ref, text_digest, subject, source_sha256)
+            VALUES (now(), 1, 'key', 'ref', '', '', sha256('x')) RETURNING id
+        )
+        INSERT INTO jobrunner.email_attachment (email_id, position, name, content_type, size, sha256)
+        SELECT id, 1, 'offer.pdf', 'application/pdf', 1, sha256('x') FROM mail
+        """
+    )
+    assert "cannot be found" not in (await call("status")).out
+    ran = await outside("cleanup", "run")
+    assert "files that are missing: 1" in ran.err
+    assert "of mails and cases 2 files cannot be found since" in (await call("status")).out
+    assert "'offer.pdf' of e-mail" in (await call("status")).out

@@ -163,6 +163,18 @@ async def test_run_job_without_a_database_of_ours_names_what_it_knows(call: Call
     assert (done.code, done.err) == (2, "Error: no job is named 'Gret'; did you mean Greet?\n")
 
 
+@pytest.mark.parametrize("command", [("run-job", "Greet"), ("cron",)], ids=" ".join)
+async def test_tables_that_are_not_there_are_one_sentence(
+    call: Call, environment: dict[str, str], empty_database_url: str, command: tuple[str, ...]
+) -> None:
+    environment |= {"JOBRUNNER_DATABASE_URL": empty_database_url, "JOBRUNNER_MIGRATE_ON_START": "false"}
+    done = await call(*command)
+    assert done.code == 1
+    assert done.err.startswith("Error: cannot use the database ")
+    assert "`jobrunner migrate` brings it to this version's schema" in done.err
+    assert "Traceback" not in done.err
+
+
 async def test_run_job_does_not_overlap_unless_forced(call: Call, connection: Any, environment: dict[str, str]) -> None:
     first = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "jobrunner", "run-job", "Patient", env=environment, stdout=PIPE, stderr=PIPE

@@ -25,6 +25,11 @@ PORTION = 200
 SYNCING = 8
 """Files that are made safe at the same time."""
 NAME_LENGTH = 64
+LOOKED_AT = 5000
+"""Rows that one statement looks at."""
+LOOK_LIMIT = 30.0
+"""Seconds that it may take."""
+LAST = b"\xff" * 32
 
 PIN_FILES = load(__package__, "pin_files")
 LIST_UNUSED_FILES = load(__package__, "list_unused_files")
@@ -82,14 +87,15 @@ async def sweep_files(connection: Any, root: Path, *, batch: int = PORTION) -> i
     """Remove files that nobody names and whose pin ran out, with their rows; return how many: 0 when none is left.
 
     At most `batch`, PORTION in each transaction, so that none lasts; call it again until it returns 0. To find them may
-    mean to look at all, so let it find many. When no such file is left, what has waited in `incoming` for longer than
-    a pin lasts. Imports and other sweeps may go on meanwhile, and where one was killed the next one goes on.
-    `connection` is one of asyncpg, in no transaction.
+    mean to look at all, LOOKED_AT in each statement, so let it find many. When no such file is left, what has waited in
+    `incoming` for longer than a pin lasts. Imports and other sweeps may go on meanwhile, and where one was killed the
+    next one goes on. `connection` is one of asyncpg, in no transaction.
 
     Raises:
         asyncpg.LockNotAvailableError: all that it found are held by others at this moment.
+        TimeoutError: a statement took longer than LOOK_LIMIT.
     """
-    unused = [row["sha256"] for row in await connection.fetch(LIST_UNUSED_FILES, batch)]
+    unused = await _find_unused(connection, batch)
     removed = 0
     for begin in range(0, len(unused), PORTION):
         async with connection.transaction():
@@ -101,6 +107,24 @@ async def sweep_files(connection: Any, root: Path, *, batch: int = PORTION) -> i
     if unused and not removed:
         raise asyncpg.LockNotAvailableError("all unused files that were found are held by others")
     return removed or await asyncio.to_thread(_remove_stale, root, batch)
+
+
+async def _find_unused(connection: Any, most: int) -> list[bytes]:
+    """Return the hashes of files that may go. It begins anywhere, so that the next one need not pass all that stays."""
+    found: list[bytes] = []
+    for after, last in around(os.urandom(len(LAST))):
+        while len(found) < most:
+            (row,) = await connection.fetch(LIST_UNUSED_FILES, after, last, LOOKED_AT, timeout=LOOK_LIMIT)
+            if row["ends_at"] is None:
+                break
+            after = row["ends_at"]
+            found += row["unused"]
+    return found[:most]
+
+
+def around(start: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the ranges, each from behind its first to its last, that hold every hash once, `start` the last of all."""
+    return (start, LAST), (b"", start)
 
 
 async def audit_files(connection: Queryable, root: Path) -> FileAudit:

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from jobrunner.services.mail.importing.staging import place_of, stage
-from jobrunner.services.mail.importing.storing import audit_files, settle_files, sweep_files
+from jobrunner.services.mail.importing.storing import audit_files, files, settle_files, sweep_files
 from jobrunner.services.mail.importing.storing.files import discard_staged
 from tests.services.mail.importing.letters import rich
 from tests.services.mail.importing.storing.conftest import Office
@@ -48,6 +48,16 @@ async def test_a_sweep_takes_a_batch_and_the_next_one_goes_on(office: Office):
     assert [await sweep_files(office.connection, office.root, batch=2) for _ in range(4)] == [2, 2, 1, 0]
     assert list(office.root.glob("[0-9a-f][0-9a-f]/*")) == []
     assert len(list((office.root / "incoming").iterdir())) == 1
+
+
+async def test_a_sweep_looks_at_all_in_portions(office: Office, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "LOOKED_AT", 2)
+    for number in range(7):
+        await settled(office, b"%d" % number)
+    await office.connection.execute(EXPIRE)
+    pinned = await settled(office, b"3")
+    assert await sweep_files(office.connection, office.root) == 6
+    assert await office.connection.fetchval("SELECT sha256 FROM jobrunner.stored_file") == pinned
 
 
 async def test_what_is_named_stays(office: Office):
