@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from jobrunner.cli import options, streams
+from jobrunner.cli.plain_help import fit_help
 from jobrunner.errors import ConfigurationError, InvalidInput, JobrunnerError, NotFound
 from jobrunner.unforeseen import is_debugging, sentence
 
@@ -139,7 +140,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(arguments: list[str]) -> tuple[int, str]:
     """Run the command; return its exit code and what is to be complained of."""
     try:
-        code = app(arguments, prog_name="jobrunner", standalone_mode=False)
+        command = typer.main.get_command(app)
+        code = command(arguments, prog_name="jobrunner", standalone_mode=False, **fit_help(command))
     except (ConfigurationError, InvalidInput, NotFound) as error:
         return 2, str(error)
     except JobrunnerError as error:

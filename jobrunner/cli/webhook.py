@@ -7,6 +7,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.options import AsJson
+from jobrunner.cli.plain_help import PlainHelp
 from jobrunner.cli.webhook_database import Here, Id, with_webhooks
 from jobrunner.cli.webhook_queue import deliveries, replay, send_test
 
@@ -66,7 +67,7 @@ def list_all(json: AsJson = False) -> None:
     table([_row(one) for one in with_webhooks(lambda here: list_webhooks(here.connection))], COLUMNS, json=json)
 
 
-@app.command()
+@app.command(cls=PlainHelp)
 def add(
     event: Annotated[
         str, typer.Option("--event", help="What it listens to: Account.create, Account.* or *.", metavar="EVENT")

@@ -103,6 +103,34 @@ def test_without_a_command_it_shows_its_help(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
+    ("arguments", "columns", "shown"),
+    [
+        ([], 40, ("--database-url URL", "--install-completion", "notification-preferences")),
+        (["jobs"], 40, ("Cancel jobs: a Pending one\n           at once;",)),
+        (["jobs", "retry"], 40, ("--scheduled-job NAME",)),
+        (["webhook", "add"], 40, ("--strict-order / --no-strict-order",)),
+        (["webhook", "add"], 80, ("--strict-order / --no-strict-order",)),
+    ],
+)
+def test_help_in_a_narrow_window_shows_names_whole(
+    arguments: list[str],
+    columns: int,
+    shown: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments, "--help"])
+    assert stop.value.code == 0
+    written = capsys.readouterr().out
+    assert "…" not in written
+    assert "..." not in written.replace("[ARGS]...", "").replace("[ID]...", "")
+    for text in shown:
+        assert text in written
+
+
+@pytest.mark.parametrize(
     ("kind", "code"),
     [
         ("JobrunnerError", 1),
