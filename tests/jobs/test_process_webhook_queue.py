@@ -2,6 +2,8 @@
 
 import asyncio
 import statistics
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -20,6 +22,14 @@ def test_its_definition():
     assert not definition.blocking
     assert not definition.has_data
     assert definition.deadline is not None
+
+
+def test_a_run_loads_no_client_until_there_is_something_to_send():
+    """An installation without webhooks saves its 9 MB."""
+    code = "import sys, jobrunner.services.webhooks.sending.run; print('aiohttp' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert answer.stdout == "False\n"
 
 
 async def test_what_is_committed_arrives_at_once(database_url: str, connection: Any):

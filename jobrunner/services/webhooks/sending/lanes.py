@@ -6,15 +6,18 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from jobrunner.services.webhooks.answers import Verdict, judge
-from jobrunner.services.webhooks.http.poster import Poster
 from jobrunner.services.webhooks.http.reply import Reply
 from jobrunner.services.webhooks.sending.batches import Batch
 from jobrunner.services.webhooks.sending.feeder import Feeder, Wanted
 from jobrunner.services.webhooks.sending.judging import Schedule, settlement_of
 from jobrunner.services.webhooks.sending.ledger import Ledger
 from jobrunner.services.webhooks.sending.webhook import Webhook
+
+if TYPE_CHECKING:
+    from jobrunner.services.webhooks.http.poster import Poster
 
 LOW = 8
 """With so many requests or fewer left, more are fixed."""
@@ -40,7 +43,6 @@ class Lanes:
 
     def __init__(
         self,
-        poster: Poster,
         feeder: Feeder,
         ledger: Ledger,
         schedule: Schedule,
@@ -55,7 +57,8 @@ class Lanes:
         self.error: BaseException | None = None
         self.left: set[int] = set()
         """Webhooks that were given up though they may have more."""
-        self._poster = poster
+        self.poster: Poster | None = None
+        """What sends; it must be there before a lane is opened."""
         self._feeder = feeder
         self._ledger = ledger
         self._schedule = schedule
@@ -167,11 +170,12 @@ class Lanes:
 
     async def _post(self, webhook: Webhook, batch: Batch) -> tuple[Reply, Verdict]:
         assert webhook.signer is not None, "who cannot sign is not given a lane"
+        assert self.poster is not None
         headers = webhook.signer.headers(batch.message_id, int(time.time()), batch.body)
         headers["webhook-event"] = batch.event
         headers["webhook-attempt"] = str(batch.attempt)
         async with self._hosts[webhook.host]:
-            reply = await self._poster.post(webhook.url, headers, batch.body)
+            reply = await self.poster.post(webhook.url, headers, batch.body)
         return reply, judge(reply)
 
     def _count(self, webhook: Webhook, batch: Batch, outcome: str, verdict: Verdict) -> None:

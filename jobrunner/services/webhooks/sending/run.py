@@ -4,9 +4,10 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobrunner.config import Configuration
 from jobrunner.db.connection import TRANSIENT
@@ -14,7 +15,7 @@ from jobrunner.db.line import PATIENCE, Line
 from jobrunner.db.queryable import Connect
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.services.webhooks.client import poster_of
+from jobrunner.imports import imported
 from jobrunner.services.webhooks.sending import turns
 from jobrunner.services.webhooks.sending.feeder import Feeder
 from jobrunner.services.webhooks.sending.gathering import Gatherer
@@ -24,6 +25,9 @@ from jobrunner.services.webhooks.sending.ledger import Ledger
 from jobrunner.services.webhooks.sending.watch import Watch
 from jobrunner.services.webhooks.sending.webhook import Webhook
 from jobrunner.services.webhooks.settings import load_webhook_settings
+
+if TYPE_CHECKING:
+    from jobrunner.services.webhooks.http.poster import Poster
 
 TIME_SLICE = 60.0
 """Seconds after which a run begins nothing more, and leaves the rest to the next one."""
@@ -136,9 +140,8 @@ class Run:
             batch_size=settings.webhook_batch_size,
             max_body=1024 * settings.webhook_max_body,
         )
-        async with poster_of(settings) as poster:
+        async with AsyncExitStack() as self._clients:
             lanes = Lanes(
-                poster,
                 feeder,
                 ledger,
                 Schedule(settings.schedule, settings.webhook_retry_jitter / 100),
@@ -220,6 +223,8 @@ class Run:
         )
         self._is_crowded = len(rows) >= room
         webhooks = [Webhook.of_row(row, self._keyring) for row in rows]
+        if webhooks and lanes.poster is None:
+            lanes.poster = await self._open_client()
         for webhook in webhooks:
             if webhook.signer is not None:
                 lanes.open(webhook)
@@ -227,6 +232,13 @@ class Run:
             if webhook.signer is None:
                 await self._put_off(webhook)
         return bool(rows)
+
+    async def _open_client(self) -> "Poster":
+        """Return what sends; it is loaded when there is something to send (it takes 9 MB), and closed with the run."""
+        await imported("jobrunner.services.webhooks.client")
+        from jobrunner.services.webhooks.client import poster_of
+
+        return await self._clients.enter_async_context(poster_of(self._settings))
 
     async def _put_off(self, webhook: Webhook) -> None:
         self.log.warning("%s: nothing can be signed, and nothing is sent: %s", webhook.label, webhook.unusable)
