@@ -17,8 +17,8 @@ def status(
     """Say how jobrunner does; the exit code is made for monitoring.
 
     0: all well. 1, Warning: somebody should look (paused, no daemon, late schedules, long waits, jobs nobody takes, a
-    daemon that polls, is blocked or dead, a transaction open for long, a service that a fault holds up, a scheduled job
-    that fails again and again).
+    daemon that polls, is blocked or dead, a transaction open for long, a notification queue that fills up, a service
+    that a fault holds up, a scheduled job that fails again and again).
     2, Critical: work that is due does not get done (no daemon while jobs or schedules are due, leases that nobody takes
     back), or the database cannot be used. Other failed jobs are counted, and alarm nobody by themselves.
     """

@@ -1,11 +1,12 @@
 """What is out of the ordinary, and how bad that is.
 
 An exception is Critical when work that is due does not get done: no daemon runs while jobs or schedules are due, or
-leases that ran out are not taken back. It is a Warning when somebody should look: processing is paused, no daemon
-runs at all, schedules are late or have a problem, a job has waited for long, jobs that no daemon knows or whose queue
-none takes, a daemon that polls, has lost a loop, is blocked or dead, jobs that did not stop, a transaction that has
-been open for long, problems with modules or settings, a fault that holds up a service (`troubles`), a scheduled job
-that fails again and again. Other failed jobs are counted and alarm nobody: they are information.
+leases that ran out are not taken back. It is a Warning when somebody should look: processing is paused, no daemon runs
+at all, schedules are late or have a problem, a job has waited for long, jobs that no daemon knows or whose queue none
+takes, a daemon that polls, has lost a loop, is blocked or dead, jobs that did not stop, a transaction that has been
+open for long, a notification queue that fills up, problems with modules or settings, a fault that holds up a service
+(`troubles`), a scheduled job that fails again and again. Other failed jobs are counted and alarm nobody: they are
+information.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -20,6 +21,8 @@ LONG_WAIT = 300.0
 """Seconds that a due job may wait before somebody should look."""
 LONG_TRANSACTION = 300.0
 """Seconds that a transaction may be open before it is named."""
+NOTIFY_USAGE = 0.5
+"""How full the queue of notifications may be, 0 to 1. A full one fails every transaction that notifies."""
 
 Level = Literal["Well", "Warning", "Critical"]
 LEVELS: tuple[Level, ...] = ("Well", "Warning", "Critical")
@@ -64,6 +67,14 @@ def _exceptions(facts: Facts) -> Iterator[Exceptional]:
             "Warning",
             "OldTransaction",
             f"a transaction has been open for {span(old.seconds)} and keeps the tables from being cleaned: {old.what}",
+        )
+    if facts.notify_usage > NOTIFY_USAGE:
+        yield Exceptional(
+            "Warning",
+            "NotifyQueue",
+            f"the notification queue of the database server is {facts.notify_usage:.0%} full, and once it is full "
+            "nothing that wakes a daemon can be committed: end the session that listens and has a transaction open, in "
+            "whichever database (the server's log names its process)",
         )
 
 

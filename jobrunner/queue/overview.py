@@ -40,6 +40,7 @@ LIST_SCHEDULE_TROUBLES = load(__package__, "list_schedule_troubles")
 LIST_EXPIRED_CLAIMS = load(__package__, "list_expired_claims")
 FIND_OLDEST_DUE = load(__package__, "find_oldest_due")
 FIND_OLDEST_TRANSACTION = load(__package__, "find_oldest_transaction")
+FIND_NOTIFY_USAGE = load(__package__, "find_notify_usage")
 
 FAILURES = 10_000
 """So many of today's failures are looked at for their reasons."""
@@ -99,6 +100,7 @@ async def overview(connection: Queryable, configuration: Configuration | None = 
         failing=await list_repeated_failures(connection, SHOWN),
         oldest_due=OldestDue(**dict(oldest[0])) if oldest else None,
         oldest_transaction=OldTransaction(**dict(transaction[0])) if transaction else None,
+        notify_usage=(await connection.fetch(FIND_NOTIFY_USAGE))[0]["usage"],
     )
     failures = [Failure(**dict(row)) for row in await connection.fetch(LIST_FAILURES, FAILURES, SHOWN)]
     found = exceptions(facts)

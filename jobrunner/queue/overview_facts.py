@@ -80,6 +80,8 @@ class Facts:
     failing: Sequence[str]
     oldest_due: OldestDue | None
     oldest_transaction: OldTransaction | None
+    notify_usage: float
+    """How full the server's queue of notifications is, 0 to 1."""
 
     @property
     def alive(self) -> list[DaemonRow]:

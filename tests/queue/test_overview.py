@@ -294,6 +294,24 @@ async def test_the_oldest_transaction_is_named(stage, database_url, monkeypatch)
     assert (await overview(stage.connection)).oldest_transaction is None
 
 
+async def test_a_notification_queue_that_fills_up(stage, database_url, monkeypatch):
+    """F22: a session that listens and has a transaction open keeps all that is notified in the queue."""
+    await stage.daemon()
+    other = await asyncpg.connect(database_url)
+    try:
+        for statement in ("LISTEN elsewhere", "BEGIN", "SELECT 1"):
+            await other.execute(statement)
+        for number in range(8):
+            await stage.connection.execute("SELECT pg_notify('elsewhere', $1)", f"{number}{'x' * 7000}")
+        assert await exceptions(stage) == {}
+        monkeypatch.setattr(exceptional, "NOTIFY_USAGE", 0.0)
+        level, sentence = (await exceptions(stage))["NotifyQueue"]
+        assert level == "Warning"
+        assert sentence.startswith("the notification queue of the database server is 0% full")
+    finally:
+        await other.close()
+
+
 async def test_the_worst_comes_first(stage):
     await stage.enqueue()
     await stage.daemon("one", lease=-5)
