@@ -83,7 +83,8 @@ async def _targets(
 ) -> list[Target | None]:
     if definition.targets is None:
         return [None if target_type is None and target_id is None else Target(target_type, target_id)]
-    yielded = await definition.targets_for(TargetsContext(definition, host.pool, host.configuration))
+    asked = None if target_id is None else Target(target_type, target_id)
+    yielded = await definition.targets_for(TargetsContext(definition, host.pool, host.configuration, asked))
     if target_id is None:
         return [target for target in yielded if target_type in (None, target.type)]
     found = [target for target in yielded if target.id == target_id and target_type in (None, target.type)]

@@ -21,13 +21,16 @@ class TargetsContext:
 
     job_id = 0
     attempt = max_attempts = 1
-    target: Target | None = None
     data: Mapping[str, Any] = MappingProxyType({})
     firing: datetime | None = None
     cancelled = False
 
-    def __init__(self, definition: Definition, pool: Pool, configuration: Configuration) -> None:
+    def __init__(
+        self, definition: Definition, pool: Pool, configuration: Configuration, target: Target | None = None
+    ) -> None:
+        """`target` is the only one that is asked for, where that is so."""
         self.name = definition.name
+        self.target = target
         self.configuration = configuration
         self.log = logging.getLogger(f"jobrunner.job.{self.name}")
         self.connection = pool.connection

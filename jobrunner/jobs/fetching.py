@@ -14,7 +14,13 @@ DEADLINE = 900.0
 
 
 async def due_accounts(ctx: JobContext, kind: Literal["Personal", "Group"]) -> AsyncIterator[Target]:
-    """Yield the accounts of a kind that are to be read now."""
+    """Yield the accounts of a kind that are to be read now.
+
+    Raises:
+        Conflict: a person asks for one that is not read.
+    """
+    if not ctx.job_id and ctx.target is not None:
+        await _refuse_unread(ctx, kind, ctx.target.id)
     await imported("jobrunner.services.mailbox.accounts.state", "jobrunner.services.mailbox.fetching.waking")
     from jobrunner.services.mailbox.accounts.state import list_due
     from jobrunner.services.mailbox.fetching.waking import TARGETS
@@ -55,6 +61,31 @@ async def fetch(ctx: JobContext, kind: Literal["Personal", "Group"]) -> dict[str
         async with ctx.connection() as connection:
             await wake_fetch(connection, kind, account_id)
     return report.as_dict()
+
+
+async def _refuse_unread(ctx: JobContext, kind: Literal["Personal", "Group"], id: str | None) -> None:
+    """Say why an account is not read, and how it is."""
+    await imported(
+        "jobrunner.services.mailbox.accounts.loading",
+        "jobrunner.services.mailbox.accounts.state",
+        "jobrunner.services.mailbox.accounts.table",
+    )
+    from jobrunner.services.mailbox.accounts.loading import COMMANDS
+    from jobrunner.services.mailbox.accounts.state import read_states
+    from jobrunner.services.mailbox.accounts.table import list_accounts
+
+    async with ctx.connection() as connection:
+        account = next((one for one in await list_accounts(connection, kind) if str(one.id) == id), None)
+        if account is None:
+            return
+        state = (await read_states(connection, kind, [account.id])).get(account.id)
+    command, name = f"jobrunner {COMMANDS[kind]}", f"the account {account.name!r}"
+    if account.status != "Active":
+        raise Conflict(f"{name} is not in use: `{command} edit {id} --status Active` puts it into use")
+    if not account.use_imap:
+        raise Conflict(f"{name} is not read: `{command} edit {id} --imap` has it read")
+    if state is not None and state.paused_kind is not None:
+        raise Conflict(f"{name} is paused: {state.pause_reason}; `{command} resume {id}` has it read again")
 
 
 async def _refuse_held(ctx: JobContext, kind: Literal["Personal", "Group"], account_id: int) -> None:
