@@ -6,7 +6,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import as_row, changes
-from jobrunner.cli.mailbox_accounts import Here, with_accounts
+from jobrunner.cli.mailbox_accounts import MailboxTools, with_accounts
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ def list_all(
     if user is not None and unassigned:
         raise InvalidInput("give --user or --unassigned")
 
-    async def read(here: Here) -> "list[Case]":
+    async def read(tools: MailboxTools) -> "list[Case]":
         return await list_cases(
-            here.connection,
+            tools.connection,
             statuses=OPEN if is_open else [spelt(word, STATUSES) for word in status or ()],
-            user_id=None if user is None else await find_user(here.connection, user),
+            user_id=None if user is None else await find_user(tools.connection, user),
             unassigned=unassigned,
-            team_id=None if team is None else await find_team(here.connection, team),
+            team_id=None if team is None else await find_team(tools.connection, team),
             subject=subject,
             before=before,
             limit=limit,
@@ -94,10 +94,10 @@ def show(number: Number, json: AsJson = False) -> None:
     from jobrunner.cli.output import clean, print_json, record, table
     from jobrunner.services.mailbox.cases.rows import find_case, read_case
 
-    async def read(here: Here) -> dict[str, Any]:
+    async def read(tools: MailboxTools) -> dict[str, Any]:
         return {
-            **as_row(await find_case(here.connection, number)),
-            **await read_case(here.connection, number),
+            **as_row(await find_case(tools.connection, number)),
+            **await read_case(tools.connection, number),
         }
 
     row = with_accounts(read)
@@ -209,7 +209,7 @@ def remove(numbers: Numbers, json: AsJson = False) -> None:
 
 
 def _in_transaction(work: "Callable[[Any], Awaitable[Any]]") -> Any:
-    return with_accounts(lambda here: here.connection.transaction(work))
+    return with_accounts(lambda tools: tools.connection.transaction(work))
 
 
 def _turned(verb: str, numbers: list[int], cases: "list[Case]", *, json: bool) -> None:

@@ -67,24 +67,24 @@ def edit(account: options.Name, assigned_user_id: OtherUser = None, json: AsJson
     accounts.edit("Personal", account, {"assigned_user_id": assigned_user_id, **given}, _resolve, CLEARABLE, json=json)
 
 
-async def _resolve(here: accounts.Here, values: dict[str, Any], owner: str | None) -> dict[str, Any]:
+async def _resolve(tools: accounts.MailboxTools, values: dict[str, Any], owner: str | None) -> dict[str, Any]:
     """Put ids in the place of names."""
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mailbox.names import find_folder, find_user
 
     values = dict(values)
     if "assigned_user_id" in values:
-        owner = values["assigned_user_id"] = await find_user(here.connection, values["assigned_user_id"])
+        owner = values["assigned_user_id"] = await find_user(tools.connection, values["assigned_user_id"])
     assert owner is not None
     if "email_folder_id" in values:
-        values["email_folder_id"] = await find_folder(here.connection, owner, values["email_folder_id"])
+        values["email_folder_id"] = await find_folder(tools.connection, owner, values["email_folder_id"])
     if "folder_map" in values:
         folders: dict[str, int] = {}
         for text in values["folder_map"]:
             folder, is_pair, name = text.rpartition("=")
             if not is_pair or not folder:
                 raise InvalidInput(f"--map {text[:100]!r} must be FOLDER=NAME")
-            folders[folder] = await find_folder(here.connection, owner, name)
+            folders[folder] = await find_folder(tools.connection, owner, name)
         values["folder_map"] = folders
-    await accounts.resolve_smtp_account(here, values)
+    await accounts.resolve_smtp_account(tools, values)
     return values

@@ -7,7 +7,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import all_done, as_row, done
-from jobrunner.cli.mailbox_accounts import Here, with_accounts
+from jobrunner.cli.mailbox_accounts import MailboxTools, with_accounts
 from jobrunner.cli.mailbox_options import NewName
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.plain_help import PlainHelp
@@ -96,7 +96,7 @@ def list_all(json: AsJson = False) -> None:
     from jobrunner.cli.output import table
     from jobrunner.services.mailbox.filters.rows import list_filters
 
-    table([as_row(one) for one in with_accounts(lambda here: list_filters(here.connection))], COLUMNS, json=json)
+    table([as_row(one) for one in with_accounts(lambda tools: list_filters(tools.connection))], COLUMNS, json=json)
 
 
 @app.command(cls=PlainHelp)
@@ -123,16 +123,16 @@ def add(
 
     given = _given(options)
 
-    async def write(here: Here) -> FilterRecord:
+    async def write(tools: MailboxTools) -> FilterRecord:
         values = {**given, "is_global": everybody}
         if user is not None:
-            values["user_id"] = await find_user(here.connection, user)
+            values["user_id"] = await find_user(tools.connection, user)
         if email_account is not None:
-            values["email_account_id"] = (await find_account(here.connection, "Personal", email_account)).id
+            values["email_account_id"] = (await find_account(tools.connection, "Personal", email_account)).id
         if inbound_email is not None:
-            values["inbound_email_id"] = (await find_account(here.connection, "Group", inbound_email)).id
-        values |= await _folders(here, values.get("user_id"), options)
-        return await add_filter(here.connection, FilterEntry(name=name, **values))
+            values["inbound_email_id"] = (await find_account(tools.connection, "Group", inbound_email)).id
+        values |= await _folders(tools, values.get("user_id"), options)
+        return await add_filter(tools.connection, FilterEntry(name=name, **values))
 
     done("added", with_accounts(write), json=json)
 
@@ -158,12 +158,12 @@ def edit(
     if not changes and options["folder"] is None and options["group_folder"] is None:
         raise InvalidInput("give what is to change (`jobrunner email-filter edit --help` shows how)")
 
-    async def write(here: Here) -> FilterRecord:
-        found = await find_filter(here.connection, name)
-        moved = await _folders(here, found.user_id, options)
+    async def write(tools: MailboxTools) -> FilterRecord:
+        found = await find_filter(tools.connection, name)
+        moved = await _folders(tools, found.user_id, options)
         if not moved and "action" in changes and changes["action"] != found.action:
             moved = {"email_folder_id": None, "group_email_folder_id": None}
-        return await edit_filter(here.connection, str(found.id), {**changes, **moved})
+        return await edit_filter(tools.connection, str(found.id), {**changes, **moved})
 
     done("changed", with_accounts(write), json=json)
 
@@ -173,14 +173,14 @@ def remove(names: Names, json: AsJson = False) -> None:
     """Remove filters; a misspelt name removes nothing."""
     from jobrunner.services.mailbox.filters.rows import FilterRecord, find_filter, remove_filter
 
-    async def write(here: Here) -> list[FilterRecord]:
-        found = [await find_filter(here.connection, name) for name in names]
-        return [await remove_filter(here.connection, str(one.id)) for one in found]
+    async def write(tools: MailboxTools) -> list[FilterRecord]:
+        found = [await find_filter(tools.connection, name) for name in names]
+        return [await remove_filter(tools.connection, str(one.id)) for one in found]
 
     all_done("removed", with_accounts(write), json=json)
 
 
-async def _folders(here: Here, user_id: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+async def _folders(tools: MailboxTools, user_id: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is set by naming the folder to move to."""
     from jobrunner.errors import InvalidInput
     from jobrunner.services.mailbox.names import find_folder, find_group_folder
@@ -191,10 +191,10 @@ async def _folders(here: Here, user_id: str | None, options: Mapping[str, Any]) 
     if folder is not None:
         if user_id is None:
             raise InvalidInput("only a user's filter moves to a user's folder")
-        id = await find_folder(here.connection, user_id, folder)
+        id = await find_folder(tools.connection, user_id, folder)
         return {"action": "Move to Folder", "email_folder_id": id, "group_email_folder_id": None}
     if group_folder is not None:
-        id = await find_group_folder(here.connection, group_folder)
+        id = await find_group_folder(tools.connection, group_folder)
         return {"action": "Move to Group Folder", "email_folder_id": None, "group_email_folder_id": id}
     return {}
 

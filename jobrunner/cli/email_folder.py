@@ -6,7 +6,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import as_row, done
-from jobrunner.cli.mailbox_accounts import Here, with_accounts
+from jobrunner.cli.mailbox_accounts import MailboxTools, with_accounts
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def list_all(
     from jobrunner.services.mailbox.folders.rows import list_folders
     from jobrunner.services.mailbox.names import find_user
 
-    async def read(here: Here) -> "list[Folder]":
-        user_id = None if user is None else await find_user(here.connection, user)
-        return await list_folders(here.connection, user_id)
+    async def read(tools: MailboxTools) -> "list[Folder]":
+        user_id = None if user is None else await find_user(tools.connection, user)
+        return await list_folders(tools.connection, user_id)
 
     table([as_row(folder) for folder in with_accounts(read)], COLUMNS, json=json)
 
@@ -52,8 +52,8 @@ def add(
     from jobrunner.services.mailbox.folders.rows import add_folder
     from jobrunner.services.mailbox.names import find_user
 
-    async def write(here: Here) -> "Folder":
-        return await add_folder(here.connection, await find_user(here.connection, user), name)
+    async def write(tools: MailboxTools) -> "Folder":
+        return await add_folder(tools.connection, await find_user(tools.connection, user), name)
 
     done("added", with_accounts(write), json=json)
 
@@ -69,9 +69,9 @@ def edit(
     from jobrunner.services.mailbox.folders.rows import get_folder, rename_folder
     from jobrunner.services.mailbox.names import find_user
 
-    async def write(here: Here) -> "Folder":
-        folder = await get_folder(here.connection, await find_user(here.connection, user), name)
-        return await rename_folder(here.connection, folder, new_name)
+    async def write(tools: MailboxTools) -> "Folder":
+        folder = await get_folder(tools.connection, await find_user(tools.connection, user), name)
+        return await rename_folder(tools.connection, folder, new_name)
 
     done("changed", with_accounts(write), json=json)
 
@@ -82,9 +82,9 @@ def remove(name: Name, user: User, json: AsJson = False) -> None:
     from jobrunner.services.mailbox.folders.rows import get_folder, remove_folder
     from jobrunner.services.mailbox.names import find_user
 
-    async def write(here: Here) -> "Folder":
-        folder = await get_folder(here.connection, await find_user(here.connection, user), name)
-        await remove_folder(here.connection, folder)
+    async def write(tools: MailboxTools) -> "Folder":
+        folder = await get_folder(tools.connection, await find_user(tools.connection, user), name)
+        await remove_folder(tools.connection, folder)
         return folder
 
     done("removed", with_accounts(write), json=json)

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mailbox_accounts import Here, with_accounts
+from jobrunner.cli.mailbox_accounts import MailboxTools, with_accounts
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -84,17 +84,17 @@ def list_all(
     if failures and (trouble or any(one is not None for one in narrowed)):
         raise InvalidInput("--failures lists what is no mail yet: only --limit and --json go with it")
 
-    async def read(here: Here) -> list[Any]:
+    async def read(tools: MailboxTools) -> list[Any]:
         if failures:
-            return await list_failures(here.connection, limit=limit)
+            return await list_failures(tools.connection, limit=limit)
         account: tuple[Kind, int] | None = None
         if email_account is not None:
-            account = ("Personal", (await find_account(here.connection, "Personal", email_account)).id)
+            account = ("Personal", (await find_account(tools.connection, "Personal", email_account)).id)
         if inbound_email is not None:
-            account = ("Group", (await find_account(here.connection, "Group", inbound_email)).id)
+            account = ("Group", (await find_account(tools.connection, "Group", inbound_email)).id)
         return await list_emails(
-            here.connection,
-            user_id=None if user is None else await find_user(here.connection, user),
+            tools.connection,
+            user_id=None if user is None else await find_user(tools.connection, user),
             account=account,
             sender=sender,
             subject=subject,
@@ -114,11 +114,11 @@ def show(id: Id, json: AsJson = False) -> None:
     from jobrunner.services.mailbox.emails.rows import read_email
     from jobrunner.services.mailbox.names import read_names
 
-    async def read(here: Here) -> dict[str, Any]:
-        row = await read_email(here.connection, id)
+    async def read(tools: MailboxTools) -> dict[str, Any]:
+        row = await read_email(tools.connection, id)
         if not json:
             wanted = {(what, one) for what in NAMED for one in row[f"{what}s"]}
-            names = await read_names(here.connection, wanted) if wanted else {}
+            names = await read_names(tools.connection, wanted) if wanted else {}
             row |= {f"{what}s": [names[what, one] for one in row[f"{what}s"]] for what in NAMED}
         return row
 
@@ -144,9 +144,9 @@ def source(
 
     root = files_root(load_configuration())
 
-    async def write(here: Here) -> None:
+    async def write(tools: MailboxTools) -> None:
         with _opened(out) as file:
-            async for piece in read_source(here.connection, here.keyring, root, id):
+            async for piece in read_source(tools.connection, tools.keyring, root, id):
                 file.write(piece)
 
     with_accounts(write)

@@ -6,7 +6,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import as_row, done
-from jobrunner.cli.mailbox_accounts import Here, with_accounts
+from jobrunner.cli.mailbox_accounts import MailboxTools, with_accounts
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def list_all(json: AsJson = False) -> None:
     from jobrunner.cli.output import table
     from jobrunner.services.mailbox.folders.rows import list_group_folders
 
-    table([as_row(one) for one in with_accounts(lambda here: list_group_folders(here.connection))], COLUMNS, json=json)
+    table(
+        [as_row(one) for one in with_accounts(lambda tools: list_group_folders(tools.connection))], COLUMNS, json=json
+    )
 
 
 @app.command()
@@ -48,8 +50,8 @@ def add(
     """Add a group folder."""
     from jobrunner.services.mailbox.folders.rows import add_group_folder
 
-    async def write(here: Here) -> "GroupFolder":
-        return await add_group_folder(here.connection, name, await _ids(here, teams or []))
+    async def write(tools: MailboxTools) -> "GroupFolder":
+        return await add_group_folder(tools.connection, name, await _ids(tools, teams or []))
 
     done("added", with_accounts(write), json=json)
 
@@ -71,10 +73,10 @@ def edit(
     if teams and no_team:
         raise InvalidInput("give either --team or --no-team")
 
-    async def write(here: Here) -> "GroupFolder":
-        folder = await get_group_folder(here.connection, name)
-        given = [] if no_team else await _ids(here, teams) if teams else None
-        return await edit_group_folder(here.connection, folder, name=new_name, teams=given)
+    async def write(tools: MailboxTools) -> "GroupFolder":
+        folder = await get_group_folder(tools.connection, name)
+        given = [] if no_team else await _ids(tools, teams) if teams else None
+        return await edit_group_folder(tools.connection, folder, name=new_name, teams=given)
 
     done("changed", with_accounts(write), json=json)
 
@@ -84,15 +86,15 @@ def remove(name: Name, json: AsJson = False) -> None:
     """Remove a group folder that nothing leads to. Its mails stay with those who have them."""
     from jobrunner.services.mailbox.folders.rows import get_group_folder, remove_group_folder
 
-    async def write(here: Here) -> "GroupFolder":
-        folder = await get_group_folder(here.connection, name)
-        await remove_group_folder(here.connection, folder)
+    async def write(tools: MailboxTools) -> "GroupFolder":
+        folder = await get_group_folder(tools.connection, name)
+        await remove_group_folder(tools.connection, folder)
         return folder
 
     done("removed", with_accounts(write), json=json)
 
 
-async def _ids(here: Here, teams: list[str]) -> list[str]:
+async def _ids(tools: MailboxTools, teams: list[str]) -> list[str]:
     from jobrunner.services.mailbox.names import find_team
 
-    return [await find_team(here.connection, name) for name in teams]
+    return [await find_team(tools.connection, name) for name in teams]

@@ -141,22 +141,22 @@ def edit(account: options.Name, json: AsJson = False, **given: Any) -> None:
     accounts.edit("Group", account, given, _resolve, CLEARABLE, json=json)
 
 
-async def _resolve(here: accounts.Here, values: dict[str, Any], owner: str | None) -> dict[str, Any]:
+async def _resolve(tools: accounts.MailboxTools, values: dict[str, Any], owner: str | None) -> dict[str, Any]:
     """Put ids in the place of names."""
     from jobrunner.services.mailbox.names import find_email_template, find_group_folder, find_team, find_user
 
     values = dict(values)
     if "teams" in values:
-        values["teams"] = tuple([await find_team(here.connection, name) for name in values["teams"]])
+        values["teams"] = tuple([await find_team(tools.connection, name) for name in values["teams"]])
     if "team_id" in values:
-        values["team_id"] = await find_team(here.connection, values["team_id"])
+        values["team_id"] = await find_team(tools.connection, values["team_id"])
     if "assign_to_user_id" in values:
-        values["assign_to_user_id"] = await find_user(here.connection, values["assign_to_user_id"])
+        values["assign_to_user_id"] = await find_user(tools.connection, values["assign_to_user_id"])
     if "group_email_folder_id" in values:
-        values["group_email_folder_id"] = await find_group_folder(here.connection, values["group_email_folder_id"])
+        values["group_email_folder_id"] = await find_group_folder(tools.connection, values["group_email_folder_id"])
     if "reply_email_template_id" in values:
         values["reply_email_template_id"] = await find_email_template(
-            here.connection, values["reply_email_template_id"]
+            tools.connection, values["reply_email_template_id"]
         )
-    await accounts.resolve_smtp_account(here, values)
+    await accounts.resolve_smtp_account(tools, values)
     return values

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jobrunner.services.mailbox.accounts.records import MailboxRecord
 
 Result = TypeVar("Result")
-Resolve = Callable[["Here", dict[str, Any], str | None], Awaitable[dict[str, Any]]]
+Resolve = Callable[["MailboxTools", dict[str, Any], str | None], Awaitable[dict[str, Any]]]
 """Puts ids in the place of names that were given; the last is the owner of the account, where it has one."""
 
 CLEARABLE: dict[str, tuple[str, ...]] = {
@@ -36,20 +36,20 @@ CLEARABLE: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Here:
+class MailboxTools:
     """What a command works with."""
 
     connection: "Connection"
     keyring: "Keyring"
 
 
-def with_accounts(work: Callable[[Here], Awaitable[Result]]) -> Result:
+def with_accounts(work: Callable[[MailboxTools], Awaitable[Result]]) -> Result:
     """Run what needs the database and the keys of secrets, and return its result."""
     from jobrunner.cli.output import run
 
     async def whole() -> Result:
-        async with _connected() as here:
-            return await work(here)
+        async with _connected() as tools:
+            return await work(tools)
 
     return run(whole())
 
@@ -76,9 +76,9 @@ def add(entry: type["MailboxEntry"], options: Mapping[str, Any], resolve: Resolv
         values.pop("username")
     secrets = read_secrets(options, by_default=bool(is_read) and values.get("login") != "xoauth2")
 
-    async def write(here: Here) -> "MailboxRecord":
-        resolved = await resolve(here, values, values.get("assigned_user_id"))
-        return await add_account(here.connection, here.keyring, entry(**resolved, secrets=secrets))
+    async def write(tools: MailboxTools) -> "MailboxRecord":
+        resolved = await resolve(tools, values, values.get("assigned_user_id"))
+        return await add_account(tools.connection, tools.keyring, entry(**resolved, secrets=secrets))
 
     _report("added", with_accounts(write), json=json)
 
@@ -104,12 +104,12 @@ def edit(
     if not values and not cleared and not secrets:
         raise InvalidInput("give what is to change (`--help` shows how)")
 
-    async def write(here: Here) -> "tuple[MailboxRecord, MailboxRecord]":
-        found = await find_account(here.connection, kind, name)
+    async def write(tools: MailboxTools) -> "tuple[MailboxRecord, MailboxRecord]":
+        found = await find_account(tools.connection, kind, name)
         owner = values.get("assigned_user_id", getattr(found, "assigned_user_id", None))
-        resolved = await resolve(here, values, owner)
+        resolved = await resolve(tools, values, owner)
         return await edit_account(
-            here.connection, here.keyring, kind, str(found.id), {**cleared, **resolved, **secrets}
+            tools.connection, tools.keyring, kind, str(found.id), {**cleared, **resolved, **secrets}
         )
 
     before, after = with_accounts(write)
@@ -120,12 +120,12 @@ def edit(
         )
 
 
-async def resolve_smtp_account(here: Here, values: dict[str, Any]) -> None:
+async def resolve_smtp_account(tools: MailboxTools, values: dict[str, Any]) -> None:
     """Put the id of the account that sends in the place of its name."""
     from jobrunner.services.mailbox.names import find_smtp_account
 
     if "smtp_account_id" in values:
-        values["smtp_account_id"] = await find_smtp_account(here.connection, values["smtp_account_id"])
+        values["smtp_account_id"] = await find_smtp_account(tools.connection, values["smtp_account_id"])
 
 
 def parse_day(text: str) -> date:
@@ -184,7 +184,7 @@ def _cleared(names: "list[str] | tuple[str, ...]", clearable: Mapping[str, tuple
 
 
 @asynccontextmanager
-async def _connected() -> AsyncIterator[Here]:
+async def _connected() -> AsyncIterator[MailboxTools]:
     from jobrunner.cli.database import connected
     from jobrunner.cli.session import load_configuration
     from jobrunner.db.secrets import Keyring, check_key_file
@@ -192,7 +192,7 @@ async def _connected() -> AsyncIterator[Here]:
     async with connected("mail-in") as connection:
         keyring = Keyring.from_configuration(load_configuration())
         await check_key_file(connection, keyring)
-        yield Here(connection, keyring)
+        yield MailboxTools(connection, keyring)
 
 
 def _report(verb: str, account: "MailboxRecord", *, json: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from jobrunner.cli import mailbox_options as options
 from jobrunner.cli.grid import Column
-from jobrunner.cli.mailbox_accounts import Here, parse_day, with_accounts
+from jobrunner.cli.mailbox_accounts import MailboxTools, parse_day, with_accounts
 from jobrunner.cli.mailbox_rows import FOLDER_COLUMNS, as_row, named
 from jobrunner.cli.options import AsJson
 
@@ -73,10 +73,10 @@ def _list(kind: "Kind", columns: Mapping[str, Column], *, json: bool) -> None:
     from jobrunner.services.mailbox.accounts.state import read_states
     from jobrunner.services.mailbox.accounts.table import list_accounts
 
-    async def read(here: Here) -> list[dict[str, Any]]:
-        states = await read_states(here.connection, kind)
-        rows = [as_row(one, states.get(one.id)) for one in await list_accounts(here.connection, kind)]
-        return rows if json else await named(here.connection, rows)
+    async def read(tools: MailboxTools) -> list[dict[str, Any]]:
+        states = await read_states(tools.connection, kind)
+        rows = [as_row(one, states.get(one.id)) for one in await list_accounts(tools.connection, kind)]
+        return rows if json else await named(tools.connection, rows)
 
     table(with_accounts(read), columns, json=json)
 
@@ -89,11 +89,11 @@ def _show(kind: "Kind", name: str, *, json: bool) -> None:
     from jobrunner.services.mailbox.accounts.state import read_states
     from jobrunner.services.mailbox.accounts.table import find_account
 
-    async def read(here: Here) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        found = await find_account(here.connection, kind, name)
-        row = as_row(found, (await read_states(here.connection, kind, [found.id])).get(found.id))
-        folders = [asdict(one) for one in await list_folder_states(here.connection, kind, found.id)]
-        return row if json else (await named(here.connection, [row]))[0], folders
+    async def read(tools: MailboxTools) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        found = await find_account(tools.connection, kind, name)
+        row = as_row(found, (await read_states(tools.connection, kind, [found.id])).get(found.id))
+        folders = [asdict(one) for one in await list_folder_states(tools.connection, kind, found.id)]
+        return row if json else (await named(tools.connection, [row]))[0], folders
 
     row, folders = with_accounts(read)
     if json:
@@ -110,9 +110,9 @@ def _pause(kind: "Kind", name: str, reason: str) -> None:
     from jobrunner.services.mailbox.accounts.state import pause
     from jobrunner.services.mailbox.accounts.table import find_account
 
-    async def write(here: Here) -> "MailboxRecord":
-        found = await find_account(here.connection, kind, name)
-        await pause(here.connection, kind, found.id, f"{reason} ({user_name()})")
+    async def write(tools: MailboxTools) -> "MailboxRecord":
+        found = await find_account(tools.connection, kind, name)
+        await pause(tools.connection, kind, found.id, f"{reason} ({user_name()})")
         return found
 
     paused = with_accounts(write)
@@ -123,9 +123,9 @@ def _resume(kind: "Kind", name: str) -> None:
     from jobrunner.services.mailbox.accounts.state import resume
     from jobrunner.services.mailbox.accounts.table import find_account
 
-    async def write(here: Here) -> "tuple[MailboxRecord, bool]":
-        found = await find_account(here.connection, kind, name)
-        return found, await resume(here.connection, kind, found.id)
+    async def write(tools: MailboxTools) -> "tuple[MailboxRecord, bool]":
+        found = await find_account(tools.connection, kind, name)
+        return found, await resume(tools.connection, kind, found.id)
 
     account, was_held = with_accounts(write)
     typer.echo(f"resumed {account.id} {account.name}" if was_held else f"nothing held {account.name} back")
@@ -135,16 +135,16 @@ def _reset(kind: "Kind", name: str, since: str) -> None:
     from jobrunner.services.mailbox.accounts.table import reset_account
 
     day = parse_day(since)
-    after = with_accounts(lambda here: reset_account(here.connection, kind, name, day))
+    after = with_accounts(lambda tools: reset_account(tools.connection, kind, name, day))
     typer.echo(f"reset {after.id} {after.name}: it is read from {after.fetch_since} on")
 
 
 def _remove(kind: "Kind", names: list[str]) -> None:
     from jobrunner.services.mailbox.accounts.table import find_account, remove_account
 
-    async def write(here: Here) -> "list[MailboxRecord]":
-        found = [await find_account(here.connection, kind, name) for name in names]
-        return [await remove_account(here.connection, kind, str(one.id)) for one in found]
+    async def write(tools: MailboxTools) -> "list[MailboxRecord]":
+        found = [await find_account(tools.connection, kind, name) for name in names]
+        return [await remove_account(tools.connection, kind, str(one.id)) for one in found]
 
     for removed in with_accounts(write):
         typer.echo(f"removed {removed.id} {removed.name}")
@@ -156,12 +156,12 @@ def _test(kind: "Kind", name: str, *, json: bool) -> None:
     from jobrunner.services.mailbox.accounts.tokens import keeping_token
     from jobrunner.services.mailbox.accounts.trial import try_account
 
-    async def work(here: Here) -> "tuple[FetchAccount, Trial]":
-        account = await _load(here, kind, name)
-        async with keeping_token(account, here.keyring, lambda: nullcontext(here.connection)):
+    async def work(tools: MailboxTools) -> "tuple[FetchAccount, Trial]":
+        account = await _load(tools, kind, name)
+        async with keeping_token(account, tools.keyring, lambda: nullcontext(tools.connection)):
             trial = await try_account(account)
         if trial.error is None:
-            await resume_unless_paused(here.connection, kind, account.ref.id)
+            await resume_unless_paused(tools.connection, kind, account.ref.id)
         return account, trial
 
     account, trial = with_accounts(work)
@@ -197,14 +197,14 @@ def _test(kind: "Kind", name: str, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
-async def _load(here: Here, kind: "Kind", name: str) -> "FetchAccount":
+async def _load(tools: MailboxTools, kind: "Kind", name: str) -> "FetchAccount":
     """Return an account as it is connected to, also one that is not in use or is paused."""
     from jobrunner.errors import Conflict
     from jobrunner.services.mailbox.accounts.loading import LOAD_ACCOUNTS, account_of
     from jobrunner.services.mailbox.accounts.table import find_account
 
-    found = await find_account(here.connection, kind, name)
+    found = await find_account(tools.connection, kind, name)
     if found.host is None or found.username is None:
         raise Conflict(f"the account {found.name!r} names no IMAP server to connect to")
-    rows = await here.connection.fetch(LOAD_ACCOUNTS, kind, [found.id])
-    return account_of(rows[0], here.keyring)
+    rows = await tools.connection.fetch(LOAD_ACCOUNTS, kind, [found.id])
+    return account_of(rows[0], tools.keyring)

@@ -8,7 +8,7 @@ import typer
 from jobrunner.cli.grid import Column
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.scheduled_jobs_control import pause, remove, resume, run_now
-from jobrunner.cli.scheduled_jobs_shared import Name, as_row, connected_here, report, warn
+from jobrunner.cli.scheduled_jobs_shared import Name, as_row, lent_tools, report, warn
 
 if TYPE_CHECKING:
     from jobrunner.scheduling.listing import Run, ScheduledJob
@@ -53,8 +53,8 @@ def list_all(json: AsJson = False) -> None:
     from jobrunner.scheduling.listing import list_scheduled_jobs
 
     async def read() -> list["ScheduledJob"]:
-        async with connected_here() as here:
-            return await list_scheduled_jobs(here.connection)
+        async with lent_tools() as tools:
+            return await list_scheduled_jobs(tools.connection)
 
     rows = run(read())
     table([as_row(row) for row in rows], COLUMNS, json=json)
@@ -76,10 +76,10 @@ def show(
     from jobrunner.scheduling.listing import find_scheduled_job, list_runs, look_ahead
 
     async def read() -> tuple["ScheduledJob", Any, list["Run"]]:
-        async with connected_here() as here:
-            found = await find_scheduled_job(here.connection, name)
-            outlook = await look_ahead(here.connection, found, here.settings.crontab_time_zone)
-            return found, outlook, await list_runs(here.connection, found.id, limit=runs)
+        async with lent_tools() as tools:
+            found = await find_scheduled_job(tools.connection, name)
+            outlook = await look_ahead(tools.connection, found, tools.settings.crontab_time_zone)
+            return found, outlook, await list_runs(tools.connection, found.id, limit=runs)
 
     found, outlook, log = run(read())
     rows = [{**asdict(one), "duration": one.duration, "target": one.target} for one in log]
@@ -114,11 +114,11 @@ def add(
     from jobrunner.scheduling.table import add_scheduled_job
 
     async def write() -> "ScheduledJob":
-        async with connected_here(with_jobs=True) as here:
+        async with lent_tools(with_jobs=True) as tools:
             return await add_scheduled_job(
-                here.connection,
-                here.registry,
-                here.settings,
+                tools.connection,
+                tools.registry,
+                tools.settings,
                 job=job,
                 name=name,
                 crontab=crontab,
@@ -154,11 +154,11 @@ def edit(
         raise InvalidInput("nothing to change: give --name, --job, --crontab, --time-zone, --no-time-zone or --data")
 
     async def write() -> "ScheduledJob":
-        async with connected_here(with_jobs=True) as here:
+        async with lent_tools(with_jobs=True) as tools:
             return await edit_scheduled_job(
-                here.connection,
-                here.registry,
-                here.settings,
+                tools.connection,
+                tools.registry,
+                tools.settings,
                 name,
                 name=new_name,
                 job=job,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobrunner.cli.options import AsJson
-from jobrunner.cli.scheduled_jobs_shared import connected_here, report
+from jobrunner.cli.scheduled_jobs_shared import lent_tools, report
 
 if TYPE_CHECKING:
     from jobrunner.db.connection import Connection
@@ -20,9 +20,9 @@ def pause(names: Names, json: AsJson = False) -> None:
     from jobrunner.scheduling.table import pause_scheduled_job
 
     async def write() -> list["ScheduledJob"]:
-        async with connected_here() as here:
-            found = await _each_once(here.connection, names)
-            return [await pause_scheduled_job(here.connection, here.settings, name) for name in found]
+        async with lent_tools() as tools:
+            found = await _each_once(tools.connection, names)
+            return [await pause_scheduled_job(tools.connection, tools.settings, name) for name in found]
 
     report("paused", *run(write()), json=json)
 
@@ -33,9 +33,9 @@ def resume(names: Names, json: AsJson = False) -> None:
     from jobrunner.scheduling.table import resume_scheduled_job
 
     async def write() -> list["ScheduledJob"]:
-        async with connected_here() as here:
-            found = await _each_once(here.connection, names)
-            return [await resume_scheduled_job(here.connection, here.settings, name) for name in found]
+        async with lent_tools() as tools:
+            found = await _each_once(tools.connection, names)
+            return [await resume_scheduled_job(tools.connection, tools.settings, name) for name in found]
 
     report("resumed", *run(write()), json=json)
 
@@ -46,9 +46,9 @@ def remove(names: Names, json: AsJson = False) -> None:
     from jobrunner.scheduling.table import remove_scheduled_job
 
     async def write() -> list["ScheduledJob"]:
-        async with connected_here() as here:
-            found = await _each_once(here.connection, names)
-            return [await remove_scheduled_job(here.connection, name) for name in found]
+        async with lent_tools() as tools:
+            found = await _each_once(tools.connection, names)
+            return [await remove_scheduled_job(tools.connection, name) for name in found]
 
     report("removed", *run(write()), json=json)
 
@@ -59,9 +59,9 @@ def run_now(names: Names, json: AsJson = False) -> None:
     from jobrunner.scheduling.table import run_scheduled_job
 
     async def write() -> list[int]:
-        async with connected_here() as here:
-            found = await _each_once(here.connection, names)
-            return [await run_scheduled_job(here.connection, name) for name in found]
+        async with lent_tools() as tools:
+            found = await _each_once(tools.connection, names)
+            return [await run_scheduled_job(tools.connection, name) for name in found]
 
     job_ids = run(write())
     if json:

@@ -17,7 +17,7 @@ Name = Annotated[str, typer.Argument(help="Name or id of the scheduled job.", me
 
 
 @dataclass(frozen=True)
-class Here:
+class ScheduleTools:
     """What a command works with."""
 
     connection: "Connection"
@@ -27,14 +27,14 @@ class Here:
 
 
 @asynccontextmanager
-async def connected_here(*, with_jobs: bool = False) -> AsyncIterator[Here]:
+async def lent_tools(*, with_jobs: bool = False) -> AsyncIterator[ScheduleTools]:
     """Lend what a command works with; the definitions where it asks for them."""
     from jobrunner.cli.database import connected
     from jobrunner.definitions import registry
     from jobrunner.queue.settings import load_settings
 
     async with connected("scheduled-jobs", with_jobs=with_jobs) as connection:
-        yield Here(connection, await load_settings(connection), registry)
+        yield ScheduleTools(connection, await load_settings(connection), registry)
 
 
 def report(verb: str, *scheduled_jobs: "ScheduledJob", json: bool) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mail_records import all_done, as_row, done
-from jobrunner.cli.mailbox_accounts import Here, with_accounts
+from jobrunner.cli.mailbox_accounts import MailboxTools, with_accounts
 from jobrunner.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def list_all(json: AsJson = False) -> None:
     from jobrunner.cli.output import table
     from jobrunner.services.mailbox.teams.rows import list_teams
 
-    table([as_row(team) for team in with_accounts(lambda here: list_teams(here.connection))], COLUMNS, json=json)
+    table([as_row(team) for team in with_accounts(lambda tools: list_teams(tools.connection))], COLUMNS, json=json)
 
 
 @app.command()
@@ -49,8 +49,8 @@ def members(name: Name, json: AsJson = False) -> None:
     from jobrunner.cli.output import table
     from jobrunner.services.mailbox.teams.rows import find_team, list_members
 
-    async def read(here: Here) -> "list[Member]":
-        return await list_members(here.connection, await find_team(here.connection, name))
+    async def read(tools: MailboxTools) -> "list[Member]":
+        return await list_members(tools.connection, await find_team(tools.connection, name))
 
     table([as_row(member) for member in with_accounts(read)], MEMBER_COLUMNS, json=json)
 
@@ -64,7 +64,7 @@ def add(
     """Add a team."""
     from jobrunner.services.mailbox.teams.rows import add_team
 
-    done("added", with_accounts(lambda here: add_team(here.connection, name, id=id)), json=json)
+    done("added", with_accounts(lambda tools: add_team(tools.connection, name, id=id)), json=json)
 
 
 @app.command()
@@ -76,8 +76,8 @@ def edit(
     """Give a team another name."""
     from jobrunner.services.mailbox.teams.rows import find_team, rename_team
 
-    async def write(here: Here) -> "Team":
-        return await rename_team(here.connection, await find_team(here.connection, name), new_name)
+    async def write(tools: MailboxTools) -> "Team":
+        return await rename_team(tools.connection, await find_team(tools.connection, name), new_name)
 
     done("changed", with_accounts(write), json=json)
 
@@ -89,10 +89,10 @@ def remove(
     """Remove teams; a misspelt name removes nothing. Their members stay users."""
     from jobrunner.services.mailbox.teams.rows import find_team, remove_team
 
-    async def write(here: Here) -> "list[Team]":
-        teams = [await find_team(here.connection, name) for name in names]
+    async def write(tools: MailboxTools) -> "list[Team]":
+        teams = [await find_team(tools.connection, name) for name in names]
         for team in teams:
-            await remove_team(here.connection, team)
+            await remove_team(tools.connection, team)
         return teams
 
     all_done("removed", with_accounts(write), json=json)
@@ -117,12 +117,12 @@ def add_members(
     """Make users members of a team, or change what members are in it."""
     from jobrunner.services.mailbox.teams import rows
 
-    async def write(here: Here) -> "Team":
-        team = await rows.find_team(here.connection, name)
-        await here.connection.transaction(
+    async def write(tools: MailboxTools) -> "Team":
+        team = await rows.find_team(tools.connection, name)
+        await tools.connection.transaction(
             lambda line: rows.put_members(line, team, users, position=position, is_default=default)
         )
-        return await rows.find_team(here.connection, team.id)
+        return await rows.find_team(tools.connection, team.id)
 
     _tell(with_accounts(write))
 
@@ -132,10 +132,10 @@ def remove_members(name: Name, users: Users) -> None:
     """Take users out of a team; a misspelt name takes nobody out."""
     from jobrunner.services.mailbox.teams import rows
 
-    async def write(here: Here) -> "Team":
-        team = await rows.find_team(here.connection, name)
-        await here.connection.transaction(lambda line: rows.remove_members(line, team, users))
-        return await rows.find_team(here.connection, team.id)
+    async def write(tools: MailboxTools) -> "Team":
+        team = await rows.find_team(tools.connection, name)
+        await tools.connection.transaction(lambda line: rows.remove_members(line, team, users))
+        return await rows.find_team(tools.connection, team.id)
 
     _tell(with_accounts(write))
 

@@ -8,7 +8,7 @@ import typer
 from jobrunner.cli.grid import Column
 from jobrunner.cli.options import AsJson
 from jobrunner.cli.plain_help import PlainHelp
-from jobrunner.cli.webhook_database import Here, Id, with_webhooks
+from jobrunner.cli.webhook_database import Id, WebhookTools, with_webhooks
 from jobrunner.cli.webhook_queue import deliveries, replay, send_test
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def list_all(json: AsJson = False) -> None:
     from jobrunner.cli.output import table
     from jobrunner.services.webhooks.table import list_webhooks
 
-    table([_row(one) for one in with_webhooks(lambda here: list_webhooks(here.connection))], COLUMNS, json=json)
+    table([_row(one) for one in with_webhooks(lambda tools: list_webhooks(tools.connection))], COLUMNS, json=json)
 
 
 @app.command(cls=PlainHelp)
@@ -99,17 +99,17 @@ def add(
     )
     secret = read_secret("secret", env=secret_env, file=secret_file)
 
-    async def write(here: Here) -> "tuple[WebhookRecord, str, list[int]]":
+    async def write(tools: WebhookTools) -> "tuple[WebhookRecord, str, list[int]]":
         if owner is not None:
-            given["owner_id"] = await _owner(here, owner)
+            given["owner_id"] = await _owner(tools, owner)
         record, made = await add_webhook(
-            here.connection,
-            here.keyring,
-            here.settings,
+            tools.connection,
+            tools.keyring,
+            tools.settings,
             WebhookEntry(event=event, url=url, **given),
             secret=None if secret is None else secret.get_secret_value(),
         )
-        others = [one for one in await list_webhooks(here.connection) if one.id != record.id]
+        others = [one for one in await list_webhooks(tools.connection) if one.id != record.id]
         twins = [one.id for one in others if (one.event, one.url) == (record.event, record.url)]
         return record, made, twins
 
@@ -158,10 +158,10 @@ def edit(
     if not changes and owner is None:
         raise InvalidInput("give what is to change (`jobrunner webhook edit --help` shows how)")
 
-    async def write(here: Here) -> "WebhookRecord":
+    async def write(tools: WebhookTools) -> "WebhookRecord":
         if owner is not None:
-            changes["owner_id"] = await _owner(here, owner)
-        return await edit_webhook(here.connection, here.settings, webhook, changes)
+            changes["owner_id"] = await _owner(tools, owner)
+        return await edit_webhook(tools.connection, tools.settings, webhook, changes)
 
     record = with_webhooks(write)
     _done("changed", record, json=json)
@@ -178,9 +178,9 @@ def remove(
     from jobrunner.cli.output import print_json
     from jobrunner.services.webhooks.table import find_webhook, remove_webhook
 
-    async def write(here: Here) -> "list[WebhookRecord]":
-        found = {(await find_webhook(here.connection, one)).id for one in webhooks}  # one may be named twice
-        return [await remove_webhook(here.connection, str(id)) for id in sorted(found)]
+    async def write(tools: WebhookTools) -> "list[WebhookRecord]":
+        found = {(await find_webhook(tools.connection, one)).id for one in webhooks}  # one may be named twice
+        return [await remove_webhook(tools.connection, str(id)) for id in sorted(found)]
 
     removed = with_webhooks(write)
     if json:
@@ -195,7 +195,7 @@ def enable(webhook: Id, json: AsJson = False) -> None:
     """Let a webhook go on at once: one that is disabled, inactive, or waits after failures."""
     from jobrunner.services.webhooks.table import enable_webhook
 
-    _done("enabled", with_webhooks(lambda here: enable_webhook(here.connection, webhook)), json=json)
+    _done("enabled", with_webhooks(lambda tools: enable_webhook(tools.connection, webhook)), json=json)
 
 
 @app.command("rotate-secret")
@@ -215,11 +215,11 @@ def rotate(
 
     secret = read_secret("secret", env=secret_env, file=secret_file)
 
-    async def write(here: Here) -> "tuple[WebhookRecord, str, int]":
-        hours = 0 if now else here.settings.webhook_secret_overlap
+    async def write(tools: WebhookTools) -> "tuple[WebhookRecord, str, int]":
+        hours = 0 if now else tools.settings.webhook_secret_overlap
         record, made = await rotate_secret(
-            here.connection,
-            here.keyring,
+            tools.connection,
+            tools.keyring,
             webhook,
             overlap=timedelta(hours=hours),
             secret=None if secret is None else secret.get_secret_value(),
@@ -237,10 +237,10 @@ app.command()(deliveries)
 app.command()(replay)
 
 
-async def _owner(here: Here, name: str) -> str:
+async def _owner(tools: WebhookTools, name: str) -> str:
     from jobrunner.services.mailbox.names import find_user
 
-    return await find_user(here.connection, name)
+    return await find_user(tools.connection, name)
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ Id = Annotated[str, typer.Argument(help="Id of the webhook.", metavar="WEBHOOK")
 
 
 @dataclass(frozen=True)
-class Here:
+class WebhookTools:
     """What a command works with."""
 
     connection: "Connection"
@@ -33,7 +33,7 @@ class Here:
         return Keyring.from_configuration(self.configuration)
 
 
-def with_webhooks(work: Callable[[Here], Awaitable[Result]]) -> Result:
+def with_webhooks(work: Callable[[WebhookTools], Awaitable[Result]]) -> Result:
     """Run what needs the database and return its result."""
     from jobrunner.cli.database import opened
     from jobrunner.cli.output import run
@@ -44,6 +44,6 @@ def with_webhooks(work: Callable[[Here], Awaitable[Result]]) -> Result:
     async def whole() -> Result:
         async with session() as here, opened(here, "webhook") as connection:
             await check_key_file(connection, Keyring.from_configuration(here.configuration))
-            return await work(Here(connection, here.configuration, await load_webhook_settings(connection)))
+            return await work(WebhookTools(connection, here.configuration, await load_webhook_settings(connection)))
 
     return run(whole())

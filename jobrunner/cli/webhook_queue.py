@@ -6,7 +6,7 @@ import typer
 
 from jobrunner.cli.grid import Column
 from jobrunner.cli.options import AsJson
-from jobrunner.cli.webhook_database import Here, Id, with_webhooks
+from jobrunner.cli.webhook_database import Id, WebhookTools, with_webhooks
 
 if TYPE_CHECKING:
     from jobrunner.services.webhooks.table import WebhookRecord
@@ -33,9 +33,9 @@ def send_test(webhook: Id, json: AsJson = False) -> None:
     from jobrunner.services.webhooks.table import find_webhook
     from jobrunner.services.webhooks.trial import send_test as try_out
 
-    async def send(here: Here) -> "Trial":
-        found = await find_webhook(here.connection, webhook)
-        return await try_out(here.connection, here.keyring, here.settings, found)
+    async def send(tools: WebhookTools) -> "Trial":
+        found = await find_webhook(tools.connection, webhook)
+        return await try_out(tools.connection, tools.keyring, tools.settings, found)
 
     trial = with_webhooks(send)
     if json:
@@ -66,9 +66,9 @@ def deliveries(
     from jobrunner.services.webhooks.deliveries import Delivery, list_deliveries
     from jobrunner.services.webhooks.table import find_webhook
 
-    async def read(here: Here) -> "list[Delivery]":
-        found = await find_webhook(here.connection, webhook)
-        return await list_deliveries(here.connection, found, status=status, message=message, limit=limit)
+    async def read(tools: WebhookTools) -> "list[Delivery]":
+        found = await find_webhook(tools.connection, webhook)
+        return await list_deliveries(tools.connection, found, status=status, message=message, limit=limit)
 
     table([asdict(one) for one in with_webhooks(read)], DELIVERY_COLUMNS, json=json)
 
@@ -93,10 +93,10 @@ def replay(
     from jobrunner.services.webhooks.deliveries import replay as send_again
     from jobrunner.services.webhooks.table import find_webhook
 
-    async def write(here: Here) -> "tuple[WebhookRecord, Replayed]":
-        found = await find_webhook(here.connection, webhook)
+    async def write(tools: WebhookTools) -> "tuple[WebhookRecord, Replayed]":
+        found = await find_webhook(tools.connection, webhook)
         replayed = await send_again(
-            here.connection,
+            tools.connection,
             found,
             numbers=numbers or None,
             since=None if since is None else parse_moment("--since", since, ago=True),
