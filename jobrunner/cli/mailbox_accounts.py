@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from jobrunner.cli.account_secrets import read_secrets
+from jobrunner.cli.mailbox_recipients import lost_mail, warn_of_lost_mail
 from jobrunner.cli.typed import cleared, spelt
 
 if TYPE_CHECKING:
@@ -76,11 +77,14 @@ def add(entry: type["MailboxEntry"], options: Mapping[str, Any], resolve: Resolv
         values.pop("username")
     secrets = read_secrets(options, by_default=bool(is_read) and values.get("login") != "xoauth2")
 
-    async def write(tools: MailboxTools) -> "MailboxRecord":
+    async def write(tools: MailboxTools) -> "tuple[MailboxRecord, list[str]]":
         resolved = await resolve(tools, values, values.get("assigned_user_id"))
-        return await add_account(tools.connection, tools.keyring, entry(**resolved, secrets=secrets))
+        added = await add_account(tools.connection, tools.keyring, entry(**resolved, secrets=secrets))
+        return added, await lost_mail(tools.connection, added.kind, [added.id])
 
-    _report("added", with_accounts(write), json=json)
+    added, lost = with_accounts(write)
+    _report("added", added, json=json)
+    warn_of_lost_mail(lost)
 
 
 def edit(
@@ -104,16 +108,18 @@ def edit(
     if not values and not cleared and not secrets:
         raise InvalidInput("give what is to change (`--help` shows how)")
 
-    async def write(tools: MailboxTools) -> "tuple[MailboxRecord, MailboxRecord]":
+    async def write(tools: MailboxTools) -> "tuple[MailboxRecord, MailboxRecord, list[str]]":
         found = await find_account(tools.connection, kind, name)
         owner = values.get("assigned_user_id", getattr(found, "assigned_user_id", None))
         resolved = await resolve(tools, values, owner)
-        return await edit_account(
+        before, after = await edit_account(
             tools.connection, tools.keyring, kind, str(found.id), {**cleared, **resolved, **secrets}
         )
+        return before, after, await lost_mail(tools.connection, kind, [found.id])
 
-    before, after = with_accounts(write)
+    before, after, lost = with_accounts(write)
     _report("changed", after, json=json)
+    warn_of_lost_mail(lost)
     if before.epoch != after.epoch and not json:
         note(
             f"It is another mailbox now: it is read from {after.fetch_since} on. What is known already is not doubled."

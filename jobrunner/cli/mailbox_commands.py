@@ -9,6 +9,7 @@ import typer
 from jobrunner.cli import mailbox_options as options
 from jobrunner.cli.grid import Column
 from jobrunner.cli.mailbox_accounts import MailboxTools, parse_day, with_accounts
+from jobrunner.cli.mailbox_recipients import lost_mail, warn_of_lost_mail
 from jobrunner.cli.mailbox_rows import FOLDER_COLUMNS, as_row, named
 from jobrunner.cli.options import AsJson
 
@@ -73,12 +74,14 @@ def _list(kind: "Kind", columns: Mapping[str, Column], *, json: bool) -> None:
     from jobrunner.services.mailbox.accounts.state import read_states
     from jobrunner.services.mailbox.accounts.table import list_accounts
 
-    async def read(tools: MailboxTools) -> list[dict[str, Any]]:
+    async def read(tools: MailboxTools) -> tuple[list[dict[str, Any]], list[str]]:
         states = await read_states(tools.connection, kind)
         rows = [as_row(one, states.get(one.id)) for one in await list_accounts(tools.connection, kind)]
-        return rows if json else await named(tools.connection, rows)
+        return rows if json else await named(tools.connection, rows), await lost_mail(tools.connection, kind)
 
-    table(with_accounts(read), columns, json=json)
+    rows, lost = with_accounts(read)
+    table(rows, columns, json=json)
+    warn_of_lost_mail(lost)
 
 
 def _show(kind: "Kind", name: str, *, json: bool) -> None:

@@ -130,6 +130,26 @@ async def test_the_life_of_a_group_account(call, connection, people):
     assert (await call("inbound-email", "remove", "desk")).code == 0
 
 
+async def test_a_group_account_whose_mail_reaches_nobody_is_told_so(call, connection, people):
+    add = ("--host", "imap.example.org", "--username", "help@example.org", "--password-env", "IMAP_PASSWORD")
+    done = await call("inbound-email", "add", "the help", *add)
+    assert (done.code, done.out) == (0, "added 1 the help\n")
+    warning = done.err
+    assert warning.startswith(
+        "Warning: nobody gets the mail of 'the help', which has no team, no user and no group folder"
+    )
+    assert "`jobrunner emails list --inbound-email 'the help'` finds it" in warning
+    assert (await call("inbound-email", "list")).err == warning
+    assert (await call("emails", "list", "--inbound-email", "the help")).code == 0
+    assert (await call("inbound-email", "edit", "1", "--group-folder", "Questions")).err == warning
+    assert (await call("inbound-email", "edit", "1", "--team", "Support")).err == ""
+    assert (await call("inbound-email", "edit", "1", "--clear", "team")).err == warning
+    await connection.execute("INSERT INTO jobrunner.group_email_folder_team VALUES (1, 't1')")
+    assert (await call("inbound-email", "list")).err == ""
+    assert (await call("inbound-email", "edit", "1", "--clear", "group-folder", "--assign-to", "bob")).err == ""
+    assert (await call("inbound-email", "edit", "1", "--clear", "assign-to", "--no-imap")).err == ""
+
+
 async def test_what_was_read_is_begun_anew_by_reset_only(call, connection, people):
     await call(*ANN, "--password-env", "IMAP_PASSWORD", "--since", "2026-01-31")
     insert = (
