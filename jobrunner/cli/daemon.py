@@ -17,12 +17,13 @@ def daemon(
     import asyncio
     import logging
 
+    from jobrunner.cli.left_tasks import end_without_them
     from jobrunner.cli.logging_setup import set_up_logging
     from jobrunner.cli.output import loop_factory
     from jobrunner.cli.session import session
 
     async def work() -> int:
-        from jobrunner import daemon
+        from jobrunner import daemon_process
         from jobrunner.definitions import registry
 
         async with session(queues=queues) as given:
@@ -30,7 +31,7 @@ def daemon(
             if given.embedded:
                 logging.getLogger("jobrunner.daemon").info("the embedded PostgreSQL: %s", given.dsn)
             registry.load(given.configuration.imports)
-            return await daemon.run(
+            return await daemon_process.run(
                 dsn=given.dsn,
                 direct_dsn=given.direct_dsn,
                 configuration=given.configuration,
@@ -38,4 +39,8 @@ def daemon(
             )
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        raise typer.Exit(runner.run(work()))
+        try:
+            code = runner.run(work())
+        finally:
+            end_without_them(runner)
+    raise typer.Exit(code)

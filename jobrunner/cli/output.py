@@ -10,7 +10,6 @@ import json as json_module
 import os
 import signal
 import sys
-import unicodedata
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -20,34 +19,13 @@ from textwrap import wrap
 from typing import Any, TypeVar
 
 from jobrunner.cli import grid
+from jobrunner.cli.control_characters import clean
 from jobrunner.cli.grid import Column
 
 Result = TypeVar("Result")
 
 Columns = Sequence[str] | Mapping[str, Column]
 """Keys of the rows in their order, or keys with how their columns behave on a terminal."""
-
-_JOINERS = {"\u200c", "\u200d"}
-"""Format characters that scripts and emoji need and that harm nothing."""
-
-
-def clean(text: str, *, lines: bool = False) -> str:
-    """Return the text with whatever a terminal would obey written out: `\\x1b`, `\\n`, `\\u202e`.
-
-    With `lines`, line breaks and tabs stay, for texts of several lines.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() or (lines and character in "\n\t") else _written_out(character)
-        for character in text
-    )
-
-
-def _written_out(character: str) -> str:
-    if character in _JOINERS or unicodedata.category(character) == "Zs":
-        return character
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def cell(value: Any, *, lines: bool = False) -> str:
@@ -201,13 +179,17 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
     Ctrl-C and SIGTERM cancel it, so that it cleans up behind itself; the process then ends with 130 or 143.
     """
+    from jobrunner.cli.left_tasks import end_without_them
     from jobrunner.cli.logging_setup import calm_last_resort
 
     calm_last_resort()
     whole = _until_terminated(coroutine)
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(whole)
+            try:
+                return runner.run(whole)
+            finally:
+                end_without_them(runner)
     finally:  # Ctrl-C may come before they have begun: Python would complain that nobody awaited them
         whole.close()
         coroutine.close()
