@@ -171,7 +171,7 @@ class Host(Service):
         try:
             await self._register()
             await publish_definitions(self.upkeep, self.registry)  # perhaps all tables are new
-        except TRANSIENT as error:
+        except Exception as error:  # whatever it is: nobody awaits this task, and the next heartbeat begins another
             log.warning("this daemon could not register anew, the next heartbeat tries again: %s", error)
 
     def _on_pulse(self, pulse: Pulse) -> None:

@@ -84,7 +84,7 @@ async def test_it_comes_at_its_moment_and_goes_from_every_page(
             await pages[0].screenshot(path=Path(folder) / "popup.png")
 
         await popups[0].get_by_role("button", name="Dismiss").click()
-        await expect(popups[1]).to_have_count(0, timeout=1000)
+        await expect(popups[1]).to_have_count(0, timeout=10_000)
         await expect(popups[0]).to_have_count(0)
         assert await connection.fetchval("SELECT state::text FROM jobrunner.reminder") == "Dismissed"
         assert application.refusals == []

@@ -789,8 +789,8 @@ async def test_stopped_at_any_moment_of_its_start_nothing_is_left():
 
 
 async def test_the_event_loop_is_not_held_up_by_the_start(tmp_path, monkeypatch):
-    """Neither by work nor by waiting for the fork server, whose imports take half a second."""
-    (tmp_path / "slot_module_slow.py").write_text("import time; time.sleep(0.5)")
+    """Neither by work nor by waiting for the fork server, whose imports take two seconds."""
+    (tmp_path / "slot_module_slow.py").write_text("import time; time.sleep(2)")
     monkeypatch.syspath_prepend(str(tmp_path))
     async with Lag() as lag:
         slots = ProcessSlots(4, ["jobrunner.definitions", "pydantic", JOBS, "slot_module_slow"])
@@ -798,7 +798,7 @@ async def test_the_event_loop_is_not_held_up_by_the_start(tmp_path, monkeypatch)
         await run(slots, "nothing")
         await slots.stop()
     assert lag.busiest < 0.05
-    assert lag.longest < 0.4
+    assert lag.longest < 1.5
 
 
 async def test_modules_that_fail_to_be_imported_ahead_are_named_and_others_are(tmp_path, capfd, monkeypatch):
