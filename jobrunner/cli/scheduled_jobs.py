@@ -24,7 +24,7 @@ Data = Annotated[str | None, typer.Option(help="The job's data, a JSON object.",
 
 COLUMNS = {
     "id": Column(),
-    "name": Column(),
+    "name": Column(least=28),
     "job": Column(rank=4),
     "crontab": Column(rank=2),
     "time_zone": Column(rank=6),

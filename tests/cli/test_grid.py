@@ -1,10 +1,12 @@
 """Tables on terminals of 40, 80 and 120 columns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from jobrunner.cli.grid import Column, Fit, blocks, fit, places, rows
+from jobrunner.cli.scheduled_jobs import COLUMNS as SCHEDULES
 from tests.cli.terminal import on_a_terminal
 
 LONG_NAME = "SynchroniseCustomerRecordsWithTheAccounting"
@@ -88,6 +90,19 @@ def test_what_is_left_out_is_named_only_where_it_held_something():
     fitted = fit(COLUMNS, cells, cells, 70)
     assert isinstance(fitted, Fit)
     assert [COLUMNS[place].heading for place in fitted.left_out] == ["Queue", "Time"]
+
+
+def test_schedules_show_their_crontab_in_80_columns():
+    """A long name gives way, since the crontab is what is looked for."""
+    columns = [replace(column, heading=key) for key, column in SCHEDULES.items()]
+    name, crontab = "Control Knowledge Base Article Status", "10,30,50 * * * *"
+    cells = [["10", name, "Control", crontab, "", "Active", "2026-11-26 01:10", "", "Success", "0.003"]]
+    fitted = fit(columns, cells, cells, 80)
+    assert isinstance(fitted, Fit)
+    headings, texts = rows(columns, fitted, [False] * len(columns))
+    assert headings.split() == ["id", "name", "crontab", "status", "next_fire_at"]
+    assert crontab in texts
+    assert "Control Knowledge Base Artic" in texts
 
 
 def test_characters_that_take_two_places_are_counted_and_cut_as_such():
