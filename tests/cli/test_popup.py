@@ -90,5 +90,8 @@ async def test_a_token_needs_the_secret_key(call: Call, monkeypatch: pytest.Monk
     done = await call("popup", "token", "ann")
     assert (done.code, len(done.out) > 60) == (0, True), done.err
     done = await call("popup", "token", "ann", "--valid-for", "2h")
-    assert (done.code, done.err) == (2, "Error: the lifetime of a token must be above 0 and at most an hour, got 2:00:00\n")
+    assert (done.code, done.err) == (
+        2,
+        "Error: the lifetime of a token must be above 0 and at most an hour, got 2:00:00\n",
+    )
     assert (await call("popup", "demo", "ann")).out.startswith("http://127.0.0.1:8150/push/demo#token=")
