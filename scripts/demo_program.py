@@ -23,7 +23,7 @@ from demo_mail_in import MailIn
 from demo_mailbox import Mailbox, say
 from demo_mailing import Mailing, free_port
 
-from jobrunner import daemon
+from jobrunner import daemon_process
 from jobrunner.cli.logging_setup import set_up_logging
 from jobrunner.cli.output import loop_factory
 from jobrunner.config import Configuration, load
@@ -117,7 +117,7 @@ async def demo(data_dir: Path, jobrunner: str, arguments: argparse.Namespace) ->
         registry.load(["demo_jobs"])
         beside = [asyncio.create_task(report(dsn, began)), asyncio.create_task(act.run())]
         running = asyncio.create_task(
-            daemon.run(dsn=dsn, direct_dsn=dsn, configuration=configuration, registry=registry)
+            daemon_process.run(dsn=dsn, direct_dsn=dsn, configuration=configuration, registry=registry)
         )
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, os.kill, os.getpid(), signal.SIGTERM)

@@ -13,7 +13,8 @@ import yaml
 
 from jobrunner.config import Configuration
 from jobrunner.config.catalogue import settings_of
-from jobrunner.daemon import START_LIMIT, STOP_LIMIT
+from jobrunner.daemon import START_LIMIT
+from jobrunner.daemon_process import STOP_LIMIT
 from tests.set_ups.image import ROOT, steps
 
 DOCKERFILE = steps((ROOT / "Dockerfile").read_text(encoding="utf-8"))

@@ -28,7 +28,14 @@ STEPS = (
     ("the run itself", ("services/massmail/", "services/mail/", "jobs/process_mass_email.py")),
     (
         "the engine around it",
-        ("jobrunner/daemon.py", "jobrunner/execution/", "jobrunner/queue/", "jobrunner/scheduling/", "jobrunner/web/"),
+        (
+            "jobrunner/daemon.py",
+            "jobrunner/daemon_process.py",
+            "jobrunner/execution/",
+            "jobrunner/queue/",
+            "jobrunner/scheduling/",
+            "jobrunner/web/",
+        ),
     ),
 )
 """A look belongs to the first step that the innermost of its frames is of."""
