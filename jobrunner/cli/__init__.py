@@ -179,7 +179,7 @@ def _unexpected(error: Exception) -> str:
 
 def complain(message: str) -> None:
     """Print one error; no password of a URL and no control character of a name gets to the terminal."""
-    from jobrunner.cli.output import clean
+    from jobrunner.cli.control_characters import clean
 
     if "://" in message:
         from jobrunner.config import mask_url

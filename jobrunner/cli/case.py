@@ -91,7 +91,8 @@ def list_all(
 @app.command()
 def show(number: Number, json: AsJson = False) -> None:
     """Show a case with its text, its files and its mails (`jobrunner emails show` shows one of these)."""
-    from jobrunner.cli.output import clean, print_json, record, table
+    from jobrunner.cli.control_characters import clean
+    from jobrunner.cli.output import print_json, record, table
     from jobrunner.services.mailbox.cases.rows import find_case, read_case
 
     async def read(tools: MailboxTools) -> dict[str, Any]:

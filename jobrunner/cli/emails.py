@@ -110,7 +110,8 @@ def list_all(
 @app.command()
 def show(id: Id, json: AsJson = False) -> None:
     """Show one mail with its text; HTML as it came, and the ids of users and teams, only with --json."""
-    from jobrunner.cli.output import clean, print_json, record
+    from jobrunner.cli.control_characters import clean
+    from jobrunner.cli.output import print_json, record
     from jobrunner.services.mailbox.emails.rows import read_email
     from jobrunner.services.mailbox.names import read_names
 

@@ -41,7 +41,7 @@ class Terminal:
         """Show how far a job is."""
         if self._progress is None or attempt.progress is None:
             return
-        from jobrunner.cli.output import clean
+        from jobrunner.cli.control_characters import clean
 
         fraction, message = attempt.progress
         words = clean(message or attempt.definition.name)

@@ -99,9 +99,10 @@ def show(job_id: JobId, json: AsJson = False) -> None:
     """Show one job with its data, its attempts and how much it logged."""
     from dataclasses import asdict
 
+    from jobrunner.cli.control_characters import clean
     from jobrunner.cli.database import connected
     from jobrunner.cli.grid import Column
-    from jobrunner.cli.output import clean, note, print_json, record, run, table
+    from jobrunner.cli.output import note, print_json, record, run, table
     from jobrunner.queue.record import MAX_LINES_COUNTED, count_log_lines, find_job, list_attempts
 
     async def read() -> tuple[Any, Any, int]:

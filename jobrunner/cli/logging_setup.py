@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobrunner.cli.control_characters import clean
 from jobrunner.cli.log_writer import LogWriter
 from jobrunner.errors import JobrunnerError
 from jobrunner.unforeseen import OURS, is_debugging, place
@@ -49,7 +50,6 @@ class Plain(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, with a traceback where one is wanted."""
-        from jobrunner.cli.output import clean
         from jobrunner.config import mask_url
 
         text = _with_its_cause(self, record, record.getMessage())
@@ -65,8 +65,6 @@ class Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback that belongs to it, where the code of a job wrote it or a person debugs."""
-        from jobrunner.cli.output import clean
-
         at = datetime.fromtimestamp(record.created).astimezone()
         text = f"{at:%H:%M:%S}.{int(record.msecs):03d} {record.levelname:<7} "
         text += _with_its_cause(self, record, _message(record))

@@ -68,7 +68,8 @@ async def _follow(job_id: int, *, json: bool) -> int:
 
 def print_line(line: "LoggedLine") -> None:
     """Print one record; what belongs to its message is indented, so that no message looks like another record."""
-    from jobrunner.cli.output import clean, local
+    from jobrunner.cli.control_characters import clean
+    from jobrunner.cli.output import local
 
     at = local(line.at).isoformat(sep=" ", timespec="milliseconds")
     first, *rest = clean(line.message, lines=True).split("\n")

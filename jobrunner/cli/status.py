@@ -140,7 +140,7 @@ def _print(view: "Overview") -> None:
 
 
 def _masked(message: str) -> str:
-    from jobrunner.cli.output import clean
+    from jobrunner.cli.control_characters import clean
     from jobrunner.config import mask_url
 
     return clean(mask_url(message) if "://" in message else message)

@@ -118,7 +118,7 @@ def replay(
 
 
 def _show(trial: "Trial") -> None:
-    from jobrunner.cli.output import clean
+    from jobrunner.cli.control_characters import clean
 
     reply = trial.reply
     lines = [f"POST {trial.url}", *(f"{name}: {value}" for name, value in trial.headers.items()), "", trial.body, ""]

@@ -20,8 +20,9 @@ def why(
     """Say why a job is not running: each reason in a sentence, the most decisive first."""
     from dataclasses import asdict
 
+    from jobrunner.cli.control_characters import clean
     from jobrunner.cli.database import connected
-    from jobrunner.cli.output import clean, print_json, run
+    from jobrunner.cli.output import print_json, run
     from jobrunner.queue.why import why as find_reasons
 
     async def look() -> "Why":

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from jobrunner.cli import output
-from jobrunner.cli.output import cell, clean, local, note, print_json, record, run, table
+from jobrunner.cli.control_characters import clean
+from jobrunner.cli.output import cell, local, note, print_json, record, run, table
 from tests.cli.terminal import on_a_terminal
 
 EVIL = "a\x1b[31mb\x9b2Jc\rd\ne\tf\x00g\u202eh\u2066i\ud800j\x7fk[bold]l[/bold]:smile:"
