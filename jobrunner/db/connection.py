@@ -36,8 +36,12 @@ LOST = (
     asyncpg.exceptions.InvalidAuthorizationSpecificationError,
     asyncpg.exceptions.InvalidCatalogNameError,
     asyncpg.exceptions.InternalServerError,
+    asyncpg.InternalClientError,
 )
-"""The server is away, shuts down, is read-only after a failover, or refuses us: drop the line and come again."""
+"""The server is away, shuts down, is read-only after a failover, or refuses us: drop the line and come again.
+
+The last one: the driver trips over a farewell that came between two steps of a statement.
+"""
 
 REFUSED = (
     asyncpg.exceptions.InvalidAuthorizationSpecificationError,
@@ -185,7 +189,7 @@ async def close(raw: asyncpg.Connection) -> None:
         return
     try:
         await raw.close(timeout=CLOSE_LIMIT)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         raw.terminate()
 
 

@@ -5,14 +5,12 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-import asyncpg
-
 from jobrunner.db.connection import LOST, TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
 
-GONE = (*LOST, asyncpg.exceptions.InternalClientError, TimeoutError)
-"""The line is of no use any more. The driver trips over a farewell that came between two statements."""
+GONE = (*LOST, TimeoutError)
+"""The line is of no use any more."""
 STATEMENT_LIMIT = 30.0
 """Seconds that a statement may take."""
 PATIENCE = 60.0

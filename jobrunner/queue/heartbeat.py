@@ -138,7 +138,8 @@ class Heartbeat(Service):
         except Exception as error:
             log.exception("the heartbeat ended")
             problem = error
-            self.jobs_loop.call_soon_threadsafe(lambda: self.fail(problem))
+            with contextlib.suppress(RuntimeError):  # the jobs' loop has ended already
+                self.jobs_loop.call_soon_threadsafe(lambda: self.fail(problem))
 
     async def _beat(self) -> None:
         self._own_loop = asyncio.get_running_loop()

@@ -14,13 +14,16 @@ REFUSED = {"22023", "22003", "22007", "22008", "22P02", "22P05", "23502", "23514
 SERVER_TROUBLE = ("08", "28", "3D", "53", "57", "58", "XX")
 """Classes: connection lost or refused, no such database, short of something, shut down, broken."""
 
+LOST = ("InterfaceError", "InternalClientError", "OperationalError")
+"""What asyncpg and psycopg call a connection that is gone."""
+
 
 def explain(error: BaseException, dsn: str | None = None) -> JobrunnerError | None:
     """Return our error for one of asyncpg or psycopg, or None where that one says more by itself."""
     state = getattr(error, "sqlstate", None)
     text = _first_line(error)
     if state is None:
-        lost = isinstance(error, OSError) or type(error).__name__ in ("InterfaceError", "OperationalError")
+        lost = isinstance(error, OSError) or type(error).__name__ in LOST
         return _unavailable(text, dsn) if lost else None
     if state in NO_SCHEMA:
         return _unavailable(f"{text}; `jobrunner migrate` brings it to this version's schema", dsn)

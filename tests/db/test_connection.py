@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 
 from jobrunner import Client
 from jobrunner.config import load
 from jobrunner.db import connection as module
-from jobrunner.db.connection import connect, is_pooled
+from jobrunner.db.connection import TRANSIENT, Connection, connect, is_pooled
 from jobrunner.db.migrations import current, upgrade
 from jobrunner.db.pool import Pool
 from jobrunner.errors import DatabaseUnavailable
+from jobrunner.queue.refusal import explain
 from tests.support.proxy import Proxy
 
 
@@ -142,3 +144,22 @@ async def test_a_refused_port_is_passed_over(database_url: str, tmp_path: Path) 
                 assert await connection.fetchval("SELECT 1") == 1
         with pytest.raises(OSError):
             await connect(f"postgresql://127.0.0.1:{closed}/d", name="test")
+
+
+async def test_a_driver_that_trips_over_a_farewell_has_lost_its_line(database_url: str) -> None:
+    """F11: asyncpg's own error where the server's good-bye comes between two steps of a statement: come again."""
+    line = Connection(database_url, "test")
+    pids: list[int] = []
+
+    async def trip(raw: Any) -> None:
+        pids.append(await raw.fetchval("SELECT pg_backend_pid()"))
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    try:
+        with pytest.raises(TRANSIENT):
+            await line.transaction(trip)
+        assert await line.fetchval("SELECT pg_backend_pid()") != pids[0]
+    finally:
+        await line.close()
+    refusal = explain(asyncpg.InternalClientError("it trips"))
+    assert isinstance(refusal, DatabaseUnavailable)

@@ -180,7 +180,7 @@ class _Import:
                 return False
             async with self.batch.connection.transaction():
                 return await claimant.take(self.batch.connection, mail)
-        except (*REPEATABLE, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+        except (*REPEATABLE, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             raise
         except Exception:  # a fault there must not cost the mail: it is imported like any other
             log.exception("a report about mass mail could not be judged and is imported as a mail")
