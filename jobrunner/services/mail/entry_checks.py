@@ -47,6 +47,13 @@ def check_line(column: str, text: str | None, longest: int, *, may_be_empty: boo
         raise InvalidInput(f"{words_of(column)} must not be empty")
 
 
+def check_name(name: str, longest: int) -> None:
+    """Refuse a name that could be taken for an id, or is not what it looks like."""
+    check_line("name", name, longest)
+    if name != name.strip() or name.isdecimal():
+        raise InvalidInput(f"the name must be letters without blanks around, not a number, got {name[:100]!r}")
+
+
 def check_secrets(secrets: Secrets) -> None:
     """Refuse a secret that cannot be one; it is never shown."""
     for column, secret in secrets.items():

@@ -12,7 +12,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import Refusals
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, NotFound, nearest
+from jobrunner.errors import Conflict, not_found
 from jobrunner.services.mail.accounts.entry import SECRETS, AccountEntry
 from jobrunner.services.mail.accounts.loading import place_of
 from jobrunner.services.mail.accounts.state import resume
@@ -144,7 +144,7 @@ async def find_account(connection: Queryable, name: str) -> AccountRecord:
     if rows:
         return _record(rows[0])
     known = [account.name for account in await list_accounts(connection)]
-    raise NotFound(f"there is no SMTP account {name[:100]!r}{nearest(name[:100], known)}")
+    raise not_found("SMTP account", name, known)
 
 
 async def list_accounts(connection: Queryable) -> list[AccountRecord]:

@@ -10,7 +10,7 @@ from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import Refusals
 from jobrunner.db.secrets import Keyring
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, NotFound, nearest
+from jobrunner.errors import Conflict, not_found
 from jobrunner.services.mail.entries import changed, check_servers, seal
 from jobrunner.services.mail.entry_checks import Secrets
 from jobrunner.services.mail.importing.storing.outcome import Kind
@@ -124,7 +124,7 @@ async def find_account(connection: Queryable, kind: Kind, name: str) -> MailboxR
     if rows:
         return _record(kind, rows[0])
     known = [account.name for account in await list_accounts(connection, kind)]
-    raise NotFound(f"there is no {WORDS[kind]} {name[:100]!r}{nearest(name[:100], known)}")
+    raise not_found(WORDS[kind], name, known)
 
 
 async def list_accounts(connection: Queryable, kind: Kind) -> list[MailboxRecord]:

@@ -8,8 +8,8 @@ from typing import Any
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import refusals_in_words
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
-from jobrunner.services.mail.entry_checks import check_choice, check_line
+from jobrunner.errors import Conflict, InvalidInput, not_found
+from jobrunner.services.mail.entry_checks import check_choice, check_line, check_name
 
 ADD_FILTER = load(__package__, "add_filter")
 EDIT_FILTER = load(__package__, "edit_filter")
@@ -63,9 +63,8 @@ class FilterEntry:
         Raises:
             InvalidInput: says what it must be.
         """
-        if not self.name or self.name != self.name.strip() or self.name.isdecimal():
-            raise InvalidInput(f"the name must be letters without blanks around, not a number, got {self.name[:100]!r}")
-        for column in ("name", "sender", "recipient", "subject"):
+        check_name(self.name, TEXT_LIMIT)
+        for column in ("sender", "recipient", "subject"):
             check_line(column, getattr(self, column), TEXT_LIMIT)
         for phrases in (self.body_contains, self.body_contains_all):
             if len(phrases) > PHRASES_LIMIT:
@@ -152,7 +151,7 @@ async def find_filter(connection: Queryable, name: str) -> FilterRecord:
     if rows:
         return _record(rows[0])
     known = {one.name for one in await list_filters(connection)}
-    raise NotFound(f"there is no filter {name[:100]!r}{nearest(name[:100], known)}")
+    raise not_found("filter", name, known)
 
 
 async def list_filters(connection: Queryable) -> list[FilterRecord]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import refusals_in_words
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, InvalidInput, NotFound
-from jobrunner.services.mail.entry_checks import check_line
+from jobrunner.errors import Conflict, NotFound
+from jobrunner.services.mail.entry_checks import check_name
 from jobrunner.services.mailbox.names import find_folder, find_group_folder
 
 ADD_FOLDER = load(__package__, "add_folder")
@@ -54,7 +54,7 @@ class GroupFolder:
 
 async def add_folder(connection: Queryable, user_id: str, name: str) -> Folder:
     """Add a folder of a user and return it; raises InvalidInput or Conflict where the name is none or taken."""
-    _check_name(name)
+    check_name(name, NAME_LIMIT)
     with refusals_in_words("folder of this user"):
         rows = await connection.fetch(ADD_FOLDER, user_id, name)
     return await get_folder(connection, user_id, str(rows[0]["id"]))
@@ -62,7 +62,7 @@ async def add_folder(connection: Queryable, user_id: str, name: str) -> Folder:
 
 async def rename_folder(connection: Queryable, folder: Folder, name: str) -> Folder:
     """Give a user's folder another name and return it; raises InvalidInput or Conflict as `add_folder`."""
-    _check_name(name)
+    check_name(name, NAME_LIMIT)
     with refusals_in_words("folder of this user"):
         await connection.fetch(RENAME_FOLDER, folder.id, name)
     return await get_folder(connection, folder.user_id, str(folder.id))
@@ -90,7 +90,7 @@ async def list_folders(connection: Queryable, user_id: str | None = None) -> lis
 
 async def add_group_folder(connection: Queryable, name: str, teams: Sequence[str] = ()) -> GroupFolder:
     """Add a group folder for teams (their ids) and return it; raises InvalidInput or Conflict as `add_folder`."""
-    _check_name(name)
+    check_name(name, NAME_LIMIT)
     with refusals_in_words("group folder"):
         rows = await connection.fetch(ADD_GROUP_FOLDER, name, list(teams))
     return await get_group_folder(connection, str(rows[0]["id"]))
@@ -101,7 +101,7 @@ async def edit_group_folder(
 ) -> GroupFolder:
     """Change a group folder and return it; what is None stays. Raises InvalidInput or Conflict as `add_folder`."""
     if name is not None:
-        _check_name(name)
+        check_name(name, NAME_LIMIT)
     with refusals_in_words("group folder"):
         await connection.fetch(
             EDIT_GROUP_FOLDER, folder.id, name or folder.name, folder.team_ids if teams is None else list(teams)
@@ -127,12 +127,6 @@ async def get_group_folder(connection: Queryable, name: str) -> GroupFolder:
 async def list_group_folders(connection: Queryable) -> list[GroupFolder]:
     """Return all group folders."""
     return [GroupFolder(**dict(row)) for row in await connection.fetch(LIST_GROUP_FOLDERS)]
-
-
-def _check_name(name: str) -> None:
-    check_line("name", name, NAME_LIMIT)
-    if name != name.strip() or name.isdecimal():
-        raise InvalidInput(f"the name must be letters without blanks around, not a number, got {name[:100]!r}")
 
 
 def _refuse_used(folder: Folder | GroupFolder, command: str) -> None:

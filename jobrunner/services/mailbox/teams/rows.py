@@ -8,8 +8,8 @@ from typing import Any
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.refusals import refusals_in_words
 from jobrunner.db.sql import load
-from jobrunner.errors import Conflict, InvalidInput, NotFound, nearest
-from jobrunner.services.mail.entry_checks import check_line
+from jobrunner.errors import Conflict, InvalidInput, not_found
+from jobrunner.services.mail.entry_checks import check_line, check_name
 from jobrunner.services.mailbox.names import find_user
 
 ADD_TEAM = load(__package__, "add_team")
@@ -61,7 +61,7 @@ async def add_team(connection: Queryable, name: str, *, id: str | None = None) -
         InvalidInput: the name or id is none.
         Conflict: there is one with it.
     """
-    _check_name(name)
+    check_name(name, NAME_LIMIT)
     if id is not None:
         check_line("id", id, ID_LIMIT)
     rows = await connection.fetch(ADD_TEAM, name, id)
@@ -79,7 +79,7 @@ async def rename_team(connection: Queryable, team: Team, name: str) -> Team:
         InvalidInput: the name is none.
         Conflict: there is one of that name, or the team has been removed at this moment.
     """
-    _check_name(name)
+    check_name(name, NAME_LIMIT)
     if not await connection.fetch(RENAME_TEAM, team.id, name):
         raise Conflict(f"there is a team {name[:100]!r} already, or {team.name!r} was removed at this moment")
     return await find_team(connection, team.id)
@@ -114,7 +114,7 @@ async def find_team(connection: Queryable, name: str) -> Team:
         raise Conflict(f"several teams are called {name[:100]!r}: give the id, one of {ids}")
     if not rows:
         known = [team.name for team in await list_teams(connection)]
-        raise NotFound(f"there is no team {name[:100]!r}{nearest(name[:100], known)}")
+        raise not_found("team", name, known)
     return Team(**dict(rows[0]))
 
 
@@ -161,9 +161,3 @@ async def remove_members(connection: Any, team: Team, users: Sequence[str]) -> N
     for user in [await find_user(connection, name) for name in users]:
         if not await connection.fetch(REMOVE_MEMBER, team.id, user):
             raise InvalidInput(f"the user {user!r} is no member of the team {team.name!r}")
-
-
-def _check_name(name: str) -> None:
-    check_line("name", name, NAME_LIMIT)
-    if name != name.strip() or name.isdecimal():
-        raise InvalidInput(f"the name must be letters without blanks around, not a number, got {name[:100]!r}")
