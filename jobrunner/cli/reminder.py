@@ -56,7 +56,7 @@ def add(
     from jobrunner.services.reminders.listing import list_reminders
 
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise InvalidInput(f"what of must be one line of 1 to {LONGEST_NAME} letters, got {name[:40]!r}")
+        raise InvalidInput(f"what it reminds of must be one line of 1 to {LONGEST_NAME} letters, got {name[:40]!r}")
     if (at is None) == (in_ is None):
         raise InvalidInput("say when: --at 2026-05-04T10:00, or --in 20s")
     due = (

@@ -39,7 +39,7 @@ class Web(Group):
         """
         keyring = Keyring.from_configuration(configuration)
         self.hits = HitLog(hits_connection)
-        self.hub = Hub(popups_connection, configuration.site_url, hears)
+        self.hub = Hub(popups_connection, configuration.given_site_url, hears)
         routes = push_routes(self.hub, PushTokens(popups_connection, keyring), configuration.site_url)
         app = make_app(connection, keyring, self.hits, troubles, routes)
         self.server = HttpServer(app, configuration.http, required="http.port" in configuration.origins)

@@ -76,7 +76,7 @@ async def test_what_is_past_or_unknown_is_refused_and_nothing_written(call: Call
     assert (done.code, done.err) == (2, "Error: a reminder is an Email or a Popup, got 'Pigeon'\n")
     for name in ("", " ", "x" * 256, "a\nb"):
         done = await call("reminder", "add", name, "--user", "ann", "--in", "1h")
-        assert (done.code, "what of must be one line of 1 to 255 letters" in done.err) == (2, True)
+        assert (done.code, "what it reminds of must be one line of 1 to 255 letters" in done.err) == (2, True)
     assert (await call("reminder", "list", "--state", "Dismised")).err == (
         "Error: no reminder has the state 'Dismised'; did you mean Dismissed or Missed?\n"
     )

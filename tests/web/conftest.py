@@ -147,14 +147,19 @@ class Site:
 
 @asynccontextmanager
 async def serve(
-    database_url: str, *, secret_key: str | None = SECRET, secret_key_file: Path | None = None, **http: Any
+    database_url: str,
+    *,
+    secret_key: str | None = SECRET,
+    secret_key_file: Path | None = None,
+    site_url: str | None = "https://crm.example.com",
+    **http: Any,
 ) -> AsyncIterator[Site]:
     configuration = load(
         database_url=database_url,
         secret_key=secret_key,
         secret_key_file=secret_key_file,
-        site_url="https://crm.example.com",
         http={"port": 0, **http},
+        **({} if site_url is None else {"site_url": site_url}),
     )
     connections = [Connection(database_url, name, limit=10) for name in ("web", "hits", "popups")]
     web = Web(configuration, connections[0], connections[1], list, popups_connection=connections[2])

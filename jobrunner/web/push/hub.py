@@ -25,12 +25,12 @@ LEAVE_LIMIT = 2.0
 class Hub(DatabaseLoop):
     """Reads for those of whom something has changed, and with each heartbeat for all."""
 
-    def __init__(self, connection: Connection, site_url: str, hears: Callable[[], bool]) -> None:
-        """`site_url` is where records are; `hears` tells whether notifications arrive."""
+    def __init__(self, connection: Connection, site_url: str | None, hears: Callable[[], bool]) -> None:
+        """`site_url` is where records are, None where nobody has said; `hears` tells whether notifications arrive."""
         super().__init__("popups", interval=PopupSettings().push_heartbeat)
         self.connection = connection
         self.settings = PopupSettings()
-        self._site_url = site_url.rstrip("/")
+        self._site_url = site_url and site_url.rstrip("/")
         self._hears = hears
         self._viewers: dict[str, set[Viewer]] = {}
         self._changed: set[str] = set()
@@ -122,7 +122,8 @@ class Hub(DatabaseLoop):
     def _with_urls(self, popups: str) -> str:
         rows = json.loads(popups)
         for row in rows:
-            row["url"] = f"{self._site_url}/#{row['type']}/view/{quote(row['record'], safe='')}"
+            there = f"/#{row['type']}/view/{quote(row['record'], safe='')}"
+            row["url"] = None if self._site_url is None else self._site_url + there
         return json.dumps(rows, separators=(",", ":"))
 
     async def _stop(self) -> None:

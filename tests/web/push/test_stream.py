@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from jobrunner.services.records import remove
-from tests.web.conftest import Site
+from tests.web.conftest import Site, serve
 from tests.web.push.people import Person
 
 
@@ -42,6 +42,16 @@ async def test_it_gets_all_that_is_open_then_every_change(site: Site, ann: Perso
         await remove(ann.connection, "Meeting", popups[0]["record"])
         site.hear(ann.id)
         assert await anext(stream) == ("popups", [])
+
+
+async def test_where_nobody_has_said_where_records_are_there_is_no_link(ann: Person, database_url: str):
+    await ann.popup("Budget")
+    async with (
+        serve(database_url, site_url=None) as site,
+        site.client.stream("GET", f"{site.url}/push/stream", headers=await ann.bearer()) as answer,
+    ):
+        _, popups = await anext(events(answer))
+        assert (popups[0]["name"], popups[0]["url"]) == ("Budget", None)
 
 
 async def test_without_a_token_there_is_nothing(site: Site, ann: Person):

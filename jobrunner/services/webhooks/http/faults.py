@@ -36,10 +36,15 @@ def fault_of(error: BaseException, attempt: Attempt, connect_limit: float) -> tu
         case aiohttp.ClientOSError() | aiohttp.ClientConnectionError():
             return "reset", _with_details("the connection broke before an answer came", error)
         case aiohttp.ClientResponseError():
-            return "protocol", _words(f"its answer is not HTTP: {error.message}")
+            return "protocol", _words(f"its answer is not HTTP: {_without_marks(error.message)}")
         case aiohttp.ClientError():
             return "protocol", _with_details("the request was not possible", error)
     return "reset", _with_details("the connection broke before an answer came", error)
+
+
+def _without_marks(message: str) -> str:
+    """What aiohttp's parser says, without the lines below it that point at the place."""
+    return message.partition("\n")[0].rstrip(": ")
 
 
 def _connection_fault(error: OSError) -> tuple[ErrorKind, str]:

@@ -343,6 +343,7 @@ async def test_what_is_not_http_is_no_answer(answer: bytes):
     reply, _ = await post_to(script)
     check_sentence(reply)
     assert reply.error_kind == "protocol"
+    assert "^" not in (reply.error or ""), "the parser's own marks are no words"
 
 
 @pytest.mark.parametrize("status", [101, 199, 204, 304, 600, 999])
