@@ -1,13 +1,14 @@
 -- Stores what came of requests that failed, or of webhooks that had: deliveries, attempts and the health of webhooks, in
--- one commit. $1 the run's token; the
--- results, as columns: $2 webhooks, $3 batches, $4 which attempt, $5 what becomes of the deliveries (Success, Failed,
--- Retry, Split), $6 delays before a Retry, $7 reasons, $8 durations in ms, $9 status codes, $10 kinds of error, $11 heads
--- of answers, $12 addresses, $13 whether they were replayed, $14 how many may go together after a Split, $15 how long the
--- webhook pauses, NULL for not at all, $16 whether the guard refused, $17 why it is disabled or NULL, $18 whether it had
--- failed before, $19 how it is called in a notice; the deliveries: $20 numbers, $21 in which of the requests, from 1 on; $22 after how long without a
--- success a webhook is disabled, $23 how many failures in a row are told.
+-- one commit. $1 the run's token; the results, as columns: $2 webhooks, $3 batches, $4 which attempt, $5 what becomes of
+-- the deliveries (Success, Failed, Retry, Split), $6 delays before a Retry, $7 reasons, $8 durations in ms, $9 status
+-- codes, $10 kinds of error, $11 heads of answers, $12 addresses, $13 whether they were replayed, $14 how many may go
+-- together after a Split, $15 how long the webhook pauses, NULL for not at all, $16 whether the guard refused, $17 why it
+-- is disabled or NULL, $18 whether it had failed before, $19 how it is called in a notice; the deliveries: $20 numbers,
+-- $21 in which of the requests, from 1 on; $22 after how long without a success a webhook is disabled, $23 how many
+-- failures in a row are told.
 --
--- May be run again where its answer was lost: what is counted depends on the attempt being new.
+-- May be run again where its answer was lost: what ended, or went apart, is not found again; what is counted, or put off,
+-- depends on the attempt being new.
 WITH result AS MATERIALIZED (
     SELECT r.*
     FROM unnest(
@@ -73,6 +74,7 @@ WITH result AS MATERIALIZED (
     WHERE d.ctid = m.ctid
         AND d.status::text = 'Pending'
         AND (r.outcome = 'Success' OR r.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h)))
+        AND (r.outcome <> 'Retry' OR r.batch_id = ANY (ARRAY(SELECT l.batch_id FROM logged AS l)))
     RETURNING d.batch_id
 ), counted AS (
     UPDATE jobrunner.webhook_batch AS b

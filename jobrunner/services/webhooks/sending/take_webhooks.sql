@@ -8,9 +8,9 @@ WITH next AS (
         AND (w.next_attempt_at IS NULL OR w.next_attempt_at <= now())
         AND ($4::bigint[] IS NULL OR w.id = ANY ($4::bigint[]))
         AND w.id <> ALL ($6::bigint[])
-        -- Free, or its sender is lost.
+        -- Free, or its sender is lost, or ours without a lane: this is run again, for its answer was lost.
         AND CASE
-            WHEN w.sender_token IS NULL OR w.sender_until < now() THEN true
+            WHEN w.sender_token IS NULL OR w.sender_until < now() OR w.sender_token = $1::bigint THEN true
             WHEN w.sender_job IS NULL THEN false
             ELSE w.sender_claim IS DISTINCT FROM (
                 SELECT j.claim_id
@@ -36,7 +36,7 @@ WITH next AS (
         AND set_config('synchronous_commit', 'off', true) IS NOT NULL
     ORDER BY w.served_at NULLS FIRST, w.id
     LIMIT $5::integer
-    FOR UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ), leased AS (
     UPDATE jobrunner.webhook AS w
     SET health = CASE

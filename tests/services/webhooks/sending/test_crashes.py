@@ -10,10 +10,12 @@ import pytest
 from aiohttp import web
 
 from jobrunner.db.pool import prepare
+from jobrunner.db.sql import load
+from jobrunner.services.webhooks import sending
 from jobrunner.services.webhooks.sending.feeder import Fed, Feeder, Wanted
 from jobrunner.services.webhooks.sending.run import Run
 from jobrunner.services.webhooks.sending.webhook import Webhook
-from tests.services.webhooks.stage import Arrival, Stage, answers
+from tests.services.webhooks.stage import LIMIT, Arrival, Stage, answers
 from tests.support.daemons import until
 from tests.support.proxy import Proxy
 
@@ -117,13 +119,9 @@ async def test_of_a_webhook_that_another_has_nothing_is_fed(stage: Stage):
     assert [(batch.numbers, batch.attempt) for batch in fed.batches] == [((1,), 2), ((2,), 1)]
 
 
-async def test_results_that_are_written_twice_count_once(stage: Stage):
-    """The answer of the database was lost: the same statement goes again."""
-    await stage.user("ann")
-    stage.endpoints.answers["/a"] = answers(500)
-    webhook = await stage.webhook(owner_id="ann")
-    await stage.webhook(path="/b")
-    await stage.emit(1)
+async def run_twice(stage: Stage, statement: str) -> None:
+    """Run with a database whose first answer to each statement of this name is lost: the statement goes again."""
+    query_of_it = load(sending.__name__, statement)
 
     class Twice:
         def __init__(self, connection: Any) -> None:
@@ -133,7 +131,7 @@ async def test_results_that_are_written_twice_count_once(stage: Stage):
             return getattr(self._connection, name)
 
         async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
-            if query.startswith("-- Stores what came"):
+            if query == query_of_it:
                 await self._connection.fetch(query, *arguments, **options)
             return await self._connection.fetch(query, *arguments, **options)
 
@@ -142,10 +140,53 @@ async def test_results_that_are_written_twice_count_once(stage: Stage):
         async with stage.connect() as connection:
             yield Twice(connection)
 
-    await Run(connect, stage.configuration).send()
+    async with asyncio.timeout(LIMIT):
+        await Run(connect, stage.configuration).send()
+
+
+async def test_results_that_are_written_twice_count_once(stage: Stage):
+    await stage.user("ann")
+    stage.endpoints.answers["/a"] = answers(500)
+    webhook = await stage.webhook(owner_id="ann")
+    await stage.webhook(path="/b")
+    await stage.emit(1)
+    await run_twice(stage, "finish_batches")
     assert await stage.of(webhook, "failures") == 1
     assert await stage.deliveries("status::text", "attempts") == [("Pending", 1), ("Success", 1)]
     assert len(await stage.attempts()) == 2
+
+
+async def test_a_refusal_that_is_written_twice_is_put_off_once(stage: Stage):
+    """What is refused alone keeps the lease: only the attempt tells that it is stored already."""
+    stage.endpoints.answers["/a"] = answers(422)
+    await stage.webhook(format="standard")
+    await stage.emit(1)
+    await run_twice(stage, "finish_batches")
+    assert await stage.deliveries("status::text", "attempts") == [("Pending", 1)]
+    (attempt,) = await stage.attempts()
+    until_next = await stage.pool.fetchval("SELECT process_at FROM jobrunner.webhook_delivery") - attempt["started_at"]
+    assert until_next < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("statement", ["take_webhooks", "freeze_batches", "fan_out_events", "note_successes"])
+async def test_a_statement_whose_answer_was_lost_holds_nothing_up(stage: Stage, statement: str):
+    await stage.webhook(format="standard")
+    await stage.emit(1, 2)
+    await run_twice(stage, statement)
+    assert stage.endpoints.numbers("/a") == [1, 2]
+    assert await stage.deliveries("status::text", "attempts") == [("Success", 1), ("Success", 1)]
+
+
+async def test_what_others_hold_for_a_key_is_taken_all_the_same(stage: Stage):
+    """Whoever adds a delivery, or lays events out, has the webhook's key until the commit."""
+    await stage.webhook()
+    await stage.emit(1)
+    async with stage.connect() as other, other.transaction():
+        await other.fetch("SELECT FROM jobrunner.webhook AS w FOR KEY SHARE")
+        running = asyncio.create_task(stage.run())
+        await stage.endpoints.until(lambda: stage.endpoints.arrivals)
+    await running
+    assert stage.endpoints.numbers("/a") == [1]
 
 
 async def test_two_lay_out_the_same_events_once(stage: Stage):
