@@ -6,5 +6,6 @@ the row's lock and only if the status is still the one that was seen; so repeati
 same time is neither overwritten nor waited for.
 
 The schedule is daily. Whoever saves an article has a job queued for the midnight of its days as well (a trigger), and
-each run queues the next one: so an article is published as its day begins.
+each run queues the next one: so an article is published as its day begins. One that somebody held just then is
+looked at again some seconds later, until it is free.
 """

@@ -14,7 +14,7 @@ FROM jobrunner.change_articles(
             ))
         ORDER BY a.id
         LIMIT $5::integer
-        FOR UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE SKIP LOCKED
     ),
     ($3::text[] || $4::text[])::jobrunner.article_status[],
     'Archived',

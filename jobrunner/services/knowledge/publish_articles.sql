@@ -12,7 +12,7 @@ FROM jobrunner.change_articles(
             AND (a.expiration_date IS NULL OR a.expiration_date > $2::date)
         ORDER BY a.id
         LIMIT $4::integer
-        FOR UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE SKIP LOCKED
     ),
     $3::text[]::jobrunner.article_status[],
     'Published',

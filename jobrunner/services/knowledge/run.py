@@ -8,10 +8,18 @@ from typing import Any
 
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
-from jobrunner.services.knowledge.settings import KnowledgeSettings, load_knowledge_settings
+from jobrunner.services.knowledge.settings import load_knowledge_settings
+
+ARCHIVE_ARTICLES = load(__package__, "archive_articles")
+PUBLISH_ARTICLES = load(__package__, "publish_articles")
+READ_TODAY = load(__package__, "read_today")
+WAKE_IF_DUE = load(__package__, "wake_if_due")
+WAKE_NEXT = load(__package__, "wake_next")
 
 PORTION = 500
 """Articles that one transaction changes."""
+LOOK_AGAIN = timedelta(seconds=10)
+"""An article that somebody held is looked at again after as long, or twice as long."""
 
 
 @dataclass
@@ -48,15 +56,18 @@ class Run:
         """Archive, publish, and return what was done."""
         async with self._connect() as connection:
             settings = await load_knowledge_settings(connection)
-            row = await connection.fetchrow(load(__package__, "read_today"))
+            row = await connection.fetchrow(READ_TODAY)
         today: date = row["today"]
         shown = 1 if settings.kb_expire_on == "end_of_day" else 0
         over = today - timedelta(days=shown)
         active, source = list(settings.kb_active_statuses), list(settings.kb_publish_from)
         # First: what has its day and has expired meanwhile is never published, not for a moment.
-        self.report.archived = await self._change("archive_articles", "archived", today, over, active, source)
-        self.report.published = await self._change("publish_articles", "published", today, over, source)
-        await self._wake(settings, today, shown)
+        self.report.archived = await self._change(ARCHIVE_ARTICLES, "archived", today, over, active, source)
+        self.report.published = await self._change(PUBLISH_ARTICLES, "published", today, over, source)
+        async with self._connect() as connection:
+            await connection.fetch(WAKE_NEXT, today, active, source, shown)
+            if not self._cancelled():
+                await connection.fetch(WAKE_IF_DUE, today, over, active, source, LOOK_AGAIN)
         self._log.info(
             "%s in %s: %d published, %d archived", today, row["zone"], self.report.published, self.report.archived
         )
@@ -66,7 +77,7 @@ class Run:
         changed = 0
         while not self._cancelled():
             async with self._connect() as connection, connection.transaction():
-                rows = await connection.fetch(load(__package__, statement), *arguments, self._portion)
+                rows = await connection.fetch(statement, *arguments, self._portion)
             for row in rows:
                 self._log.info("%s %r: %s (was %s)", row["id"], row["name"], done, row["old_status"])
                 published, expires = row["publish_date"], row["expiration_date"]
@@ -76,13 +87,3 @@ class Run:
             if len(rows) < self._portion:
                 break
         return changed
-
-    async def _wake(self, settings: KnowledgeSettings, today: date, shown: int) -> None:
-        async with self._connect() as connection:
-            await connection.fetch(
-                load(__package__, "wake_next"),
-                today,
-                list(settings.kb_active_statuses),
-                list(settings.kb_publish_from),
-                shown,
-            )

@@ -14,10 +14,10 @@ FROM (
                 AND a.status = ANY ($3::text[]::jobrunner.article_status[])
         ),
         (
-            SELECT min(a.expiration_date + $4::integer)
+            SELECT min(a.expiration_date) + $4::integer
             FROM jobrunner.article AS a
             WHERE a.status <> 'Archived'
-                AND a.expiration_date + $4::integer > $1::date
+                AND a.expiration_date > $1::date - $4::integer
                 AND NOT a.deleted
                 AND a.status = ANY (($2::text[] || $3::text[])::jobrunner.article_status[])
         )

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from jobrunner.db.sql import load
 from jobrunner.errors import Conflict, InvalidInput
 from jobrunner.services.knowledge.run import Report, Run
 from jobrunner.services.records.articles import (
@@ -21,6 +22,7 @@ from jobrunner.services.records.articles import (
     list_article_history,
     remove_article,
 )
+from tests.queue.plans import rows_touched
 
 
 class Library:
@@ -163,6 +165,53 @@ async def test_one_that_is_edited_at_the_moment_is_passed_over(library: Library)
             assert await library.run() == Report(published=1)
     assert (await library.status(held), await library.status(free)) == ("In Review", "Published")
     assert await library.run() == Report(published=1)
+
+
+@pytest.mark.parametrize(("status", "publish", "expires"), [("In Review", 0, None), ("Published", None, 0)])
+async def test_one_that_was_passed_over_is_looked_at_again_soon(
+    library: Library, status: str, publish: int | None, expires: int | None
+):
+    """Whoever edits it may change the text alone, or nothing: that wakes nobody. Runs that see it ask for one job."""
+    held = await library.add(status, publish, expires)
+    await library.pool.execute("DELETE FROM jobrunner.job")
+    async with library.connect() as editor, editor.transaction():
+        await editor.execute("SELECT FROM jobrunner.article WHERE id = $1 FOR UPDATE", held)
+        await library.run()
+        await library.run()
+    waits = await library.pool.fetch(
+        "SELECT execute_at - now() AS wait FROM jobrunner.job WHERE name = 'ControlKnowledgeBaseArticleStatus'"
+    )
+    assert 1 <= len(waits) <= 2, "one for each ten seconds, and the two runs may be in two of them"
+    assert all(row["wait"] <= timedelta(seconds=20) for row in waits)
+
+    await library.pool.execute("DELETE FROM jobrunner.job")
+    await library.run()
+    assert await library.pool.fetchval("SELECT count(*) FROM jobrunner.job") == 0, "nothing is due any more"
+
+
+async def test_one_that_a_row_refers_to_is_not_passed_over(library: Library):
+    """A line that is added to its history holds it only against being removed."""
+    id = await library.add("In Review", 0, None)
+    expired = await library.add("Published", None, 0)
+    async with library.connect() as other, other.transaction():
+        await other.execute("SELECT FROM jobrunner.article WHERE id = ANY ($1::text[]) FOR KEY SHARE", [id, expired])
+        async with asyncio.timeout(20):
+            assert await library.run() == Report(published=1, archived=1)
+
+
+async def test_the_next_day_is_found_without_a_look_at_all_articles(library: Library):
+    await library.pool.execute(
+        "INSERT INTO jobrunner.article (name, status, approved, publish_date, expiration_date)"
+        " SELECT 'Old ' || n, CASE WHEN n % 2 = 0 THEN 'Published' ELSE 'In Review' END::jobrunner.article_status,"
+        " true, current_date + 100 + n, current_date + 101 + n FROM generate_series(1, 1000) AS n"
+    )
+    await library.pool.execute("ANALYZE jobrunner.article")
+    today = await library.day(0)
+    async with library.connect() as connection:
+        touched = await rows_touched(
+            connection, load("jobrunner.services.knowledge", "wake_next"), today, ["Published"], ["In Review"], 1
+        )
+    assert touched <= 10
 
 
 async def test_who_saves_what_has_changed_meanwhile_is_told(library: Library):
