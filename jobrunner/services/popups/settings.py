@@ -1,13 +1,18 @@
 """The administrator's settings of popup reminders and of the pages that show them."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
+from ipaddress import IPv6Address
 
 from jobrunner.db.queryable import Queryable
 from jobrunner.errors import InvalidInput
 from jobrunner.queue.setting import Setting, SettingGroup
 from jobrunner.queue.settings import load_group
+
+USUAL = {"http": 80, "https": 443}
+"""The ports that browsers leave out."""
+ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?/?")
 
 
 def check_origin(text: str) -> str:
@@ -17,18 +22,27 @@ def check_origin(text: str) -> str:
         InvalidInput: it is none.
     """
     try:
-        parts = urlsplit(text.strip().rstrip("/"))
-        port = parts.port
+        scheme, host, port = _parts(text.strip().lower())
     except ValueError:
-        parts, port = urlsplit(""), None
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host.isascii() or parts.username or parts.path or parts.query:
-        raise InvalidInput(f"write each as https://crm.example.com, without a path; got {text[:64]!r}")
-    if not host:
-        raise InvalidInput(f"write each as https://crm.example.com, without a path; got {text[:64]!r}")
-    shown = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{shown}" + ("" if port in (None, usual) else f":{port}")
+        # What stands before an @ may be a password.
+        shown = text.rpartition("@")[2].strip()[:64]
+        raise InvalidInput(
+            f"write each as https://crm.example.com, without a path, a user or anything else; got {shown!r}"
+        ) from None
+    return f"{scheme}://{host}" + ("" if port in (None, USUAL[scheme]) else f":{port}")
+
+
+def _parts(text: str) -> tuple[str, str, int | None]:
+    match = ORIGIN.fullmatch(text)
+    if match is None:
+        raise ValueError
+    scheme, host, digits = match.groups()
+    if host.startswith("["):
+        host = f"[{IPv6Address(host[1:-1])}]"
+    port = None if digits is None else int(digits)
+    if port is not None and not 1 <= port <= 65535:
+        raise ValueError
+    return scheme, host, port
 
 
 POPUPS = SettingGroup(
