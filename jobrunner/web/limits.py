@@ -1,4 +1,7 @@
-"""What every request must keep to: a body is read whole before anything else happens, or refused."""
+"""What every request must keep to: a body is read whole before anything else happens, or refused.
+
+A client that is gone before all of its body has come has asked for nothing: of a form, the half may say the contrary.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -15,6 +18,8 @@ BODY_TIME_LIMIT = 10.0
 """Seconds for it to arrive."""
 HEADERS_LIMIT = 16 * 1024
 """Bytes of the request line with all headers."""
+MESSAGE_LIMIT = 4096
+"""Bytes of a message that a page sends, by a WebSocket or by a POST."""
 
 
 class Limits:
@@ -46,8 +51,10 @@ class Limits:
         except TimeoutError:
             await refuse(send, 408, f"the body did not arrive within {BODY_TIME_LIMIT:g} s")
             return
-        if body is None:
+        except _TooLong:
             await refuse(send, 413, f"the body has more than {BODY_LIMIT} bytes")
+            return
+        if body is None:
             return
         waiting = [body]
 
@@ -57,6 +64,10 @@ class Limits:
             return await receive()
 
         await self._app(scope, again, send)
+
+
+class _TooLong(Exception):
+    """A body is over the limit."""
 
 
 def _length(scope: MutableMapping[str, Any]) -> int:
@@ -72,20 +83,23 @@ def _announced(headers: list[tuple[bytes, bytes]]) -> int | None:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return the body, None where it is too long; of a client that is gone, what came."""
+    """Return the body; None where the client is gone before its end.
+
+    Raises:
+        _TooLong: it is over the limit.
+    """
     parts: list[bytes] = []
     length = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            break
+            return None
         parts.append(message.get("body", b""))
         length += len(parts[-1])
         if length > BODY_LIMIT:
-            return None
+            raise _TooLong
         if not message.get("more_body", False):
-            break
-    return b"".join(parts)
+            return b"".join(parts)
 
 
 async def refuse(send: Send, status: int, reason: str) -> None:

@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from jobrunner.config.model import Http
 from jobrunner.errors import ConfigurationError
 from jobrunner.lifecycle import Service, cancel
-from jobrunner.web.limits import HEADERS_LIMIT, Application, Limits
+from jobrunner.web.limits import HEADERS_LIMIT, MESSAGE_LIMIT, Application, Limits
 from jobrunner.web.protocol import Protocol
 
 GRACE = 3.0
@@ -22,8 +22,6 @@ KEEP_ALIVE = 15
 """Seconds that a connection may idle between two requests."""
 MOST_CONNECTIONS = 500
 """At once; to more it says 503."""
-MESSAGE_LIMIT = 4096
-"""Bytes of a message that comes by a WebSocket."""
 PING_INTERVAL = 25.0
 """Seconds between two pings of a WebSocket."""
 PONG_LIMIT = 20.0

@@ -45,6 +45,27 @@ async def test_a_post_without_a_body_or_user_agent_is_taken_too(site: Site, mail
     assert await mailing.lists_left() == [True, True]
 
 
+@pytest.mark.parametrize("body", [b"List-Unsubscribe=One-Click", b"subscribe=again"])
+async def test_a_post_that_was_broken_off_changes_nothing(
+    site: Site, mailing: Mailing, caplog: pytest.LogCaptureFixture, body: bytes
+):
+    """Its client is gone amid the body: of the button to subscribe again, the half would say the contrary."""
+    path = httpx.URL(mailing.unsubscribe).raw_path
+    server = site.web.server._server
+    assert server is not None
+    _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, len(body)) + body[:-3])
+    async with asyncio.timeout(20):
+        while not server.server_state.tasks:
+            await asyncio.sleep(0.01)
+        writer.close()
+        while server.server_state.tasks:
+            await asyncio.sleep(0.01)
+    assert await mailing.lists_left() == [False, False]
+    assert await mailing.log() == []
+    assert caplog.records == []
+
+
 async def test_many_at_once_log_it_once(site: Site, mailing: Mailing):
     answers = await asyncio.gather(*(site.client.post(mailing.unsubscribe, data=ONE_CLICK) for _ in range(10)))
 

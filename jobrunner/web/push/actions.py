@@ -6,9 +6,8 @@ from typing import Any
 from jobrunner.db.queryable import Queryable
 from jobrunner.errors import InvalidInput
 from jobrunner.services.popups.popups import MOST_SHOWN, dismiss, see, snooze
+from jobrunner.web.limits import MESSAGE_LIMIT
 
-LONGEST_MESSAGE = 4096
-"""Bytes."""
 LARGEST_ID = 2**63 - 1
 
 
@@ -18,8 +17,8 @@ def parse(text: str | bytes) -> dict[str, Any]:
     Raises:
         InvalidInput: it is none, or too long.
     """
-    if len(text) > LONGEST_MESSAGE:
-        raise InvalidInput(f"a message has at most {LONGEST_MESSAGE} bytes")
+    if len(text.encode() if isinstance(text, str) else text) > MESSAGE_LIMIT:
+        raise InvalidInput(f"a message has at most {MESSAGE_LIMIT} bytes")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):

@@ -126,11 +126,10 @@ class PushSocket:
 
 async def _close(socket: WebSocket, end: End) -> None:
     """Say why it ends, and cut the line of a page that does not read."""
+    if end in (SLOW, TOO_MANY):
+        log.info("a page was cut: %s", end.word)
     try:
         async with asyncio.timeout(0.1 if end is SLOW else 1.0):
             await socket.close(end.code, end.word)
     except (TimeoutError, RuntimeError, WebSocketDisconnect):
         socket.scope["state"]["abort"]()
-    else:
-        if end in (SLOW, TOO_MANY):
-            log.info("a page was cut: %s", end.word)

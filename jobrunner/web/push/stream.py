@@ -4,11 +4,12 @@ Each event is all that the page is to show, so nothing need be resumed after a g
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.errors import InvalidInput, JobrunnerError
@@ -24,6 +25,8 @@ from jobrunner.web.push.viewer import RENEW, SLOW, TOO_MANY, Ended, Viewer
 COMMENT_INTERVAL = 15.0
 """Seconds after which a comment is sent, so that proxies keep the stream, if nothing else is."""
 
+log = logging.getLogger("jobrunner.web.push")
+
 
 class EventStream(Response):
     """Sends what a page is to show, until the page is gone or the stream is to end."""
@@ -35,24 +38,38 @@ class EventStream(Response):
         self.raw_headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the stream."""
+        """Serve the stream, and cut the line of a page that does not read."""
+        try:
+            await self._serve(scope, receive, send)
+        except Ended as ended:
+            log.info("a page was cut: %s", ended.end.word)
+            scope["state"]["abort"]()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send all there is, and why it ends.
+
+        Raises:
+            Ended: the page does not read.
+        """
         began = False
         try:
             with self._hub.viewer(self._user) as viewer:
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await _send(send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 began = True
-                await self._serve(receive, send, viewer)
+                await self._show(receive, send, viewer)
         except Ended as ended:
             if ended.end is SLOW:
-                scope["state"]["abort"]()
-            elif began:
+                raise
+            if began:
                 await _say(send, f"event: end\ndata: {ended.end.code}\n\n", more=False)
             else:
                 headers = {name: value for name, value in self.headers.items() if name != "content-type"}
                 response = JSONResponse({"error": ended.end.word}, 429 if ended.end is TOO_MANY else 503, headers)
                 await response(scope, receive, send)
 
-    async def _serve(self, receive: Receive, send: Send, viewer: Viewer) -> None:
+    async def _show(self, receive: Receive, send: Send, viewer: Viewer) -> None:
         """Send until the page is gone, or has to bring a new token."""
 
         async def write() -> None:
@@ -77,9 +94,13 @@ class EventStream(Response):
 
 
 async def _say(send: Send, text: str, *, more: bool = True) -> None:
+    await _send(send, {"type": "http.response.body", "body": text.encode(), "more_body": more})
+
+
+async def _send(send: Send, message: Message) -> None:
     try:
         async with asyncio.timeout(SEND_LIMIT):
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
+            await send(message)
     except TimeoutError:
         raise Ended(SLOW) from None
 
@@ -114,8 +135,6 @@ class PushStream:
             await act(self._hub.connection, user, parse(await request.body()))
         except InvalidInput as error:
             return self._refuse(request, 422, str(error))
-        except ClientDisconnect:
-            return Response(status_code=400)
         except TRANSIENT:
             return self._refuse(request, 503, "that could not be stored: please try again in a moment")
         return Response(status_code=204, headers={**COMMON_HEADERS, **cors_headers(request)})

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 
+from jobrunner.queue.settings import set_setting
 from jobrunner.services.records import remove
 from tests.web.conftest import Site, serve
 from tests.web.push.people import Person
@@ -80,6 +82,37 @@ async def test_when_the_daemon_stops_streams_end_at_once(site: Site, ann: Person
         async with asyncio.timeout(2):
             assert await anext(stream) == ("end", 1012)
         await stopping
+
+
+async def test_a_page_that_does_not_read_when_its_time_is_over_is_cut(
+    site: Site, ann: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """It is to come again, and does not even hear that."""
+    await set_setting(ann.connection, "push_session", "0.03", "test")
+    site.web.hub.look_at_all()
+    await site.web.hub.passed()
+    head = f"GET /push/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {(await ann.bearer())['Authorization']}\r\n\r\n"
+    _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.transport.pause_reading()
+    writer.write(head.encode())
+    server = site.web.server._server
+    assert server is not None
+    async with asyncio.timeout(20):
+        while not site.web.hub.count:
+            await asyncio.sleep(0.01)
+        (viewer,) = site.web.hub._viewers[ann.id]
+        (line,) = server.server_state.connections
+        while not line.flow.write_paused:
+            viewer.show(json.dumps([{"name": "x" * 2_000_000, "id": len(caplog.records)}]))
+            await asyncio.sleep(0.01)
+            viewer.show("[]")
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr("jobrunner.web.push.stream.SEND_LIMIT", 0.2)
+        while server.server_state.connections:
+            await asyncio.sleep(0.01)
+    assert site.web.hub.count == 0
+    assert [record.levelname for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
+    writer.transport.abort()
 
 
 async def test_the_script_and_the_demo_page(site: Site):
