@@ -45,6 +45,7 @@ def test_parameters_are_the_jobs_data():
     ("data", "sentence"),
     [
         ({}, "Greet: 'name' is missing"),
+        ({"nam": "Ada"}, "Greet: 'name' is missing and 'nam' is no parameter of it; did you mean name?"),
         ({"name": "Ada", "time": 2}, "Greet: 'time' is no parameter of it; did you mean times?"),
         ({"name": "Ada", "times": "often"}, "Greet: 'times': input should be a valid integer"),
         ({"name": 5}, "Greet: 'name': input should be a valid string, got 5"),

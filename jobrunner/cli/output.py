@@ -91,7 +91,7 @@ def _print_grid(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]
         print(line)
     if fitted.left_out:
         names = ", ".join(plain[place].heading for place in fitted.left_out)
-        note(f"Left out for want of room: {names}. A wider terminal shows more, --json everything.")
+        sentence(f"Left out for want of room: {names}. A wider terminal shows more, --json everything.", remark=True)
 
 
 def _brief(value: Any) -> str:
@@ -125,11 +125,16 @@ def record(row: Mapping[str, Any], columns: Sequence[str] | None = None, *, json
             print(f"{'':{margin}}{line}")
 
 
-def sentence(text: str) -> None:
-    """Print a text of one line; on a terminal it is broken between words."""
-    line = clean(text)
-    width = get_terminal_size().columns
-    print("\n".join(_wrapped(line, width)) if sys.stdout.isatty() and width >= grid.NARROW else line)
+def sentence(text: str, *, indent: int = 0, remark: bool = False) -> None:
+    """Print a text of one line, so many blanks to the right; on a terminal it is broken between words.
+
+    A `remark` goes to standard error, where it disturbs no pipe.
+    """
+    stream = sys.stderr if remark else sys.stdout
+    line, width = clean(text), get_terminal_size().columns
+    fits = _wrapped(line, width - indent) if stream.isatty() and width >= grid.NARROW else [line]
+    for piece in fits:
+        print(" " * indent + piece, file=stream)
 
 
 def _wrapped(line: str, width: int) -> list[str]:
@@ -170,7 +175,7 @@ def _heading(key: str) -> str:
 
 
 def note(text: str) -> None:
-    """Print a remark for people on standard error, where it disturbs no pipe."""
+    """Print a remark for people on standard error, where it disturbs no pipe; what is to be copied stays in one line."""
     print(clean(text, lines=True), file=sys.stderr)
 
 

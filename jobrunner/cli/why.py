@@ -20,9 +20,8 @@ def why(
     """Say why a job is not running: each reason in a sentence, the most decisive first."""
     from dataclasses import asdict
 
-    from jobrunner.cli.control_characters import clean
     from jobrunner.cli.database import connected
-    from jobrunner.cli.output import print_json, run
+    from jobrunner.cli.output import print_json, run, sentence
     from jobrunner.queue.why import why as find_reasons
 
     async def look() -> "Why":
@@ -34,6 +33,6 @@ def why(
         print_json(asdict(answer))
         return
     first, *others = answer.reasons
-    typer.echo(clean(f"job {answer.job_id} ({answer.name}) is {answer.status}: {first.sentence}"))
+    sentence(f"job {answer.job_id} ({answer.name}) is {answer.status}: {first.sentence}")
     for reason in others:
-        typer.echo(clean(f"  also: {reason.sentence}"))
+        sentence(f"also: {reason.sentence}", indent=2)

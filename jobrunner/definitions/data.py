@@ -44,16 +44,26 @@ class DataModel:
         return schema
 
     def _first_fault(self, error: Any) -> str:
-        fault = error.errors(include_url=False)[0]
-        names = self._parameters
-        place = ".".join(names[int(p[1:])] if re.fullmatch(r"p\d+", str(p)) else str(p) for p in fault["loc"])
+        faults = error.errors(include_url=False)
+        fault = faults[0]
+        place = self._place(fault)
         match fault["type"]:
             case "missing":
-                return f"{place!r} is missing"
+                # What is missing may be there under a name that is misspelt.
+                unknown = [self._unknown(other) for other in faults if other["type"] == "extra_forbidden"]
+                return " and ".join([f"{place!r} is missing", *unknown[:1]])
             case "extra_forbidden":
-                return f"{place!r} is no parameter of it{nearest(place, names)}"
+                return self._unknown(fault)
         # As Python writes it, so that 5 and '5' are told apart: that may be all that is wrong.
         return f"{place!r}: {fault['msg'].lower()}, got {fault['input']!r:.82}"
+
+    def _place(self, fault: Any) -> str:
+        names = self._parameters
+        return ".".join(names[int(p[1:])] if re.fullmatch(r"p\d+", str(p)) else str(p) for p in fault["loc"])
+
+    def _unknown(self, fault: Any) -> str:
+        place = self._place(fault)
+        return f"{place!r} is no parameter of it{nearest(place, self._parameters)}"
 
 
 def _field(name: str, parameter: inspect.Parameter) -> Any:

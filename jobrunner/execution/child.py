@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jobrunner.errors import JobrunnerError
 from jobrunner.execution import guard
 from jobrunner.execution.capture import Capture
-from jobrunner.execution.outcome import error_text, result_json, traceback_text
+from jobrunner.execution.outcome import error_text, kept_result, traceback_text
 from jobrunner.execution.processes import MARK
 from jobrunner.execution.progress import progress_of
 
@@ -182,7 +182,7 @@ def _outcome(request: Mapping[str, Any]) -> str:
         if inspect.iscoroutine(value):
             value.close()
             raise JobrunnerError("the job's function returned a coroutine; a job that awaits must be `async def`")
-        outcome = '"success","value":' + result_json(value)
+        outcome = '"success","value":' + kept_result(value)
     except BaseException as error:  # SystemExit too: the process goes on
         suspect = isinstance(error, MemoryError)
         skip = 1 if error.__traceback__ and error.__traceback__.tb_next else 0

@@ -1,12 +1,12 @@
 """What an attempt came to: its status, and its result or its error."""
 
-import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
+from jobrunner.errors import InvalidJobData
 from jobrunner.execution.attempt import CANCEL, LOST, STOP, Attempt
-from jobrunner.execution.outcome import error_text, result_json, shortened, traceback_text
+from jobrunner.execution.outcome import error_text, kept_result, shortened, traceback_text
 
 ERROR_LIMIT = 16 * 1024
 """Characters that are kept of an error with its traceback."""
@@ -23,12 +23,8 @@ class Judge:
 
     def returned(self, attempt: Attempt, result: Any) -> None:
         """Note what the job returned."""
-        if result is None:
-            return
-        try:
-            attempt.result = result_json(result)
-        except ValueError as error:
-            attempt.result = json.dumps({"note": str(error)})
+        if result is not None:
+            attempt.result = kept_result(result)
 
     def stopped(self, attempt: Attempt) -> None:
         """Note that it was cancelled, for whatever reason."""
@@ -59,6 +55,11 @@ class Judge:
         else:
             self.failed(attempt, "Error", f"{error_text(error)}\n{traceback_text(error, skip=1)}")
 
+    def refused(self, attempt: Attempt, error: InvalidJobData) -> None:
+        """Note that its data does not fit: another attempt would meet the same data."""
+        attempt.status, attempt.error = "Failed", str(error)
+        log.warning("%s failed and is not tried again: %s", attempt.label, error)
+
     def failed(self, attempt: Attempt, outcome: str, text: str) -> None:
         """Note a failure, after which it is tried again (`outcome`) while attempts are left."""
         attempt.error = shortened(self._scrub(text), ERROR_LIMIT)
@@ -68,7 +69,7 @@ class Judge:
             attempt.status = "Failed"
             if outcome == "Died" and attempt.number > 1:
                 attempt.error = f"its process ended {attempt.number} times: {attempt.error}"
-            log.info("%s failed, no attempt is left: %s", attempt.label, attempt.error.partition("\n")[0])
+            log.warning("%s failed, no attempt is left: %s", attempt.label, attempt.error.partition("\n")[0])
         else:
             attempt.status = outcome
             log.info("%s failed and is tried again: %s", attempt.label, attempt.error.partition("\n")[0])

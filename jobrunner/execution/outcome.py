@@ -58,6 +58,17 @@ def result_json(value: Any) -> str:
     return _storable(text)
 
 
+def kept_result(value: Any) -> str:
+    """Return what is kept of a result as JSON text: of one that cannot be written so, an object whose `note` says why.
+
+    The job has done its work, and would do it twice if that were a failure.
+    """
+    try:
+        return result_json(value)
+    except ValueError as error:
+        return json.dumps({"note": shortened(str(error), ERROR_LIMIT)}, ensure_ascii=False)
+
+
 def error_text(error: BaseException) -> str:
     """Return the error's type and text, as the last line of a traceback has them; one of ours is its sentence.
 

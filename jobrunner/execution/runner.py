@@ -172,7 +172,7 @@ class Runner(Service):
                     arguments["ctx"] = self._context(attempt)
                 self._judge.returned(attempt, await definition.function(**arguments))
         except InvalidJobData as error:
-            attempt.status, attempt.error = "Failed", str(error)
+            self._judge.refused(attempt, error)
         except asyncio.CancelledError:
             if not (attempt.given_up or attempt.completed):
                 self._judge.stopped(attempt)

@@ -132,6 +132,11 @@ def test_what_was_left_out_is_said_beside_the_table():
     assert beside == "Left out for want of room: Some text. A wider terminal shows more, --json everything.\n"
 
 
+def test_a_remark_of_one_line_is_broken_between_words_on_a_terminal():
+    script = f"from jobrunner.cli.output import sentence\nsentence('{'x' * 30} {'y' * 40}', remark=True)"
+    assert on_a_terminal("-c", script, columns=60, stream="stderr").screen.splitlines() == ["x" * 30, "y" * 40]
+
+
 def test_times_of_today_and_of_other_days_without_their_offset():
     script = (
         "from datetime import datetime, timedelta\n"

@@ -254,3 +254,22 @@ async def test_a_paused_pass_runs_nothing_and_says_so(call: Call, connection: An
     assert done.code == 0
     assert "paused" in done.err
     assert await connection.fetchval("SELECT count(*) FROM jobrunner.job") == 1
+
+
+async def test_with_log_level_warning_a_pass_is_silent_but_for_what_goes_wrong(
+    call: Call, connection: Any, environment: dict[str, str]
+) -> None:
+    """As the page on cron advises: cron mails what a command says."""
+    environment["JOBRUNNER_LOG_LEVEL"] = "warning"
+    await connection.execute("SELECT jobrunner.enqueue('Greet')")
+    done = await call("cron")
+    assert (done.code, done.err) == (0, "")
+    boom, strange = [
+        await connection.fetchval(f"SELECT jobrunner.enqueue({words})")
+        for words in ("'Boom', max_attempts => 1", "'Greet', '{\"nam\": 1}'")
+    ]
+    done = await call("cron")
+    assert done.code == 0
+    first, second = sorted(line.partition(" WARNING ")[2] for line in done.err.splitlines())
+    assert first == f"job {boom} (Boom), attempt 1 failed, no attempt is left: ValueError: no luck"
+    assert second.startswith(f"job {strange} (Greet), attempt 1 failed and is not tried again: Greet: 'nam' is no")

@@ -1,6 +1,9 @@
+import asyncio
+
 import pytest
 
 from jobrunner.queue.settings import set_setting
+from tests.cli.terminal import on_a_terminal
 from tests.queue.stage import Stage
 
 
@@ -19,6 +22,20 @@ async def test_the_most_decisive_reason_comes_first(call, stage):
         "  also: no daemon is running: `jobrunner daemon` starts one",
         "  also: it is ready, and first of the coroutine jobs of the queue 'main'",
     ]
+
+
+async def test_on_a_terminal_its_sentences_are_broken_between_words(call, stage):
+    job = await stage.enqueue()
+    await set_setting(stage.connection, "paused", True, "ada")
+    whole = (await call("why", job)).lines
+    seen = await asyncio.to_thread(on_a_terminal, "-m", "jobrunner", "why", str(job), columns=60)
+    lines = seen.screen.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert " ".join(line.strip() for line in lines) == " ".join(line.strip() for line in whole)
+    assert all(
+        line.startswith("  ")
+        for line in lines[lines.index("  also: no daemon is running: `jobrunner daemon` starts one") :]
+    )
 
 
 async def test_as_json(call, stage):

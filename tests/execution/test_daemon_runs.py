@@ -336,10 +336,13 @@ async def test_a_result_that_cannot_be_stored_does_not_keep_others_from_it(datab
         return {"object": object(), "large": "x" * 10_000_000, "nul": "\0", "fine": 1}[kind]
 
     define(registry, odd)
+    define(registry, slot_jobs.return_object)
     async with daemon(database_url, registry):
         jobs = [await enqueue(connection, "odd", {"kind": kind}) for kind in ("object", "large", "nul", "fine")]
+        jobs.append(await enqueue(connection, "return_object"))
         rows = await ended(connection, *jobs)
-    assert {row["status"] for row in rows} == {"Success"}
+    assert {(row["status"], row["attempt"]) for row in rows} == {("Success", 1)}, "what is done is not done again"
+    assert "note" in json.loads(rows[4]["result"]), "of a blocking job, too"
     assert "note" in json.loads(rows[0]["result"])
     assert "note" in json.loads(rows[1]["result"])
     assert json.loads(rows[3]["result"]) == 1

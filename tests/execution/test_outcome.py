@@ -9,6 +9,7 @@ from jobrunner.execution.outcome import (
     RESULT_LIMIT,
     TRACEBACK_LIMIT,
     error_text,
+    kept_result,
     result_json,
     shortened,
     traceback_text,
@@ -58,6 +59,13 @@ def test_what_jsonb_cannot_hold_is_replaced(value, stored):
 def test_what_is_no_json_is_refused(value):
     with pytest.raises(ValueError, match="the job's result cannot be kept as JSON: "):
         result_json(value)
+
+
+def test_in_its_place_a_note_is_kept():
+    assert json.loads(kept_result({"a": 1})) == {"a": 1}
+    assert json.loads(kept_result({1})) == {
+        "note": "the job's result cannot be kept as JSON: Object of type set is not JSON serializable"
+    }
 
 
 def test_a_cycle_is_refused():
