@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
+
+from jobrunner.db.connection import REPEATABLE, TRANSIENT
 from jobrunner.db.queryable import Connect
 from jobrunner.db.sql import load
 from jobrunner.services.popups.settings import load_popup_settings
@@ -21,6 +24,10 @@ MOST_PORTIONS = 40
 """Of one run; the next one follows at once."""
 LOOK_AGAIN = timedelta(seconds=1)
 """After which a row that somebody held is looked at again."""
+WAIT_BRIEFLY = "SET LOCAL lock_timeout = '1s'"
+"""For a record that somebody is changing just now: the popups of others wait meanwhile."""
+OF_ONE_RECORD = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, *REPEATABLE)
+"""What passes, but may be the fault of the record that is planned rather than of the server."""
 
 
 @dataclass
@@ -31,7 +38,9 @@ class Report:
     skipped: int = 0
     expired: int = 0
     planned: int = 0
-    """Whose record was moved by an application that did not say so."""
+    """Records that were moved by an application that did not say so."""
+    failed: int = 0
+    """Such records that could not be planned anew: their popups wait for a later run."""
 
 
 class Run:
@@ -44,10 +53,16 @@ class Run:
         self._connect = connect
         self._cancelled = cancelled
         self._log = log or logging.getLogger("jobrunner.popups")
+        self._passed: list[int] = []
+        """Popups of records that could not be planned: this run leaves them alone."""
         self.report = Report()
 
     async def submit(self) -> Report:
-        """Submit all that is due, the oldest first, and return what was done."""
+        """Submit all that is due, the oldest first, and return what was done.
+
+        Raises:
+            Exception: the database is away, or short of something; what was done until then stays.
+        """
         async with self._connect() as connection:
             past = (await load_popup_settings(connection)).past
         for _ in range(MOST_PORTIONS):
@@ -58,28 +73,46 @@ class Run:
             self.report.expired += expired
             if self._cancelled() or expired < PORTION:
                 break
-        await self._fetch(WAKE_IF_DUE, LOOK_AGAIN)
+        # Not for those that were passed over: the schedule tries them once a minute.
+        await self._fetch(WAKE_IF_DUE, LOOK_AGAIN, self._passed)
         return self.report
 
     async def _submit_portion(self, past: timedelta) -> int:
-        rows = await self._fetch(SUBMIT_POPUPS, past, PORTION)
-        moved: set[tuple[Any, str]] = set()
+        rows = await self._fetch(SUBMIT_POPUPS, past, PORTION, self._passed)
+        moved: dict[tuple[Any, str], list[int]] = {}
         for row in rows:
             match row["outcome"]:
                 case "Due":
                     self.report.submitted += 1
                 case "Moved":
-                    moved.add((row["entity_type"], row["entity_id"]))
+                    moved.setdefault((row["entity_type"], row["entity_id"]), []).append(row["id"])
                 case _:
                     self.report.skipped += row["outcome"] == "Skipped"
                     self.report.expired += row["outcome"] == "Expired"
                     label = f"popup {row['id']} ({row['entity_type']} {row['entity_id']}, user {row['user_id']})"
                     self._log.info("%s: not shown: %s", label, row["why"])
-        for entity_type, entity_id in sorted(moved):
-            async with self._connect() as connection:
-                await plan(connection, entity_type, entity_id)
-            self.report.planned += 1
+        for (entity_type, entity_id), popups in sorted(moved.items()):
+            if self._cancelled():
+                break
+            if not await self._plan(entity_type, entity_id):
+                self._passed += popups
         return len(rows)
+
+    async def _plan(self, entity_type: Any, entity_id: str) -> bool:
+        """Plan a record anew; false where that failed, which is told and holds up no other."""
+        try:
+            async with self._connect() as connection, connection.transaction():
+                await connection.execute(WAIT_BRIEFLY)
+                await plan(connection, entity_type, entity_id)
+        except Exception as error:
+            if isinstance(error, TRANSIENT) and not isinstance(error, OF_ONE_RECORD):
+                raise
+            self.report.failed += 1
+            reason = " ".join(str(error).split())[:500] or type(error).__name__
+            self._log.error("%s %s was moved and its popups could not be planned: %s", entity_type, entity_id, reason)
+            return False
+        self.report.planned += 1
+        return True
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         async with self._connect() as connection:

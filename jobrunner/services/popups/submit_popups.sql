@@ -1,12 +1,13 @@
 -- Makes a portion of what is due visible to its users' pages, or ends it: $1 how long after the start it is too late,
--- $2 how many at most. A snoozed one counts from when it was to come again. Moved: the record starts at another time by
--- now and nobody planned it anew; that row stays as it is.
+-- $2 how many at most, $3 ids that are passed over. A snoozed one counts from when it was to come again. Moved: the record
+-- starts at another time by now and nobody planned it anew; that row stays as it is.
 WITH due AS (
     SELECT r.id
     FROM jobrunner.reminder AS r
     WHERE r.type = 'Popup'
         AND r.state = 'Waiting'
         AND r.next_attempt_at <= now()
+        AND r.id <> ALL ($3::bigint[])
     ORDER BY r.next_attempt_at, r.id
     LIMIT $2::integer
     FOR UPDATE SKIP LOCKED

@@ -7,8 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from jobrunner.services.popups import run
 from jobrunner.services.popups.popups import dismiss, open_popups, see, snooze
-from jobrunner.services.popups.run import Run
+from jobrunner.services.popups.run import Report, Run
 from jobrunner.services.records import add_meeting, add_user, move, remove, set_acceptance
 from tests.services.popups.support import lender
 
@@ -118,6 +119,101 @@ async def test_a_record_that_was_moved_in_a_view_is_planned_anew(connection: Any
     report = await Run(lender(connection)).submit()
     assert (report.submitted, report.planned) == (0, 1)
     assert await states(connection) == [("Waiting", None)]
+
+
+REFUSE = """
+CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.entity_id = TG_ARGV[0] THEN
+        RAISE EXCEPTION 'nobody plans this one' USING ERRCODE = TG_ARGV[1];
+    END IF;
+    RETURN NEW;
+END;
+$$
+"""
+
+
+async def move_in_view(connection: Any, *meetings: str) -> None:
+    """Move records so that no trigger learns of it."""
+    await connection.execute("ALTER TABLE jobrunner.meeting DISABLE TRIGGER USER")
+    await connection.execute(
+        "UPDATE jobrunner.meeting SET date_start = date_start + interval '5 hours' WHERE id = ANY ($1::text[])",
+        list(meetings),
+    )
+
+
+async def refuse_to_plan(connection: Any, meeting: str, state: str) -> None:
+    await connection.execute(REFUSE)
+    await connection.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON jobrunner.reminder_plan"
+        f" FOR EACH ROW EXECUTE FUNCTION public.refuse('{meeting}', '{state}')"
+    )
+
+
+@pytest.mark.parametrize("state", ["raise_exception", "query_canceled", "lock_not_available"])
+async def test_a_record_that_cannot_be_planned_holds_up_no_other(
+    connection: Any, ann: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, state: str
+):
+    """It is the oldest: portions of one come to it first. The schedule tries it again, and no job of its own."""
+    monkeypatch.setattr(run, "PORTION", 1)
+    bad = await meet(connection, ann, ahead="5 minutes")
+    moved = await meet(connection, ann, ahead="6 minutes")
+    await meet(connection, ann, ahead="7 minutes")
+    old = await meet(connection, ann, ahead="8 minutes")
+    await Run(lender(connection)).submit()  # old is Due, and expires below
+    await connection.execute(
+        "UPDATE jobrunner.reminder SET state = 'Waiting', submitted_at = NULL WHERE entity_id <> $1", old
+    )
+    await connection.execute(
+        "UPDATE jobrunner.reminder SET start_at = start_at - interval '25 hours',"
+        " next_attempt_at = next_attempt_at - interval '25 hours' WHERE entity_id = $1",
+        old,
+    )
+    await move_in_view(connection, bad, moved)
+    await refuse_to_plan(connection, bad, state)
+    await connection.execute("DELETE FROM jobrunner.job")
+
+    report = await Run(lender(connection)).submit()
+
+    assert report == Report(submitted=1, planned=1, failed=1, expired=1)
+    assert sorted(state for state, _ in await states(connection)) == ["Due", "Expired", "Waiting", "Waiting"]
+    [told] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"Meeting {bad}" in told
+    assert "nobody plans this one" in told
+    wakes = await connection.fetch("SELECT execute_at - now() AS wait FROM jobrunner.job")
+    assert [wake for wake in wakes if wake["wait"] < timedelta(minutes=1)] == []
+
+    await connection.execute("DROP TRIGGER refuse ON jobrunner.reminder_plan")
+    assert await Run(lender(connection)).submit() == Report(planned=1)
+
+
+async def test_a_moved_record_that_somebody_holds_is_left_to_a_later_run(connection: Any, database_url: str, ann: str):
+    meeting = await meet(connection, ann)
+    await move_in_view(connection, meeting)
+    other = await asyncpg.connect(database_url)
+    try:
+        async with other.transaction(), asyncio.timeout(20):
+            await other.execute("LOCK TABLE jobrunner.reminder_plan IN SHARE MODE")
+            assert await Run(lender(connection)).submit() == Report(failed=1)
+    finally:
+        await other.close()
+    assert await Run(lender(connection)).submit() == Report(planned=1)
+
+
+async def test_where_the_server_goes_away_the_run_ends(connection: Any, ann: str):
+    """It is no fault of the record: the job comes again."""
+    meeting = await meet(connection, ann)
+    await move_in_view(connection, meeting)
+    await refuse_to_plan(connection, meeting, "admin_shutdown")
+    with pytest.raises(asyncpg.AdminShutdownError):
+        await Run(lender(connection)).submit()
+
+
+async def test_a_run_that_is_cancelled_plans_no_further_record(connection: Any, ann: str):
+    meetings = [await meet(connection, ann) for _ in range(3)]
+    await move_in_view(connection, *meetings)
+    one = Run(lender(connection), cancelled=lambda: one.report.planned >= 1)
+    assert (await one.submit()).planned == 1
 
 
 async def test_a_day_after_the_start_it_expires_whatever_its_state(connection: Any, ann: str):
