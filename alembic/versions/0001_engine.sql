@@ -287,7 +287,8 @@ BEGIN
         FROM jobrunner.job AS j
         JOIN first_waiting USING (id)
         ORDER BY j.id
-        FOR UPDATE OF j
+        -- One that an open transaction cancels is not waited for: all groups would wait with it. A repair opens its group.
+        FOR UPDATE OF j SKIP LOCKED
     ), ready AS (
         UPDATE jobrunner.job AS j
         SET hold = NULL

@@ -59,6 +59,36 @@ async def test_a_group_goes_on_when_its_open_job_is_cancelled(stage):
     assert await stage.claim(daemon) == [second]
 
 
+async def test_a_cancellation_in_an_open_transaction_stops_no_other_group(stage, database_url):
+    """An application may edit a scheduled job, or cancel one, in a transaction that stays open for long."""
+    schedule = await stage.connection.fetchval(
+        "INSERT INTO jobrunner.scheduled_job (name, job, crontab) VALUES ('Send', 'Send', '0 0 1 1 *') RETURNING id"
+    )
+    first, second = [await stage.enqueue(group_name="g") for _ in range(2)]
+    other, another = [await stage.enqueue(group_name="h") for _ in range(2)]
+    await stage.look()
+    await stage.connection.execute(
+        "UPDATE jobrunner.job SET scheduled_job_id = $1, firing = now() WHERE id = $2", schedule, second
+    )
+    daemon = await stage.daemon()
+    assert await stage.claim(daemon) == [first, other]
+    await stage.finish(first)
+    await stage.finish(other)
+    editor = await asyncpg.connect(database_url)
+    try:
+        transaction = editor.transaction()
+        await transaction.start()
+        await editor.execute("UPDATE jobrunner.scheduled_job SET crontab = '0 0 2 1 *'")
+        await stage.connection.execute("SET lock_timeout = '5s'")  # a wait is an error, not a test that hangs
+        await stage.connection.fetch("SELECT jobrunner.advance_groups(ARRAY['g', 'h'])")
+        assert await stage.claim(daemon) == [another]
+        await transaction.rollback()
+    finally:
+        await editor.close()
+    await stage.connection.fetch("SELECT jobrunner.repair_groups()")
+    assert await stage.claim(daemon) == [second]
+
+
 async def test_who_cancelled_cannot_bring_control_characters_in(stage):
     """H17: what is kept of a name is one printable line."""
     job = await stage.enqueue()
