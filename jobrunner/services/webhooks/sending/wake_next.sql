@@ -11,7 +11,8 @@ FROM (
             FROM jobrunner.webhook_delivery AS d
             WHERE d.webhook_id = w.id AND d.status = 'Pending'
             ORDER BY d.event_number
-            LIMIT CASE WHEN w.next_attempt_at > now() THEN 1 ELSE 1000 END
+            -- In strict order the first one decides: it blocks the others.
+            LIMIT CASE WHEN w.strict_order OR w.next_attempt_at > now() THEN 1 ELSE 1000 END
         ) AS f
     ) AS d
     WHERE w.active

@@ -237,6 +237,19 @@ async def test_it_blocks_with_strict_order(stage: Stage):
     assert stage.endpoints.numbers("/a") == [1, 2, 2, 3, 4]
 
 
+async def test_what_is_blocked_has_the_job_run_when_the_culprit_is_due(stage: Stage):
+    """Not at once, again and again: of what waits behind it nothing can go."""
+    await stage.setting("webhook_retry_schedule", "1 h")
+    stage.endpoints.answers["/a"] = refuses(1)
+    await stage.webhook(format="standard", strict_order=True)
+    await stage.emit(1, 2)
+    await stage.run()
+    await stage.pool.execute("DELETE FROM jobrunner.job")
+    await stage.run()
+    (wait,) = [row[0] for row in await stage.pool.fetch("SELECT execute_at - now() FROM jobrunner.job")]
+    assert timedelta(minutes=45) < wait < timedelta(minutes=75)
+
+
 async def test_it_blocks_with_strict_order_in_arrays(stage: Stage):
     stage.endpoints.answers["/a"] = refuses(2)
     await stage.webhook(strict_order=True)
