@@ -8,6 +8,7 @@ from jobrunner.db.connection import Connection
 from jobrunner.db.sql import load
 from jobrunner.definitions import Registry
 
+LIST_UNSEEDED = load(__package__, "list_unseeded")
 SEED_SCHEDULES = load(__package__, "seed_schedules")
 
 log = logging.getLogger("jobrunner.scheduling")
@@ -26,10 +27,12 @@ async def seed(connection: Connection, registry: Registry) -> list[str]:
                 defaults[definition.name] = Crontab.parse(definition.crontab).text
             except CrontabError as error:
                 log.error("%s gets no default scheduled job: %s", definition.name, error)
-    if not defaults:
+    # Looked for first: an insertion, even of nothing, tells all daemons of an edit, and waits for edits under way.
+    unseeded = [row["job"] for row in await connection.fetch(LIST_UNSEEDED, list(defaults))]
+    if not unseeded:
         return []
     rows = await connection.fetch(
-        SEED_SCHEDULES, list(defaults), [in_words(name) for name in defaults], list(defaults.values())
+        SEED_SCHEDULES, unseeded, [in_words(name) for name in unseeded], [defaults[name] for name in unseeded]
     )
     return sorted(row["name"] for row in rows)
 

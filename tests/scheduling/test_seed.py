@@ -48,6 +48,19 @@ async def test_one_that_was_edited_stays_as_it_is(own, bench):
     assert await names_of(bench) == ["Sweep"]
 
 
+async def test_where_all_are_made_nothing_is_written(own, bench, connection):
+    """A daemon may start, and a pass of cron begin, while somebody edits in a transaction that stays open."""
+    registry = registry_of(Cleanup="1 1 * * *")
+    await seed(own, registry)
+    edits = "SELECT number FROM jobrunner.revision WHERE topic = 'scheduled_jobs'"
+    before = await connection.fetchval(edits)
+    async with connection.transaction():
+        await connection.execute("UPDATE jobrunner.scheduled_job SET crontab = '5 5 * * *'")
+        await own.fetch("SET lock_timeout = '5s'")  # a wait is an error, not a test that hangs
+        assert await seed(own, registry) == []
+    assert await connection.fetchval(edits) == before + 1  # the edit
+
+
 async def test_what_a_person_made_before_is_enough(own, bench):
     await bench.schedule(name="Mine", job="Cleanup")
     await bench.schedule(name="Check Email Accounts", job="SomethingElse")
