@@ -89,11 +89,10 @@ def replay(
     """Send deliveries once more, in the order of their numbers: some, all that have failed, or all since a time."""
     from jobrunner.cli.moments import parse_moment
     from jobrunner.cli.output import note, print_json
-    from jobrunner.services.webhooks.deliveries import Replayed
     from jobrunner.services.webhooks.deliveries import replay as send_again
     from jobrunner.services.webhooks.table import find_webhook
 
-    async def write(tools: WebhookTools) -> "tuple[WebhookRecord, Replayed]":
+    async def write(tools: WebhookTools) -> "tuple[WebhookRecord, list[int]]":
         found = await find_webhook(tools.connection, webhook)
         replayed = await send_again(
             tools.connection,
@@ -107,12 +106,10 @@ def replay(
 
     record, replayed = with_webhooks(write)
     if json:
-        print_json({"numbers": list(replayed.numbers), "has_more": replayed.has_more})
+        print_json({"numbers": replayed})
         return
-    count = len(replayed.numbers)
+    count = len(replayed)
     typer.echo(f"{count} {'delivery goes' if count == 1 else 'deliveries go'} to {record.name} again")
-    if replayed.has_more:
-        note("that is as many as one command takes: run it again for the next ones")
     if record.health == "disabled" or not record.active:
         note(f"Warning: it gets nothing as it is; `jobrunner webhook enable {record.id}` lets it go on")
 

@@ -79,7 +79,7 @@ async def test_events_and_what_became_of_them(call, stage: Stage):
     done = await call("webhook", "replay", 1, "--failed")
     assert done.out.startswith("1 delivery goes to webhook 1 ")
     assert "webhook enable 1" in done.err
-    assert (await call("webhook", "replay", 1, "--since", "2h", "--json")).json == {"numbers": [1], "has_more": False}
+    assert (await call("webhook", "replay", 1, "--since", "2h", "--json")).json == {"numbers": [1]}
     assert [row["status"] for row in (await call("webhook", "deliveries", 1)).rows] == ["Pending", "Pending"]
 
 

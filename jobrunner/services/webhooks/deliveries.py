@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from jobrunner.db.clock import database_time
 from jobrunner.db.queryable import Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import InvalidInput, NotFound
@@ -11,8 +12,10 @@ from jobrunner.services.webhooks.message_ids import message_id, read_message_id
 from jobrunner.services.webhooks.table import WebhookRecord
 
 STATES = ("Pending", "Success", "Failed")
-MOST_REPLAYED = 10_000
-"""Deliveries that one call replays."""
+MOST_NUMBERS = 10_000
+"""Events that can be named at once."""
+PORTION = 10_000
+"""Deliveries that one statement replays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +45,6 @@ class Delivery:
     error_kind: str | None
     answer_head: str | None
     connected_ip: str | None
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """What a replay has done."""
-
-    numbers: tuple[int, ...]
-    """Of the events that go again."""
-    has_more: bool
-    """As many were taken as one call takes: the same call takes the next ones."""
 
 
 async def list_deliveries(
@@ -89,10 +82,11 @@ async def replay(
     since: datetime | None = None,
     until: datetime | None = None,
     all_failed: bool = False,
-) -> Replayed:
+) -> list[int]:
     """Have deliveries sent again: those of some events, all since a time, or all that have failed.
 
-    They go in the order of their numbers, with new attempts; in the format standard with the same webhook-id.
+    Returns the numbers of their events. They go in the order of their numbers, with new attempts; in the format standard with the same webhook-id. Where
+    there are many, portions of them are committed one after the other.
 
     Raises:
         InvalidInput: nothing, or too much, was asked for.
@@ -107,26 +101,32 @@ async def replay(
         raise InvalidInput("the end of a replay (--until) comes after its beginning (--since): give both")
     if numbers is not None:
         await _require(connection, webhook, numbers)
-    rows = await connection.fetch(
-        load(__package__, "replay_deliveries"),
-        webhook.id,
-        None if numbers is None else sorted(set(numbers)),
-        since,
-        until,
-        not all_failed,
-        MOST_REPLAYED,
-    )
-    replayed = tuple(rows[0]["numbers"])
-    return Replayed(replayed, len(replayed) == MOST_REPLAYED)
+    begun_at = await database_time(connection)
+    replayed: list[int] = []
+    while True:
+        (row,) = await connection.fetch(
+            load(__package__, "replay_deliveries"),
+            webhook.id,
+            None if numbers is None else sorted(set(numbers)),
+            since,
+            until,
+            not all_failed,
+            PORTION,
+            replayed[-1] if replayed else 0,
+            begun_at,
+        )
+        replayed += row["numbers"]
+        if len(row["numbers"]) < PORTION:
+            return replayed
 
 
 async def _require(connection: Queryable, webhook: WebhookRecord, numbers: Sequence[int]) -> None:
     if not numbers:
         raise InvalidInput("give the numbers of events (`jobrunner webhook deliveries` shows them)")
-    if len(set(numbers)) > MOST_REPLAYED:
-        raise InvalidInput(f"at most {MOST_REPLAYED} are replayed at once, got {len(set(numbers))}")
+    if len(set(numbers)) > MOST_NUMBERS:
+        raise InvalidInput(f"at most {MOST_NUMBERS} are replayed at once, got {len(set(numbers))}")
     rows = await connection.fetch(
-        load(__package__, "list_deliveries"), webhook.id, None, None, sorted(set(numbers)), MOST_REPLAYED
+        load(__package__, "list_deliveries"), webhook.id, None, None, sorted(set(numbers)), MOST_NUMBERS
     )
     if missing := sorted(set(numbers) - {row["number"] for row in rows}):
         raise NotFound(

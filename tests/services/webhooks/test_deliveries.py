@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobrunner.errors import InvalidInput, NotFound
-from jobrunner.services.webhooks.deliveries import Delivery, Replayed, list_deliveries, replay
+from jobrunner.services.webhooks.deliveries import Delivery, list_deliveries, replay
 from jobrunner.services.webhooks.table import find_webhook
 from tests.services.webhooks.stage import Stage, answers
 
@@ -16,7 +16,7 @@ async def shown(stage: Stage, webhook: int, **options: Any) -> list[Delivery]:
         return await list_deliveries(connection, await find_webhook(connection, str(webhook)), **options)
 
 
-async def again(stage: Stage, webhook: int, **options: Any) -> Replayed:
+async def again(stage: Stage, webhook: int, **options: Any) -> list[int]:
     async with stage.connect() as connection:
         return await replay(connection, await find_webhook(connection, str(webhook)), **options)
 
@@ -70,7 +70,7 @@ async def test_one_is_replayed_with_new_attempts(stage: Stage):
     await stage.emit(1, 2)
     await stage.run()
     stage.endpoints.answers.clear()
-    assert await again(stage, webhook, numbers=[2]) == Replayed((2,), has_more=False)
+    assert await again(stage, webhook, numbers=[2]) == [2]
     await stage.pool.execute("UPDATE jobrunner.webhook SET health = 'healthy', disabled_reason = NULL")
     await stage.run()
     assert [one.numbers for one in stage.endpoints.arrivals] == [[1], [2]]
@@ -99,7 +99,7 @@ async def test_all_that_have_failed_in_the_order_of_their_numbers(stage: Stage):
     await stage.run()
     assert await stage.statuses() == ["Failed"] * 60
     await stage.pool.execute("DELETE FROM jobrunner.job")
-    assert len((await again(stage, webhook, all_failed=True)).numbers) == 60
+    assert len(await again(stage, webhook, all_failed=True)) == 60
     assert await stage.pool.fetchval("SELECT count(*) FROM jobrunner.job WHERE name = 'ProcessWebhookQueue'") == 1
     stage.endpoints.answers.clear()
     stage.endpoints.arrivals.clear()
@@ -119,19 +119,34 @@ async def test_all_since_a_time_until_another(stage: Stage):
     )
     now = await stage.pool.fetchval("SELECT now()")
     since, until = now - timedelta(hours=2.5), now - timedelta(hours=1.5)
-    assert (await again(stage, webhook, since=since, until=until)).numbers == (2,)
+    assert (await again(stage, webhook, since=since, until=until)) == [2]
     await stage.run()
-    assert (await again(stage, webhook, since=since)).numbers == (2, 3)
+    assert (await again(stage, webhook, since=since)) == [2, 3]
 
 
-async def test_it_is_taken_in_portions(stage: Stage, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("jobrunner.services.webhooks.deliveries.MOST_REPLAYED", 2)
+async def test_it_is_taken_in_portions_and_each_once(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    """Also where what was taken first has arrived again before the last ones are taken."""
+    monkeypatch.setattr("jobrunner.services.webhooks.deliveries.PORTION", 2)
     webhook = await stage.webhook(format="standard")
-    await stage.emit(1, 2, 3)
+    await stage.emit(1, 2, 3, 4, 5)
     await stage.run()
     since = await stage.pool.fetchval("SELECT now() - interval '1 hour'")
-    assert await again(stage, webhook, since=since) == Replayed((1, 2), has_more=True)
-    assert await again(stage, webhook, since=since) == Replayed((3,), has_more=False)
+    async with stage.connect() as connection:
+        record = await find_webhook(connection, str(webhook))
+
+        class Slow:
+            async def fetch(self, query: str, *arguments: Any) -> Any:
+                rows = await connection.fetch(query, *arguments)
+                await stage.emit(6)
+                await stage.run()
+                return rows
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(connection, name)
+
+        assert await replay(Slow(), record, since=since) == [1, 2, 3, 4, 5]
+    assert stage.endpoints.numbers("/a")[5:].count(6) == 4
+    assert [number for number in stage.endpoints.numbers("/a")[5:] if number != 6] == [1, 2, 3, 4, 5]
 
 
 async def test_what_waits_for_its_next_attempt_goes_at_once(stage: Stage):
