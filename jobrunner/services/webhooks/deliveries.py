@@ -85,8 +85,8 @@ async def replay(
 ) -> list[int]:
     """Have deliveries sent again: those of some events, all since a time, or all that have failed.
 
-    Returns the numbers of their events. They go in the order of their numbers, with new attempts; in the format standard with the same webhook-id. Where
-    there are many, portions of them are committed one after the other.
+    They go in the order of their numbers, which are returned, with new attempts; in the format standard with the same
+    webhook-id. Where there are many, they are committed in portions, one after the other.
 
     Raises:
         InvalidInput: nothing, or too much, was asked for.
