@@ -23,8 +23,9 @@ LIST_DAYS = load(__package__, "list_days")
 COUNT_KEPT_RUNS = load(__package__, "count_kept_runs")
 LAST_MOMENT = "SELECT now() - $1::text::interval"
 STATEMENT_LIMIT = 30.0
-"""Seconds that a statement may take: somebody may have a day for himself. Of a drop nearly all is to move
-the runs that are kept."""
+"""Seconds that a statement may take. Of a drop nearly all is to move the runs that are kept."""
+WAIT_BRIEFLY = "SET LOCAL lock_timeout = '1s'"
+"""Somebody may have a day for himself."""
 COUNTED = 5_000_000
 """Rows of a day that are counted one by one."""
 
@@ -84,16 +85,19 @@ class OldDays:
             return int(day["estimate"])
         try:
             async with given.connection.transaction():
+                await given.connection.execute(WAIT_BRIEFLY)
                 rows: int = await given.connection.fetchval(
                     f"SELECT count(*) FROM {day['name']}",  # noqa: S608
                     timeout=STATEMENT_LIMIT,
                 )
+                if self.parent == "job_log":
+                    return rows
+                failed = self.parent == "job_history_failed"
+                kept: int = await given.connection.fetchval(
+                    COUNT_KEPT_RUNS, day["ended_at"], failed, timeout=STATEMENT_LIMIT
+                )
         except asyncpg.UndefinedTableError:  # a daemon, or another clean-up, has dropped it meanwhile
             return 0
-        if self.parent == "job_log":
-            return rows
-        failed = self.parent == "job_history_failed"
-        kept: int = await given.connection.fetchval(COUNT_KEPT_RUNS, day["ended_at"], failed, timeout=STATEMENT_LIMIT)
         return max(rows - kept, 0)
 
     def _single(self, given: Occasion) -> str:

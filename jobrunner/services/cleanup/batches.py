@@ -10,6 +10,7 @@ import asyncpg
 
 from jobrunner.config import Configuration
 from jobrunner.db.queryable import Connect
+from jobrunner.errors import JobrunnerError
 from jobrunner.queue.cleanup_target import Amount, CleanupTarget, Occasion
 from jobrunner.services.cleanup.report import ENOUGH_REFERRED, TargetReport
 
@@ -18,13 +19,21 @@ SMALLEST = 100
 LONGEST_PAUSE = 0.05
 """Seconds between two batches, at most."""
 LIMITS = "SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '30s', true)"
-LATE = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError)
+HELD = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+"""Somebody is at work there."""
+SLOW = (asyncpg.QueryCanceledError, TimeoutError)
+"""A statement took longer than it may, and not for a lock, of which the limit is shorter: the next run would come no
+further."""
 PATIENCE = 3
-"""Batches of the smallest size that may run out of time, one after the other, before a target is given up; and how
-often what goes whole may be in use."""
+"""Batches of the smallest size that may be held or too slow, one after the other, before a target is given up; and how
+often what goes whole may be."""
 LATER = 0.5
 """Seconds until what is in use is tried again: the others' turn, whom that try may have held up."""
 IN_USE = "in use: what is left goes with the next run"
+
+
+class TooSlow(JobrunnerError):
+    """Even little could not be removed in the time that a statement may take."""
 
 
 @dataclass
@@ -42,28 +51,30 @@ class Batches:
     """Is called after each batch."""
 
     async def run(self) -> bool:
-        """Remove all there is; false where it had to stop before.
+        """Remove what is over; false where `goes_on` ended it before all was done. What is given up the report notes.
 
         Raises:
-            Exception: whatever the target's own statements raise.
+            TooSlow: the smallest batch, or what goes whole, took too long again and again.
+            Exception: whatever else the target's own statements raise.
         """
         await self._ahead()
-        most, late, passed = self.largest, 0, 0
+        most, passed = self.largest, 0
+        late: list[Exception] = []
         while self.goes_on():
             began = time.monotonic()
             try:
                 async with self.connect() as connection:
                     amount = await self._one(connection, most, passed)
-            except (*LATE, asyncpg.DiskFullError) as error:
+            except (*HELD, asyncpg.QueryCanceledError, asyncpg.DiskFullError) as error:
                 if isinstance(error, asyncpg.DiskFullError) and most <= SMALLEST:
                     raise
-                late = late + 1 if most <= SMALLEST else 0
-                if late >= PATIENCE:
-                    self.report.note = IN_USE
+                late = [*late, error] if most <= SMALLEST else []
+                if len(late) >= PATIENCE:
+                    self._give_up(late, f"a batch of {most} rows")
                     return True
                 most = max(most // 2, SMALLEST)
             else:
-                late = 0
+                late = []
                 passed += amount.referred.total()
                 if amount.is_last:
                     return True
@@ -75,24 +86,32 @@ class Batches:
 
     async def _ahead(self) -> None:
         """Remove what goes whole, as far as nobody uses it."""
-        late = 0
+        late: list[Exception] = []
         while self.target.ahead is not None and self.goes_on():
             began = time.monotonic()
             try:
                 async with self.connect() as connection:
                     amount = await self.target.ahead.step(Occasion(connection, self.configuration, self.period))
-            except (*LATE, TimeoutError):
-                late += 1
-                if late >= PATIENCE:
-                    self.report.note = IN_USE
+            except (*HELD, *SLOW) as error:
+                late.append(error)
+                if len(late) >= PATIENCE:
+                    self._give_up(late, "a statement")
                     return
                 await asyncio.sleep(LATER)
             else:
-                late = 0
+                late = []
                 self._count(amount)
                 if amount.is_last:
                     return
                 await asyncio.sleep(min(time.monotonic() - began, LONGEST_PAUSE))
+
+    def _give_up(self, late: list[Exception], what: str) -> None:
+        if any(isinstance(error, SLOW) for error in late):
+            raise TooSlow(
+                f"{what} takes longer than it may: see that its table, and each that refers to it, has the "
+                "index for it and no slow trigger"
+            ) from late[-1]
+        self.report.note = IN_USE
 
     async def _one(self, connection: Any, most: int, passed: int) -> Amount:
         async with connection.transaction():

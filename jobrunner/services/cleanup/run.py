@@ -15,7 +15,7 @@ from jobrunner.queue.cleanup_target import CleanupTarget, NotATable
 from jobrunner.queue.cleanup_targets import problems_of_targets
 from jobrunner.queue.settings import SettingRow
 from jobrunner.queue.wording import count
-from jobrunner.services.cleanup.batches import LARGEST, Batches
+from jobrunner.services.cleanup.batches import LARGEST, Batches, TooSlow
 from jobrunner.services.cleanup.report import Report, TargetReport
 from jobrunner.services.cleanup.settings import TIME_LIMIT, kept, load_periods
 from jobrunner.services.cleanup.vacuum import vacuum_thinned
@@ -157,7 +157,7 @@ class Run:
                 self.report.has_more = True
         except NotATable as reason:
             report.note = f"left alone: {reason}"
-        except ConfigurationError as error:
+        except (ConfigurationError, TooSlow) as error:
             report.error = str(error)
             self._log.error("%s", error)
         except SHORT_OF as error:  # a full disk, say: another target may be what makes room

@@ -193,7 +193,7 @@ async def test_a_history_in_use_is_tried_three_times_and_holds_up_ends_of_jobs_f
 
 
 async def test_a_day_that_somebody_has_for_himself_holds_up_no_clean_up(house: House, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(finished, "STATEMENT_LIMIT", 0.2)
+    monkeypatch.setattr(finished, "WAIT_BRIEFLY", "SET LOCAL lock_timeout = '200ms'")
     day = await make_day(house.pool, "job_history_done", 40)
     async with house.connect() as rewriting, rewriting.transaction(), asyncio.timeout(20):
         await rewriting.execute(f"LOCK TABLE jobrunner.{day} IN ACCESS EXCLUSIVE MODE")

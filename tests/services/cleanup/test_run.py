@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import asyncpg
 import pytest
 
 from jobrunner.errors import ConfigurationError
-from jobrunner.queue.cleanup_target import Child, CleanupTarget, old_rows
+from jobrunner.queue.cleanup_target import Amount, Child, CleanupTarget, Occasion, old_rows
+from jobrunner.services.cleanup import batches
 from jobrunner.services.cleanup.run import CleanupFailed
 from jobrunner.services.mail.importing.storing import audit_files
 from tests.services.cleanup.conftest import House
@@ -91,6 +93,55 @@ async def test_a_table_that_is_locked_is_left_to_the_next_run(house: House):
     assert report.targets[0].note.startswith("in use")
 
 
+SLOW_DELETE = """
+CREATE FUNCTION app.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_catalog.pg_sleep(0.05);
+    RETURN OLD;
+END;
+$$;
+CREATE TRIGGER slow BEFORE DELETE ON app."Note" FOR EACH ROW EXECUTE FUNCTION app.slow();
+"""
+
+
+async def test_a_target_whose_smallest_batch_takes_too_long_has_failed(house: House, monkeypatch: pytest.MonkeyPatch):
+    """Nobody uses it, and the next run would come no further; the other target is cleaned all the same."""
+    monkeypatch.setattr(batches, "LIMITS", batches.LIMITS.replace("'30s'", "'400ms'"))
+    await house.pool.execute(NOTES)
+    await house.pool.execute(SLOW_DELETE)
+    run = house.cleaner(
+        notes(), old_rows("leads", "Leads", "1 day", table="jobrunner.lead", time="deleted_at"), largest=100
+    )
+    with pytest.raises(CleanupFailed, match="notes; a batch of 100 rows takes longer than it may"):
+        await run.clean()
+    slow, other = run.report.targets
+    assert (slow.rows, slow.note) == (0, None)
+    assert slow.error is not None
+    assert (other.target, other.error) == ("leads", None)
+
+
+class SlowAhead:
+    """What goes whole, and takes too long, by the client's clock or the server's."""
+
+    def __init__(self, limit: float | None) -> None:
+        self.limit = limit
+
+    async def step(self, given: Occasion) -> Amount:
+        async with given.connection.transaction():
+            await given.connection.execute("SET LOCAL statement_timeout = '200ms'")
+            await given.connection.fetch("SELECT pg_sleep(60)", timeout=self.limit)
+        return Amount(is_last=True)
+
+
+@pytest.mark.parametrize("limit", [None, 0.05])
+async def test_a_target_of_which_what_goes_whole_takes_too_long_has_failed(house: House, limit: float | None):
+    await house.pool.execute(NOTES)
+    run = house.cleaner(replace(notes(), ahead=SlowAhead(limit)))
+    with pytest.raises(CleanupFailed, match="notes; a statement takes longer than it may"):
+        await run.clean()
+    assert run.report.targets[0].note is None
+
+
 async def test_a_view_in_the_place_of_a_table_is_left_alone(house: House):
     await house.pool.execute(NOTES)
     await house.pool.execute('CREATE VIEW app.seen AS SELECT * FROM app."Note"')
@@ -126,7 +177,7 @@ FULL = """
 CREATE FUNCTION app.full() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT count(*) FROM former) > TG_ARGV[0]::integer THEN
-        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '{state}';
     END IF;
     RETURN NULL;
 END;
@@ -136,13 +187,14 @@ FOR EACH STATEMENT EXECUTE FUNCTION app.full({rows});
 """
 
 
-async def test_where_the_disk_is_full_smaller_batches_go_on(house: House):
+@pytest.mark.parametrize("state", ["disk_full", "query_canceled"])
+async def test_where_the_disk_is_full_or_time_runs_out_smaller_batches_go_on(house: House, state: str):
     """F25: a batch that needs less room for what it writes ahead of the rows themselves."""
     await house.pool.execute(NOTES)
     await house.pool.execute(
         "INSERT INTO app.\"Note\" SELECT n, true, now() - interval '100 days' FROM generate_series(101, 1100) AS n"
     )
-    await house.pool.execute(FULL.format(rows=300))
+    await house.pool.execute(FULL.format(rows=300, state=state))
     report = await house.clean(notes())
     assert (report.rows, await left(house)) == (1050, [])
 
@@ -150,7 +202,7 @@ async def test_where_the_disk_is_full_smaller_batches_go_on(house: House):
 async def test_what_a_full_disk_holds_back_is_named_and_what_makes_room_goes(house: House):
     """F25: the first target fails in the smallest batch, too; the second is cleaned all the same."""
     await house.pool.execute(NOTES)
-    await house.pool.execute(FULL.format(rows=0))
+    await house.pool.execute(FULL.format(rows=0, state="disk_full"))
     run = house.cleaner(notes(), old_rows("leads", "Leads", "1 day", table="jobrunner.lead", time="deleted_at"))
     with pytest.raises(CleanupFailed, match="No space left on device"):
         await run.clean()
