@@ -11,12 +11,19 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     open_closed_descriptors()
     from jobrunner import cli
-    from jobrunner.cli import last_net
+    from jobrunner.cli import last_net, left_threads
 
     last_net.spread()
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    cli.main()
+    code = 1
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else code
+        raise
+    finally:
+        left_threads.end_without_them(code)
 
 
 def open_closed_descriptors() -> None:

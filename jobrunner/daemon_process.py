@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import signal
+import time
 
 from jobrunner.config import Configuration
 from jobrunner.daemon import Daemon
@@ -35,13 +36,14 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
     manager = ServiceManager.from_environment()
     daemon = Daemon(dsn=dsn, direct_dsn=direct_dsn, configuration=configuration, registry=registry)
     told = asyncio.Event()
-    signals = 0
+    signals, stopping_since = 0, 0.0
 
     def on_signal(number: int) -> None:
-        nonlocal signals
+        nonlocal signals, stopping_since
         signals += 1
         told.set()
         if signals == 1:
+            stopping_since = time.monotonic()
             manager.stopping(daemon.grace + STOP_LIMIT)
             log.info("%s: stopping, jobs have %g s to end", signal.Signals(number).name, daemon.grace)
         elif signals == 2:
@@ -60,6 +62,7 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
         if not starting.done():
             starting.cancel()
             await asyncio.wait([starting])
+            log.info("stopped before it was ready, after %.1f s", time.monotonic() - stopping_since)
             return 0
         starting.result()
         gc.collect()
@@ -71,8 +74,10 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
         await asyncio.wait([waiting, failing], return_when=asyncio.FIRST_COMPLETED)
         failing.cancel()
         if signals == 0:
+            stopping_since = time.monotonic()
             manager.stopping(daemon.grace + STOP_LIMIT)
         await daemon.stop()
+        log.info("stopped after %.1f s, %s", time.monotonic() - stopping_since, _returned(daemon))
         if daemon.failure is not None and signals == 0:
             log.error("the daemon ends, since a part of it cannot go on: %s", daemon.failure)
             return 1
@@ -83,3 +88,10 @@ async def run(*, dsn: str, direct_dsn: str, configuration: Configuration, regist
             watching.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _returned(daemon: Daemon) -> str:
+    number = daemon.host.runner.finisher.returned
+    if number == 0:
+        return "no job went back to the queue"
+    return f"{number:,} job{'s' if number > 1 else ''} went back to the queue"

@@ -1,7 +1,11 @@
-"""Tasks that go on although they were cancelled, such as those of jobs that were given up: the process ends without."""
+"""What goes on when a command has ended, such as tasks of jobs that were given up: its event loop ends without.
+
+The threads that it leaves are `left_threads`'.
+"""
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 LIMIT = 2.0
 """Seconds that what is left at the end has to stop."""
@@ -12,6 +16,8 @@ log = logging.getLogger("jobrunner")
 def end_without_them(runner: asyncio.Runner) -> None:
     """Cancel what is left on the runner's loop, and forget what does not stop: the runner would wait for ever."""
     runner.run(_forget())
+    # Its end waits for the threads of its default executor, some versions of Python without a limit.
+    runner.get_loop().set_default_executor(ThreadPoolExecutor(1))
 
 
 async def _forget() -> None:

@@ -175,7 +175,7 @@ def _heading(key: str) -> str:
 
 
 def note(text: str) -> None:
-    """Print a remark for people on standard error, where it disturbs no pipe; what is to be copied stays in one line."""
+    """Print a remark for people on standard error, where it disturbs no pipe; what may be copied stays in one line."""
     print(clean(text, lines=True), file=sys.stderr)
 
 

@@ -65,6 +65,8 @@ class Finisher(DatabaseLoop):
         self.fenced = 0
         """Ends that changed nothing, since another daemon had taken the job over."""
         self.stored = 0
+        self.returned = 0
+        """Jobs that the end of this process put back into the queue."""
         self.discarded = 0
         """Runs that found nothing to do and of which no row is left; among those stored."""
 
@@ -176,6 +178,7 @@ class Finisher(DatabaseLoop):
             stored = await requeue_jobs(self._connection, requeues, ended_claims, self._daemon)
             if len(stored) < len(requeues.ids) and not self._doubtful:
                 self._count_fenced(set(requeues.ids) - stored)
+            self.returned += sum(one.status == "Stopped" and one.job_id in stored for one in batch)
             self._on_requeued(min(requeues.pauses))
         if ended_claims and not finishes.ids and not requeues.ids:
             await end_claims(self._connection, ended_claims)

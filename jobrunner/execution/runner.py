@@ -30,6 +30,7 @@ from jobrunner.execution.journal import Journal
 from jobrunner.execution.judge import Judge
 from jobrunner.execution.loglines import LogLine
 from jobrunner.execution.slots import ProcessSlots
+from jobrunner.execution.threads import JobThreads
 from jobrunner.lifecycle import Service
 
 STOP_LIMIT = 5.0
@@ -94,6 +95,7 @@ class Runner(Service):
         self._given_up: set[asyncio.Task[None]] = set()
 
     async def _start(self) -> None:
+        asyncio.get_running_loop().set_default_executor(JobThreads())
         logging.getLogger("jobrunner.job").setLevel(logging.INFO)
         logging.getLogger().addHandler(self._capture)
         if any(definition.blocking for definition in self._registry):

@@ -52,6 +52,14 @@ async def patient(ctx):
     ctx.log.info("waiting")
     await asyncio.sleep(1000)
 
+@job("Threaded", max_attempts=1)
+async def threaded():
+    await asyncio.to_thread(time.sleep, 1000)
+
+@job("Overdue", max_attempts=1, deadline=0.2)
+async def overdue():
+    await asyncio.get_running_loop().run_in_executor(None, time.sleep, 1000)
+
 @job("Step", queue="steps")
 async def step(ctx):
     pass
@@ -273,3 +281,33 @@ async def test_with_log_level_warning_a_pass_is_silent_but_for_what_goes_wrong(
     first, second = sorted(line.partition(" WARNING ")[2] for line in done.err.splitlines())
     assert first == f"job {boom} (Boom), attempt 1 failed, no attempt is left: ValueError: no luck"
     assert second.startswith(f"job {strange} (Greet), attempt 1 failed and is not tried again: Greet: 'nam' is no")
+
+
+async def test_a_thread_that_cannot_be_stopped_does_not_keep_a_pass(call: Call, connection: Any) -> None:
+    job = await connection.fetchval("SELECT jobrunner.enqueue('Overdue', max_attempts => 1)")
+    async with asyncio.timeout(60):
+        done = await call("cron", "--json")
+    assert (done.code, done.json["ran"]) == (0, 1)
+    assert f"'job {job} (Overdue), attempt 1' still runs: the process ends without it" in done.err
+    assert await connection.fetchval("SELECT status::text FROM jobrunner.jobs") == "Failed"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_nor_run_job_that_is_interrupted(
+    connection: Any, environment: dict[str, str], number: signal.Signals, code: int
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "jobrunner", "run-job", "Threaded", env=environment, stdout=PIPE, stderr=PIPE
+    )
+    await until(connection, "SELECT count(*) = 1 FROM jobrunner.job WHERE status = 'Running'")
+    process.send_signal(number)
+    try:
+        async with asyncio.timeout(60):
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == code
+    assert b"(Threaded), attempt 1' still runs" in said
+    assert b"Traceback" not in said
+    assert await connection.fetchval("SELECT status::text FROM jobrunner.jobs") == "Cancelled"

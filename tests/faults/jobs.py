@@ -45,6 +45,17 @@ async def stuck(ctx: JobContext, seconds: float) -> None:
     time.sleep(seconds)
 
 
+@job("InThread", max_attempts=3, pause=0.1)
+async def in_thread(ctx: JobContext, seconds: float) -> None:
+    """Waits for a thread, which nobody can stop."""
+    import asyncio
+    import time
+
+    async with ctx.connection() as connection:
+        await connection.execute(RECORD_RUN, ctx.job_id, ctx.attempt, os.getpid())
+    await asyncio.to_thread(time.sleep, seconds)
+
+
 @job("SleepForEver", deadline=2, max_attempts=1)
 def sleep_for_ever() -> None:
     """A blocking job that never ends."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,39 @@ async def test_running_jobs_get_their_grace(database_url: str, connection: Any) 
     assert statuses == {short: "Success 1", long: "Pending 0", waiting: "Pending 0"}
     assert await connection.fetchval("SELECT count(*) FROM jobrunner.claim") == 0
     assert await connection.fetchval("SELECT outcome::text FROM jobrunner.attempt") == "Stopped"
+
+
+async def test_threads_that_cannot_be_stopped_do_not_keep_the_daemon(database_url: str, connection: Any) -> None:
+    """F43: jobs went to threads, as many as there are: the jobs go back, and the log says whose threads are left."""
+    await connection.execute(CREATE_RUN)
+    daemon = await DaemonProcess(database_url, imports=IMPORTS, grace=1).ready()
+    jobs = [
+        await connection.fetchval("SELECT jobrunner.enqueue('InThread', '{\"seconds\": 1000}')")
+        for _ in range((os.cpu_count() or 1) + 6)
+    ]
+    await until(connection, "SELECT count(*) = $1 FROM public.run", len(jobs))
+    began = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - began < 1 + 2 + 6, "grace, two seconds for the threads, and what a busy machine takes"
+    rows = await connection.fetch("SELECT id, status::text, attempt FROM jobrunner.jobs ORDER BY id")
+    assert [tuple(row) for row in rows] == [(job, "Pending", 0) for job in jobs]
+    assert await connection.fetchval("SELECT count(*) FROM jobrunner.claim") == 0
+    assert await connection.fetchval("SELECT count(*) FROM jobrunner.daemon") == 0
+    left = re.findall(r"'job (\d+) \(InThread\), attempt 1' still runs: the process ends without it", daemon.log)
+    assert left
+    assert set(map(int, left)) <= set(jobs)
+    assert "Traceback" not in daemon.log
+
+
+async def test_its_last_line_says_how_it_ended(database_url: str, connection: Any) -> None:
+    await connection.execute(CREATE_RUN)
+    for grace, jobs, words in ((5, 0, "no job went"), (0, 1, "1 job went"), (0, 2, "2 jobs went")):
+        daemon = await DaemonProcess(database_url, imports=IMPORTS, grace=grace).ready()
+        for _ in range(min(jobs, 1)):  # of two, one is there from before
+            await connection.fetchval("SELECT jobrunner.enqueue('Held', '{\"seconds\": 1000}')")
+        await until(connection, "SELECT count(*) = $1 FROM jobrunner.job WHERE status = 'Running'", jobs)
+        assert daemon.stop() == 0
+        assert re.search(rf" stopped after \d+\.\d s, {words} back to the queue$", daemon.lines[-1]), daemon.log
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
