@@ -199,6 +199,11 @@ def test_no_password_without_encryption(monkeypatch: pytest.MonkeyPatch):
         ("config_file = 'x'", "'config_file' in FILE is not a setting of jobrunner"),
         ("origins = {}", "'origins' in FILE is not a setting of jobrunner"),
         ("xyzzy = 3", "'xyzzy' in FILE is not a setting of jobrunner; `jobrunner config show` lists them"),
+        ("lease = true", "JOBRUNNER_LEASE (lease in FILE) must be a number from 0.5 to 3600, got 'true'"),
+        (
+            "pool_size = true",
+            "JOBRUNNER_POOL_SIZE (pool_size in FILE) must be a whole number from 1 to 200, got 'true'",
+        ),
         ("lease = ", "the configuration file FILE is not TOML: "),
         (b"\xff", "the configuration file FILE is not UTF-8 text"),
     ],

@@ -19,6 +19,7 @@ from jobrunner.config.values import (
     QueueNames,
     Seconds,
     SiteUrl,
+    Whole,
     Word,
     default_data_dir,
 )
@@ -30,7 +31,7 @@ class Smtp(BaseModel):
     model_config = {"extra": "forbid", "frozen": True, "hide_input_in_errors": True}
 
     host: Annotated[Line | None, Field(description="Mail server; without it no mail is sent.")] = None
-    port: Annotated[int, Field(ge=1, le=65535, description="Its port.")] = 587
+    port: Annotated[Whole, Field(ge=1, le=65535, description="Its port.")] = 587
     security: Annotated[
         Literal["tls", "ssl", "none"],
         Word,
@@ -77,7 +78,7 @@ class Http(BaseModel):
         ),
     ] = "127.0.0.1"
     port: Annotated[
-        int,
+        Whole,
         Field(
             ge=0,
             le=65535,
@@ -182,10 +183,10 @@ class Configuration(BaseSettings):
         Field(ge=0.1, le=3600, description="Seconds after which a statement of the daemon is given up."),
     ] = 30.0
     pool_size: Annotated[
-        int, Field(ge=1, le=200, description="Most connections in the pool that jobs and commands share.")
+        Whole, Field(ge=1, le=200, description="Most connections in the pool that jobs and commands share.")
     ] = 10
     max_running: Annotated[
-        int, Field(ge=1, le=100_000, description="Most jobs that this daemon holds at the same time.")
+        Whole, Field(ge=1, le=100_000, description="Most jobs that this daemon holds at the same time.")
     ] = 1000
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Word, Field(description="The least that is logged.")

@@ -66,12 +66,18 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _no_boolean(value: object) -> object:
+    """Return a boolean as the word that it is in the file: Python would take it for the number 0 or 1."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def absolute(path: Path) -> Path:
     """Return the path with `~` and the working folder written out."""
     return path.expanduser().absolute()
 
 
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Seconds = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Folder = Annotated[Path, AfterValidator(absolute)]
 Line = Annotated[str, AfterValidator(_one_line)]
