@@ -25,7 +25,12 @@ MOST_OLD_SECRETS = 5
 ROUNDS = 5
 """How often a change is tried anew since somebody else has changed the same webhook."""
 
-refusals_in_words = Refusals({"webhook_owner_id_fkey": "there is no user of the id given for the owner"}).in_words
+refusals_in_words = Refusals(
+    {
+        "webhook_owner_id_fkey": "there is no user of the id given for the owner",
+        "webhook_secret_newest": "somebody else has rotated the secret at this moment: try again for another one",
+    }
+).in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,13 +208,15 @@ async def rotate_secret(
     Raises:
         InvalidInput: the secret given is none.
         NotFound: there is no such webhook.
+        Conflict: somebody else has rotated it at this moment.
         ConfigurationError: there is no key to seal the secret with.
     """
     record = await find_webhook(connection, name)
     secret = new_secret() if secret is None else check_secret(secret)
     secret_id, sealed = await _seal(connection, keyring, secret)
     statement = load(__package__, "rotate_secret")
-    await connection.fetch(statement, record.id, secret_id, sealed, overlap, MOST_OLD_SECRETS)
+    with refusals_in_words():
+        await connection.fetch(statement, record.id, secret_id, sealed, overlap, MOST_OLD_SECRETS)
     return await find_webhook(connection, str(record.id)), secret
 
 

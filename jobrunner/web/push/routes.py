@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.resources import files
 
@@ -35,7 +36,7 @@ def push_routes(hub: Hub, tokens: PushTokens, site_url: str) -> list[BaseRoute]:
     ]
 
 
-def _script(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _script(name: str) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         # Anybody may load it, and compare its hash (`integrity`); it holds nothing of anybody.
         headers = {

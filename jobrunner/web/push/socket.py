@@ -13,12 +13,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.errors import InvalidInput, JobrunnerError
-from jobrunner.lifecycle import cancel
 from jobrunner.web.push.actions import act, parse
 from jobrunner.web.push.hub import MOST_VIEWERS, Hub
 from jobrunner.web.push.origins import is_allowed
 from jobrunner.web.push.tokens import PushTokens
-from jobrunner.web.push.viewer import MALFORMED, REFUSED, RENEW, RESTART, SLOW, TOO_MANY, End, Ended, Viewer
+from jobrunner.web.push.viewer import (
+    MALFORMED,
+    REFUSED,
+    RESTART,
+    SLOW,
+    TOO_MANY,
+    End,
+    Ended,
+    Viewer,
+    serve_until_end,
+)
 
 TOKEN_LIMIT = 5.0
 """Seconds that a page has to say who it is for."""
@@ -84,19 +93,8 @@ class PushSocket:
 
     async def _talk(self, socket: WebSocket, viewer: Viewer) -> None:
         """Send and hear until one of both ends, or the page has to bring a new token."""
-        tasks = [
-            asyncio.create_task(self._send(socket, viewer), name="popups to a page"),
-            asyncio.create_task(self._hear(socket, viewer), name="popups from a page"),
-        ]
-        try:
-            await asyncio.wait(tasks, timeout=self._hub.settings.push_session * 60, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                await cancel(task)
-        for task in tasks:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
-        raise Ended(RENEW)
+        session = self._hub.settings.push_session * 60
+        await serve_until_end(session, self._send(socket, viewer), self._hear(socket, viewer))
 
     async def _send(self, socket: WebSocket, viewer: Viewer) -> None:
         while True:

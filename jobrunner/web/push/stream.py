@@ -13,14 +13,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from jobrunner.db.connection import TRANSIENT
 from jobrunner.errors import InvalidInput, JobrunnerError
-from jobrunner.lifecycle import cancel
 from jobrunner.web.public.pages import COMMON_HEADERS
 from jobrunner.web.push.actions import act, parse
 from jobrunner.web.push.hub import Hub
 from jobrunner.web.push.origins import cors_headers, is_allowed
 from jobrunner.web.push.socket import SEND_LIMIT
 from jobrunner.web.push.tokens import PushTokens
-from jobrunner.web.push.viewer import RENEW, SLOW, TOO_MANY, Ended, Viewer
+from jobrunner.web.push.viewer import SLOW, TOO_MANY, Ended, Viewer, serve_until_end
 
 COMMENT_INTERVAL = 15.0
 """Seconds after which a comment is sent, so that proxies keep the stream, if nothing else is."""
@@ -81,16 +80,7 @@ class EventStream(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        tasks = [asyncio.create_task(write()), asyncio.create_task(listen())]
-        try:
-            await asyncio.wait(tasks, timeout=self._hub.settings.push_session * 60, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                await cancel(task)
-        for task in tasks:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
-        raise Ended(RENEW)
+        await serve_until_end(self._hub.settings.push_session * 60, write(), listen())
 
 
 async def _say(send: Send, text: str, *, more: bool = True) -> None:

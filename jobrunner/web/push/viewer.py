@@ -1,7 +1,11 @@
 """One connection of one page: what it is to show next, and why it ends."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from jobrunner.lifecycle import cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,21 @@ class Viewer:
             raise Ended(self._end)
         self._taken = self._newest
         return self._taken
+
+
+async def serve_until_end(session: float, *parts: Coroutine[Any, Any, None]) -> NoReturn:
+    """Run the parts of a connection until one of them ends, or `session` seconds are over; then none of them is left.
+
+    Raises:
+        Ended: why it ends; RENEW where no part knows better.
+        Exception: what a part failed with; of several, that of the first.
+    """
+    tasks = [asyncio.create_task(part, name="popups of a page") for part in parts]
+    try:
+        await asyncio.wait(tasks, timeout=session, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            await cancel(task)
+    # Of all: an exception that nobody looks at would be news to the loop.
+    errors = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+    raise errors[0] if errors else Ended(RENEW)

@@ -1,5 +1,6 @@
 """The table of webhooks."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from jobrunner.services.webhooks.table import (
     rotate_secret,
 )
 from tests.services.webhooks.stage import Stage, answers
+from tests.support.daemons import until
 
 
 async def change(stage: Stage, webhook: int, **changes: Any) -> Any:
@@ -172,6 +174,17 @@ async def signatures(stage: Stage, webhook: int, number: int) -> int:
     await stage.emit(number)
     await stage.run()
     return len(stage.endpoints.arrivals[-1].headers["webhook-signature"].split(" "))
+
+
+async def test_of_two_who_rotate_at_the_same_moment_one_is_told_so(stage: Stage):
+    webhook = await stage.webhook()
+    async with stage.connect() as first, first.transaction():
+        await rotate_secret(first, stage.keyring, str(webhook), overlap=timedelta(hours=24))
+        second = asyncio.create_task(rotate(stage, webhook, hours=24))
+        await until(stage.pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+    with pytest.raises(Conflict, match="somebody else has rotated the secret"):
+        await second
+    assert await signatures(stage, webhook, 1) == 2
 
 
 async def test_the_former_secret_signs_beside_the_new_one(stage: Stage):
