@@ -102,11 +102,6 @@ def secret_text(secret: str) -> str:
     return secret.removeprefix(PREFIX)
 
 
-def standard_signature(text: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return one signature of `webhook-signature`."""
-    return _standard_signature(b64decode(text), b"%b.%d.%b" % (message_id.encode("ascii"), timestamp, body))
-
-
 def _standard_signature(key: bytes, signed: bytes) -> str:
     return "v1," + b64encode(hmac.digest(key, signed, SHA256)).decode("ascii")
 

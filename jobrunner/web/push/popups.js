@@ -11,7 +11,7 @@
 (() => {
   "use strict";
   const FIRST_PAUSE = 1000, LONGEST_PAUSE = 30000, OPEN_LIMIT = 10000, STALE_TOKEN = 30000;
-  const REFUSED = 4401, RENEW = 4408, RESTART = 1012;
+  const RENEW = 4408, RESTART = 1012;
   const script = document.currentScript;
   const words = {
     region: "Reminders", snooze: "Remind me again", dismiss: "Dismiss", all: "Dismiss all", day: "all day",

@@ -20,6 +20,7 @@ async def test_what_fails_in_several_parts_is_told_once(caplog: pytest.LogCaptur
     with pytest.raises(Ended) as ended:
         await serve_until_end(20, stops(), breaks())
     assert ended.value.end is RESTART
+    del ended  # which holds the tasks
     gc.collect()
     assert caplog.records == []
 

@@ -88,7 +88,6 @@ class Run:
         job_id: the job on whose behalf webhooks are leased.
         cancelled: tells whether to come to an end; what is under way is finished.
         log: where it tells what happens.
-        progress: hears how far it is.
         time_slice: seconds after which it ends.
     """
 
@@ -97,7 +96,6 @@ class Run:
     job_id: int | None = None
     cancelled: Callable[[], bool] = lambda: False
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("jobrunner.webhooks"))
-    progress: Callable[[float, str], None] = lambda fraction, words: None
     time_slice: float = TIME_SLICE
 
     def __post_init__(self) -> None:
