@@ -182,7 +182,8 @@ class _Waiting:
             group = f"its scheduled job {job.scheduled_job!r}"  # which never overlaps itself
         rows = await self.connection.fetch(FIND_OPEN_IN_GROUP, job.group_name)
         if not rows:
-            state = "no job is open in it: the next look of a daemon lets the first one go"
+            when = "sweep" if job.hold == "Group" else "look"
+            state = f"no job is open in it: the next {when} of a daemon lets the first one go"
             return Reason("Group", f"{group} runs one job at a time; {state}", facts)
         first = rows[0]
         place = (job.priority, job.execute_at, job.id, MOST_COUNTED + 1)

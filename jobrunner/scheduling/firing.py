@@ -8,7 +8,7 @@ from jobrunner.db.clock import database_time
 from jobrunner.db.connection import Connection
 from jobrunner.db.sql import load
 from jobrunner.scheduling.clock import DatabaseClock
-from jobrunner.scheduling.schedule import Schedule, ScheduleSettings, default_zone, read_schedules, settle
+from jobrunner.scheduling.schedule import Schedule, ScheduleSettings, read_schedules, settle
 
 FIRE_SCHEDULES = load(__package__, "fire_schedules")
 
@@ -66,7 +66,7 @@ async def fire_due(connection: Connection, settings: ScheduleSettings) -> int:
         return 0
     clock = DatabaseClock()
     clock.measure(await database_time(connection))
-    default = default_zone(settings)
+    default = settings.crontab_time_zone
     schedules = await read_schedules(connection, None, default)
     settled = await settle(connection, schedules.values(), clock.now(), verify=True)
     if settled:

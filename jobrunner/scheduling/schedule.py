@@ -26,24 +26,14 @@ class ScheduleSettings(Protocol):
     """What scheduling asks of the job settings."""
 
     @property
-    def time_zone(self) -> str:
+    def crontab_time_zone(self) -> str:
         """The zone of scheduled jobs that have none of their own."""
-        ...
-
-    @property
-    def force_utc_time_zone(self) -> bool:
-        """Whether UTC takes the place of `time_zone`."""
         ...
 
     @property
     def paused(self) -> bool:
         """Whether nothing fires."""
         ...
-
-
-def default_zone(settings: ScheduleSettings) -> str:
-    """Return the name of the zone in which scheduled jobs without one are read."""
-    return "UTC" if settings.force_utc_time_zone else settings.time_zone
 
 
 @dataclass(eq=False, slots=True)

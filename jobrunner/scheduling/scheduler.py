@@ -19,7 +19,6 @@ from jobrunner.scheduling.firing import BATCH, Outcome, fire
 from jobrunner.scheduling.schedule import (
     Schedule,
     ScheduleSettings,
-    default_zone,
     list_revisions,
     read_schedules,
     settle,
@@ -128,7 +127,7 @@ class Scheduler(Service):
                 strict=True,
             )
         )
-        zone = default_zone(self._settings())
+        zone = self._settings().crontab_time_zone
         missing = [id_ for id_, (_, fire_time) in overdue.items() if fire_time is None]
         if self._dirty or missing or pulse["edits"] != self._edits or zone != self._zone:
             self._dirty = False

@@ -18,7 +18,7 @@ from jobrunner.errors import Conflict
 from jobrunner.queue.data import encode
 from jobrunner.scheduling import entry
 from jobrunner.scheduling.listing import ScheduledJob, find_scheduled_job
-from jobrunner.scheduling.schedule import ScheduleSettings, default_zone, read_schedules, settle
+from jobrunner.scheduling.schedule import ScheduleSettings, read_schedules, settle
 from jobrunner.scheduling.seed import in_words
 
 INSERT_SCHEDULED_JOB = load(__package__, "insert_scheduled_job")
@@ -184,7 +184,7 @@ async def _set_status(
 
 async def _settled(connection: Queryable, settings: ScheduleSettings, id_: int) -> ScheduledJob:
     """Return a scheduled job with its next fire time, which is computed here if no daemon was quicker."""
-    schedules = await read_schedules(connection, [id_], default_zone(settings))
+    schedules = await read_schedules(connection, [id_], settings.crontab_time_zone)
     await settle(connection, schedules.values(), await database_time(connection))
     return await find_scheduled_job(connection, id_)
 

@@ -103,7 +103,10 @@ async def test_its_group_was_not_opened_yet(stage):
     job = await stage.enqueue(group_name="g")
     found = await reasons(stage, job)
     assert list(found) == ["Group", "NoDaemon"]
-    assert "no job is open in it" in found["Group"]
+    assert "no job is open in it: the next look of a daemon lets the first one go" in found["Group"]
+    await stage.connection.execute("UPDATE jobrunner.job SET hold = 'Group'")  # as a daemon that died then leaves it
+    found = await reasons(stage, job)
+    assert "no job is open in it: the next sweep of a daemon lets the first one go" in found["Group"]
 
 
 async def test_the_group_of_a_scheduled_job_has_its_name(stage):

@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobrunner.queue.settings import Settings
-from jobrunner.scheduling.schedule import NEVER, Schedule, default_zone, read_schedules, settle
+from jobrunner.scheduling.schedule import NEVER, Schedule, read_schedules, settle
 
 NOW = datetime(2026, 3, 29, 12, 0, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -21,11 +20,6 @@ def schedule_of(crontab: str = "0 * * * *", time_zone: str | None = None, **fiel
         "modified_at": NOW,
     }
     return Schedule.of_row({**row, **fields}, "UTC")
-
-
-def test_the_zone_of_the_installation():
-    assert default_zone(Settings(time_zone="Europe/Berlin")) == "Europe/Berlin"
-    assert default_zone(Settings(time_zone="Europe/Berlin", force_utc_time_zone=True)) == "UTC"
 
 
 @pytest.mark.parametrize(
