@@ -65,7 +65,7 @@ class Smtp(BaseModel):
 
 
 class Http(BaseModel):
-    """The daemon's HTTP server: the pages that links in mails lead to, and the daemon's health."""
+    """The daemon's HTTP server: the pages that links in mails lead to, popups, and the daemon's health."""
 
     model_config = {"extra": "forbid", "frozen": True, "hide_input_in_errors": True}
 
