@@ -34,6 +34,18 @@ async def test_an_open_is_logged(site: Site, mailing: Mailing):
     assert await mailing.log() == [("Opened", "Human")]
 
 
+async def test_who_does_not_wait_for_the_image_has_asked_for_it(site: Site, mailing: Mailing):
+    """The request is whole: that its client hangs up at once changes nothing."""
+    request = b"GET %b HTTP/1.1\r\nHost: x\r\nUser-Agent: %b\r\n\r\n"
+    _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(request % (httpx.URL(mailing.open).raw_path, FIREFOX.encode()))
+    writer.close()
+    async with asyncio.timeout(20):
+        while not await mailing.log():
+            await asyncio.sleep(0.01)
+    assert await mailing.log() == [("Opened", "Human")]
+
+
 async def test_a_click_leads_to_the_stored_address_and_is_logged(site: Site, mailing: Mailing):
     answer = await site.client.get(mailing.click(1) + "?url=//evil.example&next=https://evil.example")
     await site.hits_are_stored()

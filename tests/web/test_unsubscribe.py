@@ -66,6 +66,23 @@ async def test_a_post_that_was_broken_off_changes_nothing(
     assert caplog.records == []
 
 
+async def test_who_does_not_wait_for_the_answer_is_off_the_lists(site: Site, mailing: Mailing):
+    """RFC 8058: the request is whole, in however many pieces it came."""
+    path = httpx.URL(mailing.unsubscribe).raw_path
+    _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\nList-Unsub" % path)
+    server = site.web.server._server
+    assert server is not None
+    async with asyncio.timeout(20):
+        while not server.server_state.tasks:
+            await asyncio.sleep(0.01)
+        writer.write(b"scribe=One-Click")
+        writer.close()
+        while not await mailing.log():
+            await asyncio.sleep(0.01)
+    assert await mailing.lists_left() == [True, True]
+
+
 async def test_many_at_once_log_it_once(site: Site, mailing: Mailing):
     answers = await asyncio.gather(*(site.client.post(mailing.unsubscribe, data=ONE_CLICK) for _ in range(10)))
 
