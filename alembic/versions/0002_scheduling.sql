@@ -426,7 +426,8 @@ BEGIN
             AND s.status = 'Active'
             AND regexp_replace(btrim(s.crontab), '\s+', ' ', 'g') = '* * * * *'
         ORDER BY s.id
-        FOR SHARE OF s
+        -- One that is being edited or fired goes by its next firing: waited for, the ends of all jobs of the daemon would wait.
+        FOR SHARE OF s SKIP LOCKED
     )
     SELECT
         array_agg(e.scheduled_job_id ORDER BY e.id) AS scheduled_job_ids,

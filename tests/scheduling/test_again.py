@@ -94,6 +94,16 @@ async def test_not_after_an_edit(own, bench, edit):
     assert await fire_again(own, [running.id]) == 0
 
 
+async def test_an_edit_under_way_is_not_waited_for(own, bench, connection):
+    """The ends of all jobs of the daemon would wait with it; the next firing goes on."""
+    running = await start(bench, own)
+    await bench.finish([running])
+    await own.fetch("SET lock_timeout = '5s'")  # a wait is an error, not a test that hangs
+    async with connection.transaction():
+        await connection.execute("UPDATE jobrunner.scheduled_job SET data = '{}'")
+        assert await fire_again(own, [running.id]) == 0
+
+
 async def test_a_target_goes_again_by_itself(own, bench):
     preparing = await start(bench, own, fans_out=True)
     await own.fetchval(
