@@ -461,7 +461,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF size > 1048576 THEN
-        RAISE EXCEPTION 'a job''s data may have 1 MiB, got % bytes: store it elsewhere and pass its id', size
+        RAISE EXCEPTION 'a job''s data may have at most 1 MiB, got % bytes: store it elsewhere and pass its id', size
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- 101 levels need more letters than this, and so do 309 digits.
@@ -469,7 +469,7 @@ BEGIN
         RETURN;
     END IF;
     IF pg_catalog.jsonb_path_exists(data, 'strict $.**{101}') THEN
-        RAISE EXCEPTION 'a job''s data may be nested 100 levels deep'
+        RAISE EXCEPTION 'a job''s data may be nested at most 100 levels deep'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF size > 308 AND pg_catalog.jsonb_path_exists(

@@ -181,7 +181,9 @@ def _encoded_slowly(data: dict[str, Any]) -> str:
     if _may_be_longer(text, size):
         size += sum(len(format(Decimal(number), "f")) - len(number) for number in _exponents(json.loads(text)))
     if size > LARGEST:
-        raise InvalidJobData(f"a job's data may have 1 MiB, got {size} bytes: store it elsewhere and pass its id")
+        raise InvalidJobData(
+            f"a job's data may have at most 1 MiB, got {size} bytes: store it elsewhere and pass its id"
+        )
     return text
 
 
@@ -263,7 +265,7 @@ def _short(key: Any) -> str:
 
 
 def _too_deep() -> InvalidJobData:
-    return InvalidJobData(f"a job's data may be nested {DEEPEST} levels deep")
+    return InvalidJobData(f"a job's data may be nested at most {DEEPEST} levels deep")
 
 
 def _too_large_a_number(place: str | None = None) -> InvalidJobData:
