@@ -21,6 +21,10 @@ from jobrunner.services.webhooks.table import WebhookEntry, add_webhook
 
 KEY = "q83vEjRWeJC6qrq6qrq6qrq6qrq6qrq6qrq6qrq6qro="
 LIMIT = 20.0
+SOMEBODY_WAITS = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
+"""
+"""Whether anybody in this database waits for a lock; in pg_locks are those of other tests, too."""
 
 
 @dataclass

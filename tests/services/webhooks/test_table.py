@@ -19,7 +19,7 @@ from jobrunner.services.webhooks.table import (
     remove_webhook,
     rotate_secret,
 )
-from tests.services.webhooks.stage import Stage, answers
+from tests.services.webhooks.stage import SOMEBODY_WAITS, Stage, answers
 from tests.support.daemons import until
 
 
@@ -181,7 +181,7 @@ async def test_of_two_who_rotate_at_the_same_moment_one_is_told_so(stage: Stage)
     async with stage.connect() as first, first.transaction():
         await rotate_secret(first, stage.keyring, str(webhook), overlap=timedelta(hours=24))
         second = asyncio.create_task(rotate(stage, webhook, hours=24))
-        await until(stage.pool, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        await until(stage.pool, SOMEBODY_WAITS)
     with pytest.raises(Conflict, match="somebody else has rotated the secret"):
         await second
     assert await signatures(stage, webhook, 1) == 2

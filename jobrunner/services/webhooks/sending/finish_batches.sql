@@ -44,7 +44,11 @@ WITH result AS MATERIALIZED (
         r.connected_ip::inet,
         CASE WHEN r.is_manual THEN 'manual' ELSE 'schedule' END::jobrunner.webhook_trigger
     FROM result AS r
-    WHERE r.outcome = 'Success' OR r.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h))
+    WHERE CASE
+        -- Of one that was removed meanwhile nothing is kept.
+        WHEN r.outcome = 'Success' THEN r.webhook_id = ANY (ARRAY(SELECT w.id FROM jobrunner.webhook AS w WHERE w.id = ANY ($2::bigint[])))
+        ELSE r.webhook_id = ANY (ARRAY(SELECT h.id FROM held AS h))
+    END
     ON CONFLICT DO NOTHING
     RETURNING a.batch_id
 ), settled AS (

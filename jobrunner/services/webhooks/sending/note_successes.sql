@@ -22,6 +22,8 @@ WITH logged AS (
         $1::text::bigint[], $2::text::bigint[], $3::text::smallint[], $4::text::integer[], $5::text::smallint[],
         $6::text::text[], $7::text::text[], $8::text::boolean[]
     ) AS r (webhook_id, batch_id, attempt, duration_ms, status_code, answer_head, connected_ip, is_manual)
+    -- Of one that was removed meanwhile nothing is kept.
+    WHERE r.webhook_id = ANY (ARRAY(SELECT w.id FROM jobrunner.webhook AS w WHERE w.id = ANY ($1::text::bigint[])))
     ON CONFLICT DO NOTHING
 ), settled AS (
     -- Each row is looked up by its key and then taken by its place: a join might be planned, while the table is small or

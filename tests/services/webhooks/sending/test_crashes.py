@@ -15,7 +15,8 @@ from jobrunner.services.webhooks import sending
 from jobrunner.services.webhooks.sending.feeder import Fed, Feeder, Wanted
 from jobrunner.services.webhooks.sending.run import Run
 from jobrunner.services.webhooks.sending.webhook import Webhook
-from tests.services.webhooks.stage import LIMIT, Arrival, Stage, answers
+from jobrunner.services.webhooks.table import remove_webhook
+from tests.services.webhooks.stage import LIMIT, SOMEBODY_WAITS, Arrival, Stage, answers
 from tests.support.daemons import until
 from tests.support.proxy import Proxy
 
@@ -99,6 +100,26 @@ async def test_a_success_that_is_late_is_one(stage: Stage):
     await stage.run()
     assert await stage.statuses() == ["Success", "Pending"]
     assert len(stage.endpoints.arrivals) == 1, "the next one is the other's"
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+async def test_of_a_webhook_that_is_removed_amid_a_request_nothing_is_left(stage: Stage, failures: int):
+    stage.endpoints.answers["/a"] = answers(500)
+    webhook = await stage.webhook()
+    await stage.emit(1)
+    if failures:
+        await stage.run()
+        await stage.pass_time(hours=1)
+
+    async def remove(arrival: Arrival) -> web.Response:
+        async with stage.connect() as connection:
+            await remove_webhook(connection, str(webhook))
+        return web.Response()
+
+    stage.endpoints.answers["/a"] = remove
+    await stage.run()
+    assert await stage.statuses() == []
+    assert await stage.attempts() == []
 
 
 async def test_of_a_webhook_that_another_has_nothing_is_fed(stage: Stage):
@@ -218,9 +239,7 @@ async def test_broken_off_while_it_lays_out_nothing_is_half_done(stage: Stage):
         async with other.transaction():
             await other.execute("LOCK TABLE jobrunner.webhook_delivery IN EXCLUSIVE MODE")
             task = asyncio.create_task(stage.run())
-            async with asyncio.timeout(10):
-                while not await stage.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                    await asyncio.sleep(0.01)
+            await until(stage.pool, SOMEBODY_WAITS)
             task.cancel()
             await asyncio.wait([task])
     finally:
