@@ -605,11 +605,11 @@ BEGIN
             'Cancelled', r.blocking, r.preparing, r.name, r.queue, r.group_name, r.unique_key, r.target_type, r.target_id,
             r.scheduled_job_id, r.firing, r.first_firing, r.firings, reason, r.data
         FROM removed AS r
-        RETURNING id, group_name
     )
-    SELECT array_agg(kept.id), array_agg(kept.group_name) FILTER (WHERE kept.group_name IS NOT NULL)
+    -- What only waited in its group kept nobody waiting.
+    SELECT array_agg(r.id), array_agg(r.group_name) FILTER (WHERE r.group_name IS NOT NULL AND (r.hold IS NULL OR r.hold = 'Retry'))
     INTO job_ids, closed
-    FROM kept;
+    FROM removed AS r;
     IF closed IS NOT NULL AND advance THEN
         PERFORM jobrunner.lock_groups();
         PERFORM jobrunner.open_groups(closed);

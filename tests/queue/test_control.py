@@ -89,6 +89,21 @@ async def test_a_cancellation_in_an_open_transaction_stops_no_other_group(stage,
     assert await stage.claim(daemon) == [second]
 
 
+async def test_cancelling_what_waits_in_its_group_stops_no_other_group(stage, database_url):
+    _, second = [await stage.enqueue(group_name="g") for _ in range(2)]
+    other, another = [await stage.enqueue(group_name="h") for _ in range(2)]
+    await stage.look()
+    canceller = await asyncpg.connect(database_url)
+    try:
+        async with canceller.transaction():
+            assert await canceller.fetchval("SELECT jobrunner.cancel($1)", second) == "Cancelled"
+            await stage.connection.execute("SET lock_timeout = '5s'")  # a wait is an error, not a test that hangs
+            assert await cancel_job(stage.connection, other) == "Cancelled"
+            assert another in await stage.claim(await stage.daemon())
+    finally:
+        await canceller.close()
+
+
 async def test_who_cancelled_cannot_bring_control_characters_in(stage):
     """H17: what is kept of a name is one printable line."""
     job = await stage.enqueue()
