@@ -27,8 +27,10 @@ def _left() -> list[threading.Thread]:
 
 def _end(code: int) -> None:
     time.sleep(LIMIT)
-    for thread in _left():
-        log.warning("the thread %r still runs: the process ends without it", thread.name)
-    for handler in logging.getLogger().handlers:
-        handler.flush()
-    os._exit(code)
+    try:
+        for thread in _left():
+            log.warning("the thread %r still runs: the process ends without it", thread.name)
+        for handler in logging.getLogger().handlers:
+            handler.flush()
+    finally:
+        os._exit(code)
