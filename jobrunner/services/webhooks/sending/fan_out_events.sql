@@ -1,10 +1,15 @@
 -- Lays the oldest new events out: a delivery for each webhook that listens. $1 how many events at most. Returns how many
 -- there were, and which webhooks got something. One commit, so that one that is cut off has done nothing.
-WITH portion AS MATERIALIZED (
+WITH turn AS MATERIALIZED (
+    -- One at a time in all daemons: else the later events of two portions might be sent first.
+    SELECT pg_try_advisory_xact_lock(5717442301844) AS is_ours
+), portion AS MATERIALIZED (
     SELECT e.ctid, e.number, e.event, e.user_id
     FROM jobrunner.webhook_event AS e
     -- What is lost in a crash is done again.
-    WHERE e.fanned_out_at IS NULL AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+    WHERE e.fanned_out_at IS NULL
+        AND set_config('synchronous_commit', 'off', true) IS NOT NULL
+        AND (SELECT t.is_ours FROM turn AS t)
     ORDER BY e.number
     LIMIT $1::integer
     FOR UPDATE SKIP LOCKED

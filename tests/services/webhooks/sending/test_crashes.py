@@ -231,6 +231,20 @@ async def test_two_lay_out_the_same_events_once(stage: Stage):
     assert stage.endpoints.numbers("/b") == list(range(200))
 
 
+async def test_what_another_is_laying_out_goes_before_what_comes_after_it(stage: Stage):
+    await stage.webhook(format="standard")
+    await stage.emit(*range(6))
+    async with stage.connect() as other, other.transaction():
+        (row,) = await other.fetch(load(sending.__name__, "fan_out_events"), 3)
+        assert row["events"] == 3
+        running = asyncio.create_task(stage.run())
+        await until(stage.pool, "SELECT EXISTS (SELECT FROM jobrunner.webhook_run)")
+        await until(stage.pool, "SELECT NOT EXISTS (SELECT FROM jobrunner.webhook_run)")
+        assert stage.endpoints.numbers("/a") == [], "it has looked, and fallen asleep"
+    await running
+    assert stage.endpoints.numbers("/a") == list(range(6))
+
+
 async def test_broken_off_while_it_lays_out_nothing_is_half_done(stage: Stage):
     await stage.webhook()
     await stage.emit(*range(30))
