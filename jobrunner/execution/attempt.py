@@ -104,6 +104,11 @@ class Attempt:
             and self.row["firing"] is not None
         )
 
+    @property
+    def prepared(self) -> bool:
+        """Whether its end places a job for each target."""
+        return self.targets is not None and self.status == "Success" and not self.discarded
+
     def keep(self, lines: list[LogLine]) -> None:
         """Keep lines of its log until they are written; of endless ones the oldest and newest."""
         if self.line_cap is None:

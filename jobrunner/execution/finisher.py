@@ -32,6 +32,10 @@ from jobrunner.queue.placing import fan_out, fire_again
 
 BATCH = 1000
 """The most attempts that one statement stores."""
+LOCK_LIMIT = "SET LOCAL lock_timeout = '50ms'"
+"""For the end of a preparing job, which needs its scheduled job as it stays: all other ends wait meanwhile."""
+HELD_PAUSE = 1.0
+"""Seconds until an end is tried again whose scheduled job is being edited in an open transaction."""
 FINAL = frozenset({"Success", "Failed", "Cancelled"})
 JOB_ID = attrgetter("job_id")
 
@@ -58,6 +62,8 @@ class Finisher(DatabaseLoop):
         self._on_stored = on_stored
         self._on_requeued = on_requeued
         self._waiting: list[Attempt] = []
+        self._held: list[Attempt] = []
+        """Preparing jobs that ended while an open transaction had their scheduled job; they are tried again."""
         self._doubtful = False
         """The answer to the last statement was lost: it may have been stored."""
         self._drained = asyncio.Event()
@@ -79,7 +85,7 @@ class Finisher(DatabaseLoop):
     @property
     def waiting(self) -> int:
         """How many ended attempts are not stored yet."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._held)
 
     async def drained(self) -> None:
         """Wait until everything that ended is stored."""
@@ -89,13 +95,13 @@ class Finisher(DatabaseLoop):
         """Store one batch."""
         batch = self._waiting[:BATCH]
         if not batch:
-            self._drained.set()
+            self._note_drained()
             return
         with_lines = [attempt for attempt in batch if attempt.fresh_lines and not attempt.may_leave_no_row]
         if with_lines:
             await self._journal.write_lines(with_lines)
         try:
-            await self._store(batch)
+            stored = await self._store(batch)
         except TRANSIENT:
             self._doubtful = True
             raise
@@ -107,21 +113,21 @@ class Finisher(DatabaseLoop):
                 await self._store_singly(batch)
             self.wake()
             return
-        self._done(batch)
+        self._done(stored)
         self.wake()
 
     async def _store_singly(self, batch: Sequence[Attempt]) -> None:
         """One row that the database cannot hold must not keep the others from being stored."""
         for attempt in batch:
             try:
-                await self._store([attempt])
+                stored = await self._store([attempt])
             except TRANSIENT:
                 self._doubtful = True
                 raise
             except asyncpg.PostgresError as fault:
                 self._plain(attempt, fault)
-                await self._store([attempt])
-            self._done([attempt])
+                stored = await self._store([attempt])
+            self._done(stored)
 
     def _done(self, batch: list[Attempt]) -> None:
         self._doubtful = False
@@ -130,10 +136,25 @@ class Finisher(DatabaseLoop):
         else:
             gone = set(map(id, batch))
             self._waiting = [attempt for attempt in self._waiting if id(attempt) not in gone]
-        if not self._waiting:
-            self._drained.set()
+        self._note_drained()
         self.stored += len(batch)
         self._on_stored(batch)
+
+    def _note_drained(self) -> None:
+        if not self.waiting:
+            self._drained.set()
+
+    def _hold(self, attempts: Sequence[Attempt]) -> None:
+        """Let ends wait beside the others, which are stored meanwhile."""
+        if not self._held:
+            asyncio.get_running_loop().call_later(HELD_PAUSE, self._release)
+        self._held += attempts
+        self._waiting = [attempt for attempt in self._waiting if attempt not in attempts]
+
+    def _release(self) -> None:
+        self._waiting += self._held
+        self._held.clear()
+        self.wake()
 
     @staticmethod
     def _plain(attempt: Attempt, error: Exception) -> None:
@@ -143,21 +164,22 @@ class Finisher(DatabaseLoop):
             None if attempt.status == "Success" else f"its error could not be stored: {type(error).__name__}"
         )
 
-    async def _store(self, batch: Sequence[Attempt]) -> None:
+    async def _store(self, batch: Sequence[Attempt]) -> list[Attempt]:
+        """Store ends and return those that are: all but the ones that are held."""
         finishes, requeues, groups, again = Finishes(), Requeues(), set[str](), list[int]()
         closing: dict[int, int] = {}
-        batch = sorted(batch, key=JOB_ID)  # rows are locked in id order, see finish_jobs.sql
-        idle = [attempt for attempt in batch if attempt.may_leave_no_row]
+        in_order = sorted(batch, key=JOB_ID)  # rows are locked in id order, see finish_jobs.sql
+        idle = [attempt for attempt in in_order if attempt.may_leave_no_row]
         if idle:
             await self._discard([attempt for attempt in idle if not attempt.discarded])
-        for attempt in batch:
+        held = [one for one in in_order if one.prepared and not await self._finish_preparing(one)]
+        if held:
+            self._hold(held)
+            in_order = [attempt for attempt in in_order if attempt not in held]
+        for attempt in in_order:
             claim = attempt.claim
             closing[claim.id] = closing.get(claim.id, claim.open) - 1
-            if attempt.discarded:
-                pass
-            elif attempt.targets is not None and attempt.status == "Success":
-                await self._finish_preparing(attempt)
-            elif attempt.completed or attempt.status == "Lost":
+            if attempt.discarded or attempt.prepared or attempt.completed or attempt.status == "Lost":
                 pass
             elif attempt.status in FINAL:
                 finishes.add(attempt.job_id, claim.id, attempt.status, attempt.error, attempt.result)
@@ -178,7 +200,7 @@ class Finisher(DatabaseLoop):
             stored = await requeue_jobs(self._connection, requeues, ended_claims, self._daemon)
             if len(stored) < len(requeues.ids) and not self._doubtful:
                 self._count_fenced(set(requeues.ids) - stored)
-            self.returned += sum(one.status == "Stopped" and one.job_id in stored for one in batch)
+            self.returned += sum(one.status == "Stopped" and one.job_id in stored for one in in_order)
             self._on_requeued(min(requeues.pauses))
         if ended_claims and not finishes.ids and not requeues.ids:
             await end_claims(self._connection, ended_claims)
@@ -186,8 +208,9 @@ class Finisher(DatabaseLoop):
             await advance_groups(self._connection, sorted(groups))
         if again:
             await fire_again(self._connection, again)
-        for attempt in batch:
+        for attempt in in_order:
             attempt.claim.open -= 1
+        return [attempt for attempt in batch if attempt not in held] if held else list(batch)
 
     async def _discard(self, idle: Sequence[Attempt]) -> None:
         """Remove jobs that found nothing to do. Of those that stay all the same, the log is written."""
@@ -203,16 +226,22 @@ class Finisher(DatabaseLoop):
         """Return which may have been removed by a try whose answer was lost: of them nothing can be found."""
         return {attempt.job_id for attempt in attempts if attempt.may_leave_no_row} if self._doubtful else set()
 
-    async def _finish_preparing(self, attempt: Attempt) -> None:
-        """End a preparing job and insert its children in one transaction, or neither."""
+    async def _finish_preparing(self, attempt: Attempt) -> bool:
+        """End a preparing job and insert its children in one transaction, or neither; False where that has to wait."""
 
         async def work(raw: Any) -> bool:
+            await raw.execute(LOCK_LIMIT)
             if not await fan_out(raw, attempt.job_id, attempt.claim.id, attempt.targets or []):
                 return False
             return await finish_one(raw, attempt.job_id, attempt.claim.id, self._daemon)
 
-        if not await self._connection.transaction(work):
+        try:
+            stored = await self._connection.transaction(work)
+        except asyncpg.exceptions.LockNotAvailableError:
+            return False
+        if not stored:
             await self._note_fenced([attempt.job_id], [attempt.claim.id], self._perhaps_gone([attempt]))
+        return True
 
     async def _note_fenced(self, ids: list[int], claims: list[int], stored: set[int]) -> None:
         missing = [(job_id, claim) for job_id, claim in zip(ids, claims, strict=True) if job_id not in stored]

@@ -293,6 +293,53 @@ async def test_a_preparator_fans_out_and_each_target_gets_a_job(database_url: st
     assert set(seen) == {("account", "a"), ("account", "b")}
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_an_edit_that_stays_open_holds_up_no_end_but_its_own(
+    database_url: str, connection: Any, is_kept: bool
+) -> None:
+    """F32: a preparing job that ends amid it waits until the edit is committed or given up."""
+    registry = Registry()
+    prepared, editing = asyncio.Event(), asyncio.Event()
+
+    async def accounts(ctx: JobContext) -> list[Target]:
+        prepared.set()
+        await editing.wait()
+        return [Target("account", "a"), Target("account", "b")]
+
+    async def check(ctx: JobContext) -> None:
+        pass
+
+    async def other() -> None:
+        pass
+
+    define(registry, check, targets=accounts)
+    define(registry, other)
+    schedule = await connection.fetchval(
+        "INSERT INTO jobrunner.scheduled_job (name, job, crontab) VALUES ('check', 'check', '0 0 1 1 *') RETURNING id"
+    )
+    async with daemon(database_url, registry) as running:
+        finisher = running.host.runner.finisher
+        preparing = await connection.fetchval("SELECT jobrunner.run_scheduled_job($1)", schedule)
+        await prepared.wait()
+        editor = await asyncpg.connect(database_url)
+        edit = editor.transaction()
+        await edit.start()
+        await editor.execute("UPDATE jobrunner.scheduled_job SET name = 'checks'")
+        editing.set()
+        async with asyncio.timeout(10):
+            while finisher.waiting != 1:  # it has ended, and is held
+                await asyncio.sleep(0.01)
+        for _ in range(3):
+            assert (await ended(connection, await enqueue(connection, "other")))[0]["status"] == "Success"
+        assert await connection.fetchval("SELECT status FROM jobrunner.job WHERE id = $1", preparing) == "Running"
+        await (edit.commit() if is_kept else edit.rollback())
+        await editor.close()
+        assert (await ended(connection, preparing))[0]["status"] == "Success"
+        await until(connection, "SELECT count(*) = 2 FROM jobrunner.job_history WHERE name = 'check' AND NOT preparing")
+        assert finisher.fenced == 0
+    assert await connection.fetchval("SELECT count(*) FROM jobrunner.claim") == 0
+
+
 async def test_progress_is_written_while_it_runs(database_url: str, connection: Any) -> None:
     registry = Registry()
     release = asyncio.Event()
