@@ -170,13 +170,14 @@ class SlotPopen(popen_forkserver.Popen):
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """Return the exit code, or None while it runs (a negative one: the signal).
 
-        Several threads ask; the code comes through a pipe and can be read only once.
+        Several threads ask; the code comes through a pipe and can be read only once. While one of them reads it, the
+        pipe is empty to the others, who wait for what it finds.
         """
         if self.returncode is None:
-            if not connection.wait([self.sentinel], 0 if flag == os.WNOHANG else None):
-                return None
+            if flag != os.WNOHANG:
+                connection.wait([self.sentinel])
             with self._reading:
-                if self.returncode is None:
+                if self.returncode is None and connection.wait([self.sentinel], 0):
                     try:
                         self.returncode = forkserver.read_signed(self.sentinel)
                     except (OSError, EOFError):
