@@ -196,6 +196,19 @@ CREATE TABLE jobrunner.smtp_account_state (
     CONSTRAINT pause_is_whole CHECK ((paused_kind IS NULL) = (paused_at IS NULL) AND (paused_kind IS NULL) = (pause_reason IS NULL) AND (paused_kind IS NOT NULL OR paused_until IS NULL))
 ) WITH (fillfactor = 50);
 
+-- Whether an account was resumed, or found well by a test. What ends by itself has been planned for.
+CREATE FUNCTION jobrunner.was_set_free(former jobrunner.smtp_account_state, state jobrunner.smtp_account_state)
+RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+SELECT
+    state.paused_kind IS NULL
+    AND coalesce(greatest(state.cooled_until, state.retry_at) <= now(), true)
+    AND (
+        (former.paused_kind IS NOT NULL AND coalesce(former.paused_until > now(), true))
+        OR greatest(former.cooled_until, former.retry_at) > now()
+    );
+$$;
+
 -- Whose turn it is to use the refresh token of an account: a provider may give another one in its place.
 CREATE TABLE jobrunner.oauth_turn (
     place text PRIMARY KEY CHECK (length(place) BETWEEN 1 AND 100),

@@ -1033,14 +1033,8 @@ CREATE TRIGGER wake_mass_mail AFTER UPDATE OF rate_per_minute, rate_per_hour ON 
 FOR EACH ROW WHEN ((NEW.rate_per_minute, NEW.rate_per_hour) IS DISTINCT FROM (OLD.rate_per_minute, OLD.rate_per_hour))
 EXECUTE FUNCTION jobrunner.wake_for_smtp_account();
 
--- Resumed, or found well by a test. What ends by itself has been planned for.
 CREATE TRIGGER wake_mass_mail AFTER UPDATE OF paused_kind, cooled_until, retry_at ON jobrunner.smtp_account_state
-FOR EACH ROW
-WHEN (
-    NEW.paused_kind IS NULL
-    AND coalesce(greatest(NEW.cooled_until, NEW.retry_at) <= now(), true)
-    AND ((OLD.paused_kind IS NOT NULL AND coalesce(OLD.paused_until > now(), true)) OR greatest(OLD.cooled_until, OLD.retry_at) > now())
-)
+FOR EACH ROW WHEN (jobrunner.was_set_free(OLD, NEW))
 EXECUTE FUNCTION jobrunner.wake_for_limit();
 
 -- Building

@@ -214,14 +214,8 @@ CREATE TRIGGER wake_mails_to_users AFTER INSERT OR UPDATE OF modified_at ON jobr
 FOR EACH ROW WHEN (NEW.kind = 'System' AND NEW.status = 'Active')
 EXECUTE FUNCTION jobrunner.wake_for_system_account();
 
--- Resumed, or found well by a test. What ends by itself has been planned for.
 CREATE TRIGGER wake_mails_to_users AFTER UPDATE OF paused_kind, cooled_until, retry_at ON jobrunner.smtp_account_state
-FOR EACH ROW
-WHEN (
-    NEW.paused_kind IS NULL
-    AND coalesce(greatest(NEW.cooled_until, NEW.retry_at) <= now(), true)
-    AND ((OLD.paused_kind IS NOT NULL AND coalesce(OLD.paused_until > now(), true)) OR greatest(OLD.cooled_until, OLD.retry_at) > now())
-)
+FOR EACH ROW WHEN (jobrunner.was_set_free(OLD, NEW))
 EXECUTE FUNCTION jobrunner.wake_for_system_account();
 
 -- Public: notifies a user, in the caller's transaction, and returns the notification's number; where there is no such

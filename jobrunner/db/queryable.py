@@ -13,5 +13,8 @@ class Queryable(Protocol):
         ...
 
 
+WAIT_BRIEFLY = "SET LOCAL lock_timeout = '1s'"
+"""For a transaction that would rather fail than wait long for what somebody has for himself."""
+
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
 """Lends an asyncpg connection for a while (`JobContext.connection`)."""

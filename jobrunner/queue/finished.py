@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import asyncpg
 
+from jobrunner.db.queryable import WAIT_BRIEFLY
 from jobrunner.db.sql import load
 from jobrunner.queue.cleanup_target import Amount, CleanupTarget, Occasion, old_rows
 from jobrunner.queue.engine_settings import SETTINGS
@@ -24,8 +25,6 @@ COUNT_KEPT_RUNS = load(__package__, "count_kept_runs")
 LAST_MOMENT = "SELECT now() - $1::text::interval"
 STATEMENT_LIMIT = 30.0
 """Seconds that a statement may take. Of a drop nearly all is to move the runs that are kept."""
-WAIT_BRIEFLY = "SET LOCAL lock_timeout = '1s'"
-"""Somebody may have a day for himself."""
 COUNTED = 5_000_000
 """Rows of a day that are counted one by one."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from jobrunner.db.connection import REPEATABLE, TRANSIENT
-from jobrunner.db.queryable import Connect
+from jobrunner.db.queryable import WAIT_BRIEFLY, Connect
 from jobrunner.db.sql import load
 from jobrunner.services.popups.settings import load_popup_settings
 from jobrunner.services.records import plan
@@ -24,8 +24,6 @@ MOST_PORTIONS = 40
 """Of one run; the next one follows at once."""
 LOOK_AGAIN = timedelta(seconds=1)
 """After which a row that somebody held is looked at again."""
-WAIT_BRIEFLY = "SET LOCAL lock_timeout = '1s'"
-"""For a record that somebody is changing just now: the popups of others wait meanwhile."""
 OF_ONE_RECORD = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, *REPEATABLE)
 """What passes, but may be the fault of the record that is planned rather than of the server."""
 

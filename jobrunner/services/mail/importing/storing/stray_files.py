@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jobrunner.db.queryable import Queryable
+from jobrunner.db.queryable import WAIT_BRIEFLY, Queryable
 from jobrunner.db.sql import load
 from jobrunner.errors import ConfigurationError
 from jobrunner.services.mail.importing.staging import place_of
@@ -18,7 +18,6 @@ from jobrunner.services.mail.importing.staging import place_of
 LIST_UNKNOWN_FILES = load(__package__, "list_unknown_files")
 CLAIM_STRAY_FILES = load(__package__, "claim_stray_files")
 DROP_FILES = load(__package__, "drop_files")
-WAIT_BRIEFLY = "SET LOCAL lock_timeout = '1s'"
 
 AGE = timedelta(days=2)
 """How long ago a file must have been written, by the clock of the machine that wrote it."""
